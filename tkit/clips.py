@@ -1,0 +1,159 @@
+"""Clips, rejects and manifests (JSON lines).
+
+A clip is a reference to media on disk and what is known about it without decoding it; a reject is
+a clip that could not be used, with the step and the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tkit.errors import CorpusError, OutputExistsError, UsageError
+
+
+@dataclass(frozen=True)
+class Word:
+    """One aligned word: ``text`` from ``start_s`` to ``end_s``, in seconds of the clip."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One utterance of one speaker.
+
+    Parameters
+    ----------
+    id : str
+        Unique in its corpus, usually ``speaker/name``; output order is the order of ids.
+    speaker : str
+        Speaker name as in the corpus' published splits.
+    video : str
+        Path of the video file.
+    audio : str
+        Path of the sound file; empty when the sound is inside the video.
+    text : str
+        What is said, in lower case, or empty when unknown.
+    words : tuple of Word
+        Word alignment, in seconds; empty when unknown.
+    """
+
+    id: str
+    speaker: str
+    video: str
+    audio: str = ""
+    text: str = ""
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A clip that was left out: its id, the step that refused it, and why."""
+
+    id: str
+    step: str
+    reason: str
+
+
+def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
+    """Write ``clips`` as JSON lines, one clip a line, replacing ``path`` only when complete."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for clip in clips:
+            file.write(json.dumps(asdict(clip), ensure_ascii=False) + "\n")
+
+
+def read_manifest(path: str | Path) -> list[Clip]:
+    """Read a manifest; a line that is not a clip raises :class:`CorpusError` with its number."""
+    clips = []
+    with Path(path).open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                fields = json.loads(line)
+                words = tuple(Word(**word) for word in fields.pop("words", ()))
+                clips.append(Clip(**fields, words=words))
+            except (TypeError, ValueError) as error:
+                raise CorpusError(f"{path}, line {number}: not a clip ({error})") from error
+    return clips
+
+
+def validate(clips: Iterable[Clip]) -> list[Clip]:
+    """Return ``clips`` sorted by id; empty or repeated ids raise :class:`CorpusError`."""
+    ordered = sorted(clips, key=lambda clip: clip.id)
+    counts = Counter(clip.id for clip in ordered)
+    repeated = [id_ for id_, count in counts.items() if count > 1]
+    if repeated:
+        raise CorpusError(f"{len(repeated)} clip ids occur twice, the first is {repeated[0]!r}")
+    if any(not clip.id or not clip.speaker for clip in ordered):
+        raise CorpusError("a clip has an empty id or speaker")
+    return ordered
+
+
+def relative_to(clip: Clip, root: str | Path) -> Clip:
+    """Return ``clip`` with its media paths relative to ``root``."""
+    audio = os.path.relpath(clip.audio, root) if clip.audio else ""
+    return replace(clip, video=os.path.relpath(clip.video, root), audio=audio)
+
+
+def stable_seed(seed: int, *names: str) -> int:
+    """Return a seed from ``seed`` and names alone: the same in every process and on every day."""
+    # SHA-256 rather than hash(): Python salts its string hash per process.
+    import hashlib
+
+    digest = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """Return the random generator of one named thing (usually a clip id) under ``seed``."""
+    return np.random.default_rng(stable_seed(seed, *names))
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it on success, remove it on any failure.
+
+    A killed run, Ctrl-C included, never leaves a half-written file under the final name. The
+    temporary name keeps the suffix, from which media libraries guess the format.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}.", suffix=f".part{path.suffix}"
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes files private; outputs are ordinary files
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def refuse_overwrite(path: str | Path, *, force: bool) -> Path:
+    """Return ``path`` if it may be written, else raise :class:`OutputExistsError`."""
+    path = Path(path)
+    if path.exists() and not force:
+        raise OutputExistsError(f"{path} is already there; pass --force to replace it")
+    return path
+
+
+def require_path(path: str | Path, what: str) -> Path:
+    """Return ``path`` if it exists, else raise :class:`UsageError` saying ``what`` is missing."""
+    path = Path(path)
+    if not path.exists():
+        raise UsageError(f"{path}: no such {what}")
+    return path

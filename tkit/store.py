@@ -1,0 +1,323 @@
+"""The store: one HDF5 file with everything training needs of a prepared corpus.
+
+Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
+--------------------------------------------------------------------------------
+/points        (F, 68, 2)        float32  tracked points, image pixels
+/displacement  (F, 68, 2)        float32  canonical displacement, inter-ocular distances
+/pose          (F, 2, 3)         float64  canonical to image coordinates
+/valid         (F,)              bool     the points were tracked, not filled
+/speech        (N, D)            float32  features of the speech encoder at its own rate
+/crops         (F, 128, 128, 3)  uint8    optional: aligned RGB face crops
+/crop_pose     (F, 2, 3)         float64  optional: image pixels to crop pixels
+/clips         (C,)              table    id, speaker, text, split, fps, frame_start, n_frames,
+                                          speech_start, n_speech
+/words         (W,)              table    clip (its index), start_s, end_s, text
+/rejects       (R,)              table    id, step, reason
+/speakers/name (P,), /speakers/neutral (P, 68, 2) float64, canonical coordinates
+/canonical/neutral (68, 2)       float64  the mean neutral face
+Root attributes: schema, tkit, corpus, protocol, landmarks, lips (signatures of the back-ends),
+fps, window, encoder (JSON of :class:`EncoderInfo`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tkit import __version__
+from tkit.clips import Reject, Word, atomic_path, require_path
+from tkit.errors import StoreError, UsageError
+
+SCHEMA = 1
+_TEXT = h5py.string_dtype("utf-8")
+_CLIP_TYPE = np.dtype(
+    [
+        ("id", _TEXT),
+        ("speaker", _TEXT),
+        ("text", _TEXT),
+        ("split", _TEXT),
+        ("fps", "f8"),
+        ("frame_start", "i8"),
+        ("n_frames", "i8"),
+        ("speech_start", "i8"),
+        ("n_speech", "i8"),
+    ]
+)
+_WORD_TYPE = np.dtype([("clip", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("text", _TEXT)])
+_REJECT_TYPE = np.dtype([("id", _TEXT), ("step", _TEXT), ("reason", _TEXT)])
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """Which speech encoder made the features, and where its rows lie in time.
+
+    Parameters
+    ----------
+    name, version, sha256 : str
+        The encoder, its version, and the hash of its weights (empty when it has none).
+    dim : int
+        Columns of the features.
+    rate_hz, offset_s : float
+        Rows per second and the time of the centre of row 0.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    dim: int
+    rate_hz: float
+    offset_s: float
+
+    @property
+    def signature(self) -> str:
+        """Short text that differs whenever features of two encoders must not be mixed."""
+        return f"{self.name}-{self.version}" + (f"-{self.sha256[:8]}" if self.sha256 else "")
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What the root attributes of a store say."""
+
+    corpus: str
+    protocol: str
+    landmarks: str
+    lips: str
+    fps: float
+    window: int
+    encoder: EncoderInfo
+    tkit: str = __version__
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip of a store and where its frames and speech rows lie."""
+
+    id: str
+    speaker: str
+    text: str
+    split: str
+    fps: float
+    frame_start: int
+    n_frames: int
+    speech_start: int
+    n_speech: int
+
+    @property
+    def frames(self) -> slice:
+        """Slice of the frame arrays that is this clip."""
+        return slice(self.frame_start, self.frame_start + self.n_frames)
+
+    @property
+    def rows(self) -> slice:
+        """Slice of the speech array that is this clip."""
+        return slice(self.speech_start, self.speech_start + self.n_speech)
+
+
+class Writer:
+    """Append prepared clips to a new store; made by :func:`create`."""
+
+    def __init__(self, file: h5py.File, info: StoreInfo, *, crop_size: int) -> None:
+        self._file = file
+        self._clips: list[tuple[Any, ...]] = []
+        self._words: list[tuple[Any, ...]] = []
+        for key, value in asdict(info).items():
+            file.attrs[key] = json.dumps(value, sort_keys=True) if key == "encoder" else value
+        # Chunks of about 64 kB: a training window touches one or two of them.
+        self._array("points", (68, 2), "f4", 128)
+        self._array("displacement", (68, 2), "f4", 128)
+        self._array("pose", (2, 3), "f8", 1024)
+        self._array("valid", (), "?", 8192)
+        self._array("speech", (info.encoder.dim,), "f4", max(16384 // info.encoder.dim, 1))
+        if crop_size:
+            # One frame a chunk: training reads single frames. lzf costs next to nothing to read.
+            self._array("crops", (crop_size, crop_size, 3), "u1", 1, compression="lzf")
+            self._array("crop_pose", (2, 3), "f8", 1024)
+
+    def _array(self, name: str, shape: tuple[int, ...], dtype: str, chunk: int, **kw: Any) -> None:
+        self._file.create_dataset(
+            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(chunk, *shape), **kw
+        )
+
+    def add(
+        self,
+        *,
+        id: str,
+        speaker: str,
+        text: str,
+        split: str,
+        fps: float,
+        words: Iterable[Word],
+        arrays: Mapping[str, np.ndarray],
+    ) -> None:
+        """Append one clip; ``arrays`` maps every frame array's name, and ``speech``, to its data."""
+        n_frames, n_speech = len(arrays["points"]), len(arrays["speech"])
+        starts = self._file["points"].shape[0], self._file["speech"].shape[0]
+        row = id, speaker, text, split, fps, starts[0], n_frames, starts[1], n_speech
+        for name, data in arrays.items():
+            dataset = self._file[name]
+            start = dataset.shape[0]
+            dataset.resize(start + len(data), axis=0)
+            dataset[start:] = data
+        index = len(self._clips)
+        self._clips.append(row)
+        self._words += [(index, word.start_s, word.end_s, word.text) for word in words]
+
+    def finish(
+        self,
+        *,
+        speakers: Mapping[str, np.ndarray],
+        canonical: np.ndarray,
+        rejects: Iterable[Reject],
+    ) -> None:
+        """Write the tables; nothing can be added after it."""
+        rows = [(reject.id, reject.step, reject.reason) for reject in rejects]
+        self._file["clips"] = np.array(self._clips, _CLIP_TYPE)
+        self._file["words"] = np.array(self._words, _WORD_TYPE)
+        self._file["rejects"] = np.array(rows, _REJECT_TYPE)
+        names = sorted(speakers)
+        self._file["speakers/name"] = np.array(names, _TEXT)
+        neutrals = [speakers[name] for name in names]
+        self._file["speakers/neutral"] = np.array(neutrals, np.float64).reshape(-1, 68, 2)
+        self._file["canonical/neutral"] = np.asarray(canonical, np.float64)
+
+
+@contextmanager
+def create(path: str | Path, info: StoreInfo, *, crop_size: int = 0) -> Iterator[Writer]:
+    """Open a new store for writing; it appears under its name only when the block succeeds.
+
+    Parameters
+    ----------
+    crop_size : int
+        Pixels of the square face crops; 0 stores none.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+        yield Writer(file, info, crop_size=crop_size)
+
+
+class Store:
+    """Read access to a store; a context manager.
+
+    Attributes
+    ----------
+    info : StoreInfo
+    clips : list of Row
+        In order of their ids.
+    speakers : dict of str to ndarray (68, 2)
+        Neutral of each speaker, canonical coordinates.
+    canonical : ndarray (68, 2)
+    rejects : list of Reject
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = require_path(path, "store; make one with tkit prep")
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise StoreError(f"{self.path}: not an HDF5 file") from error
+        try:
+            self.info = _read_info(self._file)
+            self.clips = [Row(*_plain(row)) for row in self._file["clips"][:]]
+            self.rejects = [Reject(*_plain(row)) for row in self._file["rejects"][:]]
+            names = [name.decode() for name in self._file["speakers/name"][:]]
+            self.speakers = dict(zip(names, self._file["speakers/neutral"][:], strict=True))
+            self.canonical = self._file["canonical/neutral"][:]
+        except (KeyError, ValueError, TypeError) as error:
+            self._file.close()
+            raise StoreError(f"{self.path}: not a store of this tkit ({error})") from error
+        except StoreError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def has_crops(self) -> bool:
+        """Whether face crops were stored (``tkit prep --crops``)."""
+        return "crops" in self._file
+
+    def __getitem__(self, name: str) -> h5py.Dataset:
+        """Return one of the long arrays by its name in the layout."""
+        if name not in self._file:
+            hint = "; prepare the corpus with --crops" if name.startswith("crop") else ""
+            raise StoreError(f"{self.path}: has no /{name}{hint}")
+        return self._file[name]
+
+    def words(self) -> dict[str, list[Word]]:
+        """Return the word alignment of every clip id that has one."""
+        found: dict[str, list[Word]] = {}
+        for row in self._file["words"][:]:
+            clip, start_s, end_s, text = _plain(row)
+            found.setdefault(self.clips[clip].id, []).append(Word(start_s, end_s, text))
+        return found
+
+    def select(self, split: str) -> list[Row]:
+        """Return the clips of a split (``all`` for every clip); :class:`UsageError` if none."""
+        rows = [row for row in self.clips if split in ("all", row.split)]
+        if not rows:
+            there = ", ".join(sorted({row.split or "(none)" for row in self.clips}))
+            raise UsageError(f"{self.path}: no clips in split {split!r} (there are: {there})")
+        return rows
+
+    def problems(self) -> list[str]:
+        """Return what is broken in this store, one sentence each; empty when it is sound."""
+        found = []
+        file = self._file
+        frame_arrays = ["points", "displacement", "pose", "valid"]
+        frame_arrays += [name for name in ("crops", "crop_pose") if name in file]
+        missing = [name for name in [*frame_arrays, "speech"] if name not in file]
+        if missing:
+            return [f"/{name} is missing" for name in missing]
+        n_frames, n_speech = file["points"].shape[0], file["speech"].shape[0]
+        for name in frame_arrays:
+            if file[name].shape[0] != n_frames:
+                found.append(f"/{name} has {file[name].shape[0]} rows, /points has {n_frames}")
+        if file["speech"].shape[1] != self.info.encoder.dim:
+            found.append(f"/speech has {file['speech'].shape[1]} columns, not {self.info.encoder.dim}")
+        frame = row_start = 0
+        for row in self.clips:
+            if (row.frame_start, row.speech_start) != (frame, row_start):
+                found.append(f"{row.id}: does not start where the clip before ends")
+                break
+            frame, row_start = frame + row.n_frames, row_start + row.n_speech
+            if row.speaker not in self.speakers:
+                found.append(f"{row.id}: speaker {row.speaker!r} has no neutral")
+        if (frame, row_start) != (n_frames, n_speech):
+            found.append(f"/clips covers {frame} frames, {row_start} speech rows of {n_frames}, {n_speech}")
+        for name in ("points", "displacement", "pose", "speech"):
+            for start in range(0, file[name].shape[0], 65536):
+                if not np.isfinite(file[name][start : start + 65536]).all():
+                    found.append(f"/{name} has values that are not finite")
+                    break
+        return found
+
+
+def _read_info(file: h5py.File) -> StoreInfo:
+    attributes = {key: _python(value) for key, value in file.attrs.items()}
+    if attributes.get("schema") != SCHEMA:
+        raise StoreError(
+            f"{file.filename}: store schema is {attributes.get('schema')}, this tkit reads {SCHEMA}; "
+            "prepare the corpus again"
+        )
+    attributes["encoder"] = EncoderInfo(**json.loads(attributes["encoder"]))
+    return StoreInfo(**attributes)
+
+
+def _python(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain(row: Any) -> list[Any]:
+    items = [_python(value) for value in row]
+    return [item.decode() if isinstance(item, bytes) else item for item in items]

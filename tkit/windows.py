@@ -1,0 +1,64 @@
+"""Speech windows: for every video frame the 16 feature rows around it, as a view."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+WINDOW = 16  # rows; Sinha et al. 2020, §IV
+
+
+def centre_rows(n_frames: int, *, fps: float, rate_hz: float, offset_s: float = 0.0) -> np.ndarray:
+    """Index of the feature row nearest to the middle of each video frame, (T,) int.
+
+    Parameters
+    ----------
+    offset_s : float
+        Time of feature row 0 (its centre) in seconds of the clip.
+    """
+    middle_s = (np.arange(n_frames) + 0.5) / fps
+    return np.floor((middle_s - offset_s) * rate_hz + 0.5).astype(np.int64)
+
+
+def pad_features(features: np.ndarray, n_rows: int, *, size: int = WINDOW) -> np.ndarray:
+    """Put ``size`` edge rows before the features and enough behind them for ``n_rows`` rows."""
+    behind = max(n_rows - len(features), 0) + size
+    return np.pad(features, ((size, behind), (0, 0)), mode="edge")
+
+
+def windows(
+    features: np.ndarray,
+    n_frames: int,
+    *,
+    fps: float,
+    rate_hz: float,
+    offset_s: float = 0.0,
+    size: int = WINDOW,
+) -> np.ndarray:
+    """Cut one window of ``size`` rows around each video frame.
+
+    Parameters
+    ----------
+    features : ndarray (N, D)
+    n_frames : int
+        Number of windows; beyond the ends of the features their first or last row is repeated.
+
+    Returns
+    -------
+    ndarray (T, size, D)
+        Row ``size // 2`` is the one nearest to the frame's middle. A strided view (no copy of the
+        rows) when a frame is a whole number of rows, e.g. 25 fps and 50 Hz.
+    """
+    centres = centre_rows(n_frames, fps=fps, rate_hz=rate_hz, offset_s=offset_s)
+    last = int(centres[-1]) if n_frames else 0
+    padded = pad_features(features, last + size, size=size)
+    every = sliding_window_view(padded, size, axis=0)  # (rows, D, size)
+    starts = centres + size - size // 2  # of each window, in padded rows
+    if n_frames and starts[0] < 0:
+        raise ValueError(f"row 0 at {offset_s} s lies too late for {n_frames} frames")
+    steps = np.diff(starts)
+    if len(steps) and (steps == steps[0]).all() and steps[0] > 0:
+        every = every[starts[0] : starts[-1] + 1 : steps[0]]
+    else:
+        every = every[starts]
+    return every.swapaxes(1, 2)

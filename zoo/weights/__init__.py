@@ -1,0 +1,1 @@
+"""Released weights, one safetensors file per card."""
