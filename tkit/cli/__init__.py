@@ -1,0 +1,82 @@
+"""The ``tkit`` command: one module per command, imported only when it is called.
+
+A command module exposes ``command`` (a click command) and keeps its heavy imports inside the
+body. It forwards to a library function; every :class:`~tkit.errors.TkitError` becomes one line on
+stderr and the error's exit code here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import click
+
+from tkit import __version__
+from tkit.errors import TkitError
+
+# First line of each command's help, so that `tkit --help` imports no command.
+SUMMARIES = {
+    "animate": "Make a still face speak: picture + sound to video.",
+    "check": "Show what is in a store, what was rejected and why.",
+    "demo": "Run the whole chain on the embedded corpus.",
+    "eval": "Measure a trained stage on a store, beside the static rows.",
+    "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
+    "score": "Score predicted videos against ground truth.",
+    "train": "Train one stage on a store.",
+    "zoo": "List, describe and verify the released weights.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are the modules of this package."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        modules = pkgutil.iter_modules(__path__)
+        return sorted(module.name for module in modules if not module.name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if name not in self.list_commands(ctx):
+            return None
+        return importlib.import_module(f"tkit.cli.{name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list from the summaries."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SUMMARIES[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tkit")
+def cli() -> None:
+    """Prepare corpora, train models and score results of talking-face research.
+
+    \b
+    Example:
+      tkit prep grid --root /data/grid --out grid.h5
+      tkit train motion --data grid.h5
+      tkit animate --image face.png --audio speech.wav --out talking.mp4
+      tkit score --pred predictions/ --gt grid/
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit with its code: 0 done, 1 the work failed, 2 wrong usage."""
+    try:
+        code = cli.main(args, prog_name="tkit", standalone_mode=False)
+    except TkitError as error:
+        click.echo(f"tkit: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tkit: interrupted; nothing half-written is left", err=True)
+        code = 130
+    except BrokenPipeError:  # `tkit ... | head`
+        sys.stderr.close()
+        code = 1
+    sys.exit(code)

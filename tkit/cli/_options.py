@@ -1,0 +1,28 @@
+"""Options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+path = click.Path(path_type=Path)
+
+force = click.option("--force", is_flag=True, help="Replace an output that is already there.")
+jobs = click.option(
+    "--jobs", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Processes."
+)
+seed = click.option(
+    "--seed", default=0, show_default=True, metavar="N", help="Seed of all randomness."
+)
+data = click.option(
+    "--data",
+    type=path,
+    default="grid.h5",
+    show_default=True,
+    metavar="F.h5",
+    help="Store made by tkit prep.",
+)
+json_file = click.option(
+    "--json", "json_file", type=path, metavar="F.json", help="Write the result as JSON ('-': stdout)."
+)
