@@ -27,10 +27,13 @@ class Registry:
         Dotted name of the package whose modules are the entries, e.g. ``"tkit.corpora"``.
     constant : str
         The constant each module exposes, e.g. ``"CORPUS"``.
+    exclude : frozenset of str, optional
+        Public modules of the package that are no entries.
     """
 
     package: str
     constant: str
+    exclude: frozenset[str] = frozenset()
 
     def names(self) -> list[str]:
         """Names of all entries in alphabetical order; ``_`` in a module name reads as ``-``."""
@@ -41,7 +44,9 @@ class Registry:
         return sorted(
             module.name.replace("_", "-")
             for module in modules
-            if not module.ispkg and not module.name.startswith("_")
+            if not module.ispkg
+            and not module.name.startswith("_")
+            and module.name not in self.exclude
         )
 
     def get(self, name: str) -> Any:

@@ -1,0 +1,47 @@
+"""Pipelines: what knows data and networks together. The trainable stages, and animation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tkit.registry import Registry
+
+STAGES = Registry("tkit.pipelines", "STAGE", exclude=frozenset({"animate"}))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One trainable stage; the training loop in ``_fit.py`` knows nothing else about it.
+
+    Parameters
+    ----------
+    title : str
+    config : type
+        Frozen dataclass: schema, command-line options, documentation and checkpoint record.
+    nets : callable
+        ``nets(store, config)`` returns {name: module}, initialised from the training split.
+    batches : callable
+        ``batches(store, config, split)`` returns ``batch(step)``, which maps a step number to
+        {name: tensor}. It depends on the seed and the step alone, so a resumed run sees the batches
+        it would have seen.
+    players : tuple of str
+        Nets that are trained, each with its own optimiser, in turn within every step.
+    step : callable
+        ``step(nets, batch, config, player)`` returns {name: scalar tensor}; ``"loss"`` is what the
+        player minimises, the others are logged.
+    evaluate : callable
+        ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
+    released : str
+        The net whose weights are the result of the stage.
+    """
+
+    title: str
+    config: type
+    nets: Callable[..., dict[str, Any]]
+    batches: Callable[..., Callable[[int], Mapping[str, Any]]]
+    players: tuple[str, ...]
+    step: Callable[..., dict[str, Any]]
+    evaluate: Callable[..., dict[str, float]]
+    released: str

@@ -1,0 +1,29 @@
+"""The zoo: networks, losses, released weights and their cards; no files, corpora or metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tkit.registry import Registry
+
+NETS = Registry("tkit.zoo", "NET")
+
+
+@dataclass(frozen=True)
+class Net:
+    """One network.
+
+    Parameters
+    ----------
+    title : str
+    config : type
+        Frozen dataclass of its sizes.
+    build : callable
+        ``build(config)`` returns a freshly initialised ``torch.nn.Module``.
+    """
+
+    title: str
+    config: type
+    build: Callable[[Any], Any]
