@@ -42,7 +42,7 @@ class Clip:
     video : str
         Path of the video file.
     audio : str
-        Path of the sound file; empty when the sound is inside the video.
+        Path of a sound file beside the video, for videos without sound inside; may be empty.
     text : str
         What is said, in lower case, or empty when unknown.
     words : tuple of Word

@@ -12,7 +12,7 @@ class TkitError(Exception):
 
 
 class UsageError(TkitError):
-    """The call itself was wrong: a missing path, an unknown name, options that exclude each other."""
+    """The call itself was wrong: a missing path, an unknown name, options that clash."""
 
     exit_code = 2
 

@@ -7,10 +7,10 @@ Points are ``(..., 68, 2)`` arrays of x, y (right, down). *Image* coordinates ar
 and the inter-ocular distance as unit. A pose is a ``(..., 2, 3)`` similarity transform from
 canonical to image coordinates. A neutral is a face with closed lips and open eyes.
 
-The canonical displacement of a person's points ``p(t)`` (Sinha et al. 2020, §III and §IV)::
+The canonical displacement of a person's points ``p(t)`` (Sinha et al. 2020, §III, §IV)::
 
     q(t)     = pose(t)^-1 p(t)                    rigid Procrustes: head motion removed
-    delta(t) = (q(t) - n_p) * S                   S = size of canonical / size of the person's neutral
+    delta(t) = (q(t) - n_p) * S                   S = canonical size / size of the person
 
 with ``n_p`` the person's neutral in canonical coordinates and ``S`` per axis (width, height).
 Retargeting (eq. 1) is the exact inverse: ``p(t) = pose(t) (n_p + delta(t) / S)``.
@@ -30,8 +30,7 @@ EYES = slice(36, 48)
 MOUTH = slice(48, 68)
 OUTER_LIPS = slice(48, 60)
 INNER_LIPS = slice(60, 68)
-EYE_REGION = slice(17, 27), slice(36, 48)  # the paper's 22 points: brows and eyes
-EYE_REGION_INDEX = np.r_[17:27, 36:48]
+EYE_REGION_INDEX = np.r_[17:27, 36:48]  # the paper's 22 points: brows and eyes
 # Points that speech and blinks move least: nose and eye corners. They carry the head pose.
 RIGID_INDEX = np.array([27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
 
@@ -156,13 +155,9 @@ def mean_neutral(neutrals: np.ndarray, *, rounds: int = 10) -> np.ndarray:
     for _ in range(rounds):
         poses = similarity(neutrals[:, RIGID_INDEX], mean[RIGID_INDEX])
         mean = apply(poses, neutrals).mean(axis=0)
-        mean = normalise((mean + _mirror_about_eyes(mean)) / 2)
+        mean = normalise(mean)
+        mean = normalise((mean + mirror(mean)) / 2)
     return mean
-
-
-def _mirror_about_eyes(points: np.ndarray) -> np.ndarray:
-    points = normalise(points)
-    return mirror(points)
 
 
 def speaker_neutral(points: np.ndarray, canonical: np.ndarray | None = None) -> np.ndarray:
@@ -183,7 +178,9 @@ def speaker_neutral(points: np.ndarray, canonical: np.ndarray | None = None) -> 
     """
     points = np.asarray(points, np.float64)
     if canonical is None:
-        aligned = apply(similarity(points[:, RIGID_INDEX], normalise(points[0])[RIGID_INDEX]), points)
+        aligned = apply(
+            similarity(points[:, RIGID_INDEX], normalise(points[0])[RIGID_INDEX]), points
+        )
         canonical = normalise(np.median(aligned, axis=0))
     aligned = apply(similarity(points[:, RIGID_INDEX], canonical[RIGID_INDEX]), points)
     opening = mouth_opening(aligned)

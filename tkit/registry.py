@@ -1,8 +1,8 @@
 """Registries: the modules of a package are its entries.
 
 Every module without a leading underscore in a registry package is one entry and exposes one
-constant (``CORPUS``, ``ENCODER``, ``METRIC`` …). Adding an entry is adding a file; nothing is listed
-anywhere else. Listing names imports no entry.
+constant (``CORPUS``, ``ENCODER``, ``METRIC`` …). Adding an entry is adding a file; it is listed
+nowhere else. Listing names imports no entry.
 """
 
 from __future__ import annotations

@@ -36,22 +36,19 @@ from tkit.clips import Reject, Word, atomic_path, require_path
 from tkit.errors import StoreError, UsageError
 
 SCHEMA = 1
-_TEXT = h5py.string_dtype("utf-8")
-_CLIP_TYPE = np.dtype(
-    [
-        ("id", _TEXT),
-        ("speaker", _TEXT),
-        ("text", _TEXT),
-        ("split", _TEXT),
-        ("fps", "f8"),
-        ("frame_start", "i8"),
-        ("n_frames", "i8"),
-        ("speech_start", "i8"),
-        ("n_speech", "i8"),
-    ]
-)
-_WORD_TYPE = np.dtype([("clip", "i8"), ("start_s", "f8"), ("end_s", "f8"), ("text", _TEXT)])
-_REJECT_TYPE = np.dtype([("id", _TEXT), ("step", _TEXT), ("reason", _TEXT)])
+_CLIP_COLUMNS = {
+    "id": str,
+    "speaker": str,
+    "text": str,
+    "split": str,
+    "fps": "f8",
+    "frame_start": "i8",
+    "n_frames": "i8",
+    "speech_start": "i8",
+    "n_speech": "i8",
+}
+_WORD_COLUMNS = {"clip": "i8", "start_s": "f8", "end_s": "f8", "text": str}
+_REJECT_COLUMNS = {"id": str, "step": str, "reason": str}
 
 
 @dataclass(frozen=True)
@@ -137,8 +134,9 @@ class Writer:
         self._array("valid", (), "?", 8192)
         self._array("speech", (info.encoder.dim,), "f4", max(16384 // info.encoder.dim, 1))
         if crop_size:
-            # One frame a chunk: training reads single frames. lzf costs next to nothing to read.
-            self._array("crops", (crop_size, crop_size, 3), "u1", 1, compression="lzf")
+            # One frame a chunk: training reads single frames. Not lzf, which is faster: its bytes
+            # depend on what was in memory before.
+            self._array("crops", (crop_size, crop_size, 3), "u1", 1, compression=1)
             self._array("crop_pose", (2, 3), "f8", 1024)
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: str, chunk: int, **kw: Any) -> None:
@@ -157,7 +155,7 @@ class Writer:
         words: Iterable[Word],
         arrays: Mapping[str, np.ndarray],
     ) -> None:
-        """Append one clip; ``arrays`` maps every frame array's name, and ``speech``, to its data."""
+        """Append one clip; ``arrays`` maps the names of the long arrays to the clip's data."""
         n_frames, n_speech = len(arrays["points"]), len(arrays["speech"])
         starts = self._file["points"].shape[0], self._file["speech"].shape[0]
         row = id, speaker, text, split, fps, starts[0], n_frames, starts[1], n_speech
@@ -179,11 +177,13 @@ class Writer:
     ) -> None:
         """Write the tables; nothing can be added after it."""
         rows = [(reject.id, reject.step, reject.reason) for reject in rejects]
-        self._file["clips"] = np.array(self._clips, _CLIP_TYPE)
-        self._file["words"] = np.array(self._words, _WORD_TYPE)
-        self._file["rejects"] = np.array(rows, _REJECT_TYPE)
+        self._file["clips"] = _table(self._clips, _CLIP_COLUMNS)
+        self._file["words"] = _table(self._words, _WORD_COLUMNS)
+        self._file["rejects"] = _table(rows, _REJECT_COLUMNS)
+        for group in ("speakers", "canonical"):  # made on the fly they would carry the time of day
+            self._file.create_group(group)
         names = sorted(speakers)
-        self._file["speakers/name"] = np.array(names, _TEXT)
+        self._file["speakers/name"] = _table([(name,) for name in names], {"name": str})["name"]
         neutrals = [speakers[name] for name in names]
         self._file["speakers/neutral"] = np.array(neutrals, np.float64).reshape(-1, 68, 2)
         self._file["canonical/neutral"] = np.asarray(canonical, np.float64)
@@ -284,7 +284,9 @@ class Store:
             if file[name].shape[0] != n_frames:
                 found.append(f"/{name} has {file[name].shape[0]} rows, /points has {n_frames}")
         if file["speech"].shape[1] != self.info.encoder.dim:
-            found.append(f"/speech has {file['speech'].shape[1]} columns, not {self.info.encoder.dim}")
+            found.append(
+                f"/speech has {file['speech'].shape[1]} columns, not {self.info.encoder.dim}"
+            )
         frame = row_start = 0
         for row in self.clips:
             if (row.frame_start, row.speech_start) != (frame, row_start):
@@ -294,7 +296,9 @@ class Store:
             if row.speaker not in self.speakers:
                 found.append(f"{row.id}: speaker {row.speaker!r} has no neutral")
         if (frame, row_start) != (n_frames, n_speech):
-            found.append(f"/clips covers {frame} frames, {row_start} speech rows of {n_frames}, {n_speech}")
+            found.append(
+                f"/clips covers {frame} frames, {row_start} speech rows of {n_frames}, {n_speech}"
+            )
         for name in ("points", "displacement", "pose", "speech"):
             for start in range(0, file[name].shape[0], 65536):
                 if not np.isfinite(file[name][start : start + 65536]).all():
@@ -303,12 +307,28 @@ class Store:
         return found
 
 
+def _table(rows: list[tuple[Any, ...]], columns: Mapping[str, Any]) -> np.ndarray:
+    """Make a compound array; text columns are UTF-8 of fixed length, as long as the longest.
+
+    HDF5 pads texts of variable length with whatever was in memory, and equal stores shall have
+    equal bytes.
+    """
+    cells = [[cell.encode() if isinstance(cell, str) else cell for cell in row] for row in rows]
+    fields = []
+    for index, (name, kind) in enumerate(columns.items()):
+        if kind is str:
+            longest = max((len(row[index]) for row in cells), default=1)
+            kind = h5py.string_dtype("utf-8", max(longest, 1))
+        fields.append((name, kind))
+    return np.array([tuple(row) for row in cells], np.dtype(fields))
+
+
 def _read_info(file: h5py.File) -> StoreInfo:
     attributes = {key: _python(value) for key, value in file.attrs.items()}
     if attributes.get("schema") != SCHEMA:
         raise StoreError(
-            f"{file.filename}: store schema is {attributes.get('schema')}, this tkit reads {SCHEMA}; "
-            "prepare the corpus again"
+            f"{file.filename}: store schema is {attributes.get('schema')}, this tkit reads "
+            f"{SCHEMA}; prepare the corpus again"
         )
     attributes["encoder"] = EncoderInfo(**json.loads(attributes["encoder"]))
     return StoreInfo(**attributes)

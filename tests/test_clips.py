@@ -1,0 +1,85 @@
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tkit import clips
+from tkit.clips import Clip, Word
+from tkit.errors import CorpusError, OutputExistsError, UsageError
+
+TEXT = st.text(string.printable + "äß中", max_size=12)
+CLIPS = st.builds(
+    Clip,
+    id=st.text(string.ascii_letters + "/", min_size=1, max_size=9),
+    speaker=st.just("s1"),
+    video=TEXT,
+    audio=TEXT,
+    text=TEXT,
+    words=st.lists(
+        st.builds(Word, st.floats(0, 9), st.floats(0, 9), TEXT), max_size=3
+    ).map(tuple),
+)  # fmt: skip
+
+
+@given(st.lists(CLIPS, max_size=5))
+def test_manifest_round_trip(tmp_path_factory, found):
+    path = tmp_path_factory.mktemp("manifest") / "m.jsonl"
+    clips.write_manifest(path, found)
+    assert clips.read_manifest(path) == found
+
+
+def test_manifest_names_the_bad_line(tmp_path):
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"id": "a", "speaker": "s", "video": "v"}\n{"id": 3}\n')
+    with pytest.raises(CorpusError, match="line 2"):
+        clips.read_manifest(path)
+
+
+def test_validate_sorts_and_refuses_doubles():
+    a, b = Clip("a", "s1", "a.mpg"), Clip("b", "s1", "b.mpg")
+    assert clips.validate([b, a]) == [a, b]
+    with pytest.raises(CorpusError, match="twice"):
+        clips.validate([a, a])
+    with pytest.raises(CorpusError, match="empty"):
+        clips.validate([Clip("a", "", "a.mpg")])
+
+
+def test_seed_of_a_name_never_changes():
+    # First eight bytes of SHA-256("0\0x"), little-endian: the same on every machine.
+    assert clips.stable_seed(7, "ab", "c") != clips.stable_seed(7, "a", "bc")
+    assert clips.stable_seed(0, "x") == 0xE082A583F0752E13
+    first = clips.generator(1, "clip").normal(size=3)
+    assert (first == clips.generator(1, "clip").normal(size=3)).all()
+
+
+def test_atomic_path_leaves_nothing_behind_on_failure(tmp_path):
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), clips.atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_atomic_path_replaces_when_done(tmp_path):
+    target = tmp_path / "new" / "out.txt"
+    with clips.atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+        assert temporary.suffix == ".txt"
+    assert target.read_text() == "whole"
+
+
+def test_existing_output_needs_force(tmp_path):
+    path = tmp_path / "x"
+    path.touch()
+    with pytest.raises(OutputExistsError, match="--force"):
+        clips.refuse_overwrite(path, force=False)
+    assert clips.refuse_overwrite(path, force=True) == path
+
+
+def test_missing_path_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"nowhere: no such folder"):
+        clips.require_path(tmp_path / "nowhere", "folder")
