@@ -26,7 +26,8 @@ class Corpus:
         ``scan(root)`` yields a :class:`Clip` for every utterance on disk and a :class:`Reject` for
         every one that contradicts itself; it reads names and text files, no media.
     protocols : mapping
-        Protocol name to {split: speakers}. The first is the default.
+        Protocol name to {split: speakers or clip ids}. The first is the default. A clip id decides
+        before its speaker, so that a protocol can hold single clips out.
     generate : callable, optional
         ``generate(root, **params)`` makes the corpus, where it is not a recording.
     """
@@ -44,12 +45,20 @@ class Corpus:
         """Name of the protocol that is used unless another is asked for."""
         return next(iter(self.protocols), "")
 
-    def split_of(self, speaker: str, protocol: str) -> str:
-        """Return the split of ``speaker`` under ``protocol``; empty when it is in none."""
-        if not protocol:
-            return ""
-        if protocol not in self.protocols:
+    def split_of(self, clip: Clip, protocol: str) -> str:
+        """Return the split of ``clip`` under ``protocol``; empty when it is in none."""
+        splits = self.protocols[protocol] if protocol else {}
+        for key in (clip.id, clip.speaker):
+            for name, members in splits.items():
+                if key in members:
+                    return name
+        return ""
+
+    def require_protocol(self, name: str | None) -> str:
+        """Return ``name``, or the default for ``None``; :class:`UnknownNameError` if unknown."""
+        if name is None:
+            return self.default_protocol
+        if name not in self.protocols:
             there = ", ".join(self.protocols) or "none"
-            raise UnknownNameError(f"unknown protocol {protocol!r} (there are: {there})")
-        splits = self.protocols[protocol]
-        return next((name for name, names in splits.items() if speaker in names), "")
+            raise UnknownNameError(f"unknown protocol {name!r} (there are: {there})")
+        return name
