@@ -1,0 +1,199 @@
+"""dlib's 68 points (iBUG 300-W layout), read with sub-pixel precision.
+
+The detector (HOG) runs on every ``KEY_STEP``-th frame only; between key frames the box is
+interpolated over time, which costs less and removes the jitter of the boxes without lag. A frame
+whose face looks unlike the one before is searched again, so a face that vanishes between key frames
+is noticed. dlib rounds its points to whole pixels; here the face is first resampled to ``FACE_PX``
+pixels, so that the rounding is a small fraction of a pixel of the frame.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import TkitError
+from tkit.landmarks import Landmarker
+
+KEY_STEP = 10  # frames between detections: 0.4 s at 25 fps
+FACE_PX = 300  # side of the face box after resampling
+MARGIN = 0.35  # picture kept around the box, in box sides
+MAX_SIDE_PX = 960  # larger pictures are reduced before detection
+LIKENESS = 0.7  # correlation of two faces 32 pixels wide below which the box is not trusted
+SMALL_SIDE_PX = 240  # smaller pictures are framed and enlarged: HOG wants faces of 80 px
+
+Box = np.ndarray  # (3,) float: x of the centre, y of the centre, side; pixels
+
+
+@cache
+def _models() -> tuple[Any, Any]:
+    import dlib
+    import face_recognition_models
+
+    path = face_recognition_models.pose_predictor_model_location()
+    try:
+        return dlib.get_frontal_face_detector(), dlib.shape_predictor(path)
+    except RuntimeError as error:
+        raise TkitError(f"{path}: dlib cannot load its landmark model ({error})") from error
+
+
+def find_faces(image: np.ndarray) -> list[Box]:
+    """Find the faces of one picture (H, W, 3), largest first.
+
+    Returns
+    -------
+    list of ndarray (3,)
+        Centre x, centre y and side of each face box, in pixels.
+    """
+    return sorted(_detect(_grey(image)), key=lambda box: -box[2])
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+
+
+def _detect(grey: np.ndarray) -> list[Box]:
+    import cv2
+
+    detector, _ = _models()
+    pad = 0
+    small, large = min(grey.shape), max(grey.shape)
+    scale = min(1.0, MAX_SIDE_PX / large)
+    if small < SMALL_SIDE_PX:
+        pad = round(0.25 * small)
+        grey = cv2.copyMakeBorder(grey, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+        scale = min(2.0, 2 * SMALL_SIDE_PX / small)
+    if scale != 1.0:
+        flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=flags)
+    found, scores, _ = detector.run(grey, 0, 0.0)
+    if not found:  # a small face in a larger picture: look again at twice the size
+        found, scores, _ = detector.run(grey, 1, 0.0)
+    boxes = []
+    for rectangle, _score in zip(found, scores, strict=True):
+        x = (rectangle.left() + rectangle.right()) / 2 / scale - pad
+        y = (rectangle.top() + rectangle.bottom()) / 2 / scale - pad
+        boxes.append(np.array([x, y, rectangle.width() / scale]))
+    return boxes
+
+
+def _fit(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the 68 points inside one box.
+
+    Returns
+    -------
+    points : ndarray (68, 2)
+        Pixels of the frame.
+    look : ndarray (1024,)
+        The face reduced to 32 x 32 pixels, zero mean and unit norm: to see whether it is the face
+        of the frame before.
+    """
+    import cv2
+    import dlib
+
+    _, predictor = _models()
+    x, y, side = box
+    scale = FACE_PX / side
+    size = round(FACE_PX * (1 + 2 * MARGIN))
+    start = (size - FACE_PX) / 2
+    shift = size / 2 - np.array([x, y]) * scale
+    transform = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+    face = cv2.warpAffine(
+        grey, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    corners = round(start), round(start), round(start) + FACE_PX, round(start) + FACE_PX
+    shape = predictor(face, dlib.rectangle(*corners))
+    points = np.array([(part.x, part.y) for part in shape.parts()], np.float64)
+    look = cv2.resize(face, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64).ravel()
+    look -= look.mean()
+    return (points - shift) / scale, look / max(float(np.linalg.norm(look)), 1e-9)
+
+
+def _nearest(boxes: list[Box], to: Box) -> Box:
+    return min(boxes, key=lambda box: float(np.abs(box - to).sum()))
+
+
+def _key_boxes(greys: list[np.ndarray]) -> dict[int, Box]:
+    """Detect one face on the key frames; where that fails, on the frames around them."""
+    last = len(greys) - 1
+    found: dict[int, Box] = {}
+    seen: dict[int, list[Box]] = {}
+
+    def look(index: int) -> bool:
+        if index not in seen:
+            seen[index] = _detect(greys[index])
+        if seen[index]:
+            boxes = seen[index]
+            before = [found[key] for key in sorted(found) if key < index]
+            largest = max(boxes, key=lambda box: box[2])
+            found[index] = _nearest(boxes, before[-1]) if before else largest
+        return bool(seen[index])
+
+    missed = [index for index in sorted({*range(0, last + 1, KEY_STEP), last}) if not look(index)]
+    for index in missed:
+        for other in range(max(index - KEY_STEP + 1, 0), min(index + KEY_STEP, last + 1)):
+            look(other)
+    return found
+
+
+def track(frames: np.ndarray) -> np.ndarray:
+    """Track one face through the frames of a clip.
+
+    Parameters
+    ----------
+    frames : ndarray (T, H, W, 3), uint8 RGB
+
+    Returns
+    -------
+    ndarray (T, 68, 2), float32
+        Pixels; NaN where no face was found.
+    """
+    greys = [_grey(frame) for frame in frames]
+    points = np.full((len(greys), 68, 2), np.nan, np.float32)
+    found = _key_boxes(greys)
+    if not found:
+        return points
+    keys = np.array(sorted(found))
+    boxes = np.stack([found[key] for key in keys])
+    before = None
+    for index, grey in enumerate(greys):
+        if _between_lost(index, keys):
+            continue
+        box = np.array([np.interp(index, keys, column) for column in boxes.T])
+        fitted, look = _fit(grey, box)
+        if index not in found and (before is None or look @ before < LIKENESS):
+            again = _detect(grey)
+            if not again:
+                continue
+            fitted, look = _fit(grey, _nearest(again, box))
+        points[index], before = fitted, look
+    return points
+
+
+def _between_lost(index: int, keys: np.ndarray) -> bool:
+    """Whether ``index`` lies inside a stretch whose frames were all searched without success."""
+    after = int(np.searchsorted(keys, index))
+    if after < len(keys) and keys[after] == index:
+        return False
+    if after in (0, len(keys)):  # before the first or after the last frame with a face
+        return True
+    return bool(keys[after] - keys[after - 1] > KEY_STEP)
+
+
+def _open() -> Any:
+    _models()
+    return track
+
+
+LANDMARKER = Landmarker(
+    title="dlib HOG detector and 68-point shape predictor, sub-pixel, box interpolated in time",
+    scheme="ibug68",
+    open=_open,
+    signature="dlib68-" + metadata.version("dlib-bin").split(".post")[0],
+    licence="code BSL-1.0; model CC0 by its author, trained on iBUG 300-W (non-commercial data)",
+)

@@ -1,0 +1,66 @@
+"""Log-mel energies at 50 Hz: the encoder without weights."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from tkit.speech import Encoder
+from tkit.store import EncoderInfo
+
+SAMPLE_RATE = 16000
+HOP = 320  # 20 ms
+N_FFT = 512  # 32 ms
+BANDS = 64
+LOW_HZ, HIGH_HZ = 50.0, 7600.0
+RANGE_DB = 70.0  # below the loud frames; what is quieter counts as silence
+
+
+@cache
+def mel_filters() -> np.ndarray:
+    """Triangular mel filters (BANDS, N_FFT // 2 + 1), each with unit sum.
+
+    Mel scale of O'Shaughnessy: ``2595 log10(1 + f / 700)``.
+    """
+
+    def mel(hz: np.ndarray) -> np.ndarray:
+        return 2595 * np.log10(1 + hz / 700)
+
+    edges = np.linspace(mel(np.array(LOW_HZ)), mel(np.array(HIGH_HZ)), BANDS + 2)
+    bins = mel(np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE))
+    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (bins - left) / (centre - left), (right - bins) / (right - centre)
+    filters = np.clip(np.minimum(rising, falling), 0, None)
+    return filters / filters.sum(axis=1, keepdims=True)
+
+
+class LogMel:
+    """Log-mel rows, scaled so that loud frames are near 0 and silence is -1, whatever the gain."""
+
+    info = EncoderInfo("logmel", "1", "", dim=BANDS, rate_hz=SAMPLE_RATE / HOP, offset_s=0.0)
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        """Encode (S,) float32 sound at 16 kHz to (S // HOP + 1, BANDS); row k is at k * 20 ms."""
+        half = N_FFT // 2
+        padded = np.pad(np.asarray(wave, np.float64), (half, half))
+        frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+        rows = [  # in blocks, so that memory does not grow with the wave's length
+            np.abs(np.fft.rfft(block * window, axis=1)) ** 2 @ mel_filters().T
+            for block in np.array_split(frames, max(len(frames) // 4096, 1))
+        ]
+        power = np.concatenate(rows)
+        loud = np.quantile(power.mean(axis=1), 0.95)
+        level_db = 10 * np.log10(np.maximum(power / max(loud, 1e-12), 10 ** (-RANGE_DB / 10)))
+        return (level_db / RANGE_DB).astype(np.float32)
+
+
+ENCODER = Encoder(
+    title="log-mel energies, 64 bands",
+    dim=BANDS,
+    rate_hz=SAMPLE_RATE / HOP,
+    offset_s=0.0,
+    sample_rate=SAMPLE_RATE,
+    open=LogMel,
+)
