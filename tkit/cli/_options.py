@@ -24,5 +24,9 @@ data = click.option(
     help="Store made by tkit prep.",
 )
 json_file = click.option(
-    "--json", "json_file", type=path, metavar="F.json", help="Write the result as JSON ('-': stdout)."
+    "--json",
+    "json_file",
+    type=path,
+    metavar="F.json",
+    help="Write the result as JSON ('-': stdout).",
 )

@@ -1,0 +1,107 @@
+"""``tkit prep``."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from tkit.cli import _options
+
+
+@click.command()
+@click.argument("corpus")
+@click.option(
+    "--root",
+    type=_options.path,
+    metavar="DIR",
+    help="The corpus on disk.  [default: $TKIT_CORPORA/CORPUS]",
+)
+@click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
+@click.option("--protocol", metavar="NAME", help="Published split to record.")
+@click.option("--landmarks", default="dlib68", show_default=True, metavar="NAME")
+@click.option("--speech", default="logmel", show_default=True, metavar="NAME")
+@click.option("--crops", is_flag=True, help="Store 128 x 128 face crops (for the texture stage).")
+@click.option(
+    "--max-gap", default=5, show_default=True, metavar="N", help="Frames without a face to fill."
+)
+@click.option(
+    "--max-drift",
+    default=5.0,
+    show_default=True,
+    metavar="N",
+    help="Frames that sound and picture may differ in length.",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be used.")
+@click.option(
+    "--resume/--fresh", default=True, help="Use the parts of an interrupted run, or forget them."
+)
+@_options.jobs
+@_options.force
+def command(
+    corpus: str,
+    root: Path | None,
+    out: Path | None,
+    protocol: str | None,
+    landmarks: str,
+    speech: str,
+    crops: bool,
+    max_gap: int,
+    max_drift: float,
+    strict: bool,
+    resume: bool,
+    jobs: int,
+    force: bool,
+) -> None:
+    """Prepare a corpus: landmarks, speech features and crops in one store.
+
+    CORPUS is grid, folder (any videos with sound) or puppet (generated when it is not there).
+
+    \b
+    Example:
+      tkit prep grid --root /data/grid --out grid.h5 --crops --jobs 2
+    """
+    from tkit.clips import refuse_overwrite
+    from tkit.prep import Settings, prepare
+
+    out = refuse_overwrite(out or Path(f"{corpus}.h5"), force=force)
+    summary = prepare(
+        corpus,
+        _root(corpus, root),
+        out,
+        settings=Settings(landmarks, speech, crops, max_gap=max_gap, max_drift=max_drift),
+        protocol=protocol,
+        jobs=jobs,
+        fresh=not resume,
+        strict=strict,
+        progress=True,
+    )
+    reasons = Counter(reject.reason for reject in summary.rejects)
+    for reason, count in reasons.most_common(10):
+        click.echo(f"rejected {count}: {reason}", err=True)
+    splits = ", ".join(f"{count} {name or 'in no split'}" for name, count in summary.splits.items())
+    click.echo(
+        f"{out}: {summary.clips} clips of {summary.speakers} speakers, {summary.frames} frames "
+        f"({splits}); {len(summary.rejects)} rejected"
+    )
+
+
+def _root(corpus: str, root: Path | None) -> Path:
+    from tkit.clips import require_path
+    from tkit.corpora import CORPORA
+    from tkit.errors import UsageError
+
+    entry = CORPORA.get(corpus)
+    if root is None:
+        if "TKIT_CORPORA" not in os.environ:
+            raise UsageError(
+                f"where is the corpus? pass --root DIR, or set TKIT_CORPORA to the folder that "
+                f"holds {corpus}/"
+            )
+        root = Path(os.environ["TKIT_CORPORA"], corpus)
+    if entry.generate is not None and not root.exists():
+        click.echo(f"generating {corpus} in {root}", err=True)
+        entry.generate(root)
+    return require_path(root, f"folder for the corpus {corpus}")

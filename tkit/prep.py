@@ -1,0 +1,328 @@
+"""Prepare a corpus: clips to landmarks, canonical displacement, speech features and crops.
+
+Each clip is decoded once, by one process, and its result is kept in a part file beside the output;
+when all parts are there, one writer puts them into the store in order of clip ids. So the number of
+processes changes nothing in the result, an interrupted run goes on where it stopped, and memory
+does not grow with the corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from tkit import crops, geometry, media, store
+from tkit.clips import Clip, Reject, atomic_path, validate
+from tkit.corpora import CORPORA, Corpus
+from tkit.errors import CorpusError, MediaError, TkitError
+from tkit.landmarks import LANDMARKERS, Track
+from tkit.speech import ENCODERS, OpenEncoder
+from tkit.windows import WINDOW
+
+NEUTRAL_FRAMES = 6000  # at most this many frames of a speaker, evenly spread, make the neutral
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the prepared data of a clip.
+
+    Parameters
+    ----------
+    landmarks, speech : str
+        Names of the back-ends.
+    crops : bool
+        Also store aligned face crops.
+    fps : float
+        Frame rate of the store.
+    max_gap : int
+        Longest run of frames without a face (or lost to damage) that is filled.
+    max_drift : float
+        Largest difference between the lengths of picture and sound, in frames.
+    """
+
+    landmarks: str = "dlib68"
+    speech: str = "logmel"
+    crops: bool = False
+    fps: float = 25.0
+    max_gap: int = 5
+    max_drift: float = 5.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of :func:`prepare` did."""
+
+    clips: int
+    frames: int
+    speakers: int
+    splits: dict[str, int]
+    rejects: list[Reject]
+
+
+def prepare(
+    corpus: str,
+    root: str | Path,
+    out: str | Path,
+    *,
+    settings: Settings | None = None,
+    protocol: str | None = None,
+    jobs: int = 1,
+    fresh: bool = False,
+    strict: bool = False,
+    progress: bool = False,
+) -> Summary:
+    """Prepare the corpus below ``root`` into the store ``out``.
+
+    Parameters
+    ----------
+    corpus : str
+        Name in the registry of corpora.
+    protocol : str, optional
+        Which published split to record; the corpus' default if not given.
+    jobs : int
+        Processes; the result is the same for any number.
+    fresh : bool
+        Forget the parts of an interrupted run.
+    strict : bool
+        Raise at the first rejected clip instead of recording it.
+
+    Raises
+    ------
+    CorpusError
+        If no clip could be prepared, or with ``strict`` if any was rejected.
+    """
+    settings, out = settings or Settings(), Path(out)
+    entry: Corpus = CORPORA.get(corpus)
+    protocol = entry.require_protocol(protocol)
+    LANDMARKERS.get(settings.landmarks), ENCODERS.get(settings.speech)  # unknown names fail now
+    found = list(entry.scan(Path(root)))
+    clips = validate(item for item in found if isinstance(item, Clip))
+    rejects = [item for item in found if isinstance(item, Reject)]
+    parts = Path(f"{out}.parts")
+    if fresh:
+        shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True, exist_ok=True)
+    names = [parts / _part_name(clip, settings) for clip in clips]
+    todo = [pair for pair in zip(clips, names, strict=True) if not pair[1].exists()]
+    for reject in _run(todo, settings, jobs=jobs, done=len(clips) - len(todo), progress=progress):
+        if strict and reject:
+            raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
+    summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings)
+    shutil.rmtree(parts)
+    return summary
+
+
+# -- one clip ---------------------------------------------------------------------------------
+
+
+def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
+    """Decode one clip and return its arrays.
+
+    Returns
+    -------
+    dict
+        ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``speech`` (N, D) float32 and, with
+        crops, ``crops`` (T, 128, 128, 3) uint8 and ``crop_pose`` (T, 2, 3) float64.
+
+    Raises
+    ------
+    TkitError
+        With the reason why this clip cannot be used.
+    """
+    track, encode, sample_rate = _backends(settings.landmarks, settings.speech)
+    decoded = media.read_clip(clip.video, clip.audio, fps=settings.fps, sample_rate=sample_rate)
+    wave = media.require_sound(decoded.wave, Path(clip.video).name)
+    _check_drift(decoded, settings)
+    wave = wave[: round(decoded.duration_s * sample_rate)]
+    found = track(decoded.frames)
+    found[decoded.held] = np.nan  # a repeated frame is no observation
+    points, gap = geometry.fill_gaps(found, max_gap=settings.max_gap)
+    if np.isnan(points).any():
+        if gap == len(points):
+            raise TkitError("no face in any frame")
+        raise TkitError(
+            f"no face for {gap} frames in a row; pass --max-gap {gap} to fill them or drop the clip"
+        )
+    arrays = {
+        "points": points.astype(np.float32),
+        "valid": ~np.isnan(found).any(axis=(1, 2)),
+        "speech": encode(wave),
+    }
+    if settings.crops:
+        arrays["crop_pose"] = crops.crop_pose(points)
+        arrays["crops"] = crops.cut_all(decoded.frames, arrays["crop_pose"])
+    return arrays
+
+
+def _check_drift(decoded: media.Media, settings: Settings) -> None:
+    sound_s = len(decoded.wave) / decoded.sample_rate
+    drift = abs(sound_s - decoded.duration_s) * settings.fps
+    if drift > settings.max_drift:
+        raise MediaError(
+            f"{len(decoded.frames)} video frames ({decoded.duration_s:.2f} s) but {sound_s:.2f} s "
+            f"of sound; pass --max-drift {int(np.ceil(drift))} or drop the clip"
+        )
+
+
+@cache
+def _backends(landmarks: str, speech: str) -> tuple[Track, OpenEncoder, int]:
+    """Load the back-ends once a process."""
+    encoder = ENCODERS.get(speech)
+    return LANDMARKERS.get(landmarks).open(), encoder.open(), encoder.sample_rate
+
+
+def _part_name(clip: Clip, settings: Settings) -> str:
+    """Name of a clip's part: changes with the settings and with the media files."""
+    stats = [Path(path).stat() for path in (clip.video, clip.audio) if path]
+    facts = [clip.id, asdict(settings), [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
+
+
+def _make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
+    _single_threaded()
+    try:
+        arrays = prepare_clip(clip, settings)
+        reject = None
+    except TkitError as error:
+        arrays = {"reason": np.array(str(error))}
+        reject = Reject(clip.id, "prep", str(error))
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **arrays)
+    return reject
+
+
+def _single_threaded() -> None:
+    """Parallel work is across clips; threads inside would only get in each other's way."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _run(
+    todo: list[tuple[Clip, Path]], settings: Settings, *, jobs: int, done: int, progress: bool
+) -> Iterator[Reject | None]:
+    from joblib import Parallel, delayed
+    from tqdm import tqdm
+
+    # "spawn"-like loky workers load the models once each; batch_size=1 keeps the bar honest.
+    pool = Parallel(
+        n_jobs=min(jobs, max(len(todo), 1)), return_as="generator_unordered", batch_size=1
+    )
+    results = pool(delayed(_make_part)(clip, path, settings) for clip, path in todo)
+    bar = tqdm(
+        results,
+        total=done + len(todo),
+        initial=done,
+        unit="clip",
+        disable=not progress,
+        desc="prep",
+    )
+    rejected = 0
+    for reject in bar:
+        rejected += reject is not None
+        bar.set_postfix(rejected=rejected)
+        yield reject
+
+
+# -- the store --------------------------------------------------------------------------------
+
+
+def _assemble(
+    out: Path,
+    entry: Corpus,
+    corpus: str,
+    protocol: str,
+    clips: list[Clip],
+    parts: list[Path],
+    rejects: list[Reject],
+    settings: Settings,
+) -> Summary:
+    kept: list[tuple[Clip, Path]] = []
+    for clip, part in zip(clips, parts, strict=True):
+        with np.load(part) as arrays:
+            if "reason" in arrays:
+                rejects.append(Reject(clip.id, "prep", str(arrays["reason"])))
+            else:
+                kept.append((clip, part))
+    rejects = sorted(rejects, key=lambda reject: reject.id)
+    if not kept:
+        first = f"; the first: {rejects[0].id}: {rejects[0].reason}" if rejects else ""
+        raise CorpusError(f"none of {len(rejects)} clips could be prepared{first}")
+    splits = {clip.id: entry.split_of(clip, protocol) for clip, _ in kept}
+    neutrals, canonical = _neutrals(kept, splits)
+    _, encode, _ = _backends(settings.landmarks, settings.speech)
+    info = store.StoreInfo(
+        corpus=corpus,
+        protocol=protocol,
+        landmarks=LANDMARKERS.get(settings.landmarks).signature,
+        lips="none",
+        fps=settings.fps,
+        window=WINDOW,
+        encoder=encode.info,
+    )
+    n_frames, counts = 0, dict.fromkeys(sorted(set(splits.values())), 0)
+    with store.create(out, info, crop_size=crops.CROP_SIZE if settings.crops else 0) as writer:
+        for clip, part in kept:
+            with np.load(part) as loaded:
+                arrays = dict(loaded)
+            arrays["displacement"], arrays["pose"] = geometry.canonicalise(
+                arrays["points"], neutral=neutrals[clip.speaker], canonical=canonical
+            )
+            split = splits[clip.id]
+            writer.add(
+                id=clip.id,
+                speaker=clip.speaker,
+                text=clip.text,
+                split=split,
+                fps=settings.fps,
+                words=clip.words,
+                arrays=arrays,
+            )
+            n_frames += len(arrays["points"])
+            counts[split] += 1
+        writer.finish(speakers=neutrals, canonical=canonical, rejects=rejects)
+    return Summary(len(kept), n_frames, len(neutrals), counts, rejects)
+
+
+def _neutrals(
+    kept: list[tuple[Clip, Path]], splits: dict[str, str]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Neutral of every speaker and the mean neutral, both in canonical coordinates.
+
+    The mean is over the speakers of the training split, so that held-out people stay held out.
+    """
+    own: dict[str, np.ndarray] = {}
+    training: list[str] = []
+    by_speaker: dict[str, list[tuple[Clip, Path]]] = {}
+    for clip, part in kept:
+        by_speaker.setdefault(clip.speaker, []).append((clip, part))
+    for speaker, pairs in sorted(by_speaker.items()):
+        own[speaker] = geometry.speaker_neutral(_some_points(part for _, part in pairs))
+        if any(splits[clip.id] == "train" for clip, _ in pairs):
+            training.append(speaker)
+    canonical = geometry.mean_neutral(np.stack([own[name] for name in training or sorted(own)]))
+    rigid = geometry.RIGID_INDEX
+    for speaker, neutral in own.items():
+        pose = geometry.similarity(neutral[rigid], canonical[rigid])
+        own[speaker] = geometry.apply(pose, neutral)
+    return own, canonical
+
+
+def _some_points(parts: Iterable[Path]) -> np.ndarray:
+    """Points of a speaker's clips, thinned evenly to at most ``NEUTRAL_FRAMES`` frames."""
+    paths = list(parts)
+    per_clip = max(NEUTRAL_FRAMES // len(paths), 1)
+    chosen = []
+    for path in paths[:: max(len(paths) // NEUTRAL_FRAMES, 1)]:
+        with np.load(path) as arrays:
+            points = arrays["points"]
+        step = max(len(points) // per_clip, 1)
+        chosen.append(points[::step])
+    return np.concatenate(chosen)
