@@ -1,0 +1,86 @@
+"""PSNR: peak signal-to-noise ratio of pictures, in dB.
+
+Conventions
+-----------
+``10 log10(255^2 / MSE)`` with the mean squared error over all pixels and channels. The headline
+pools the squared error over the frames of a clip (``pool: clip``). The mean of the frames' PSNR
+values (``pool: frame``) is higher, and infinite as soon as one frame is exact, unless a ``cap`` is
+stated. Identical clips score ``inf``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tkit.metrics import Metric, Param, Stats
+from tkit.metrics._pictures import COLOR, PEAK, matched
+
+
+def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
+    """Exact sum of squared differences of two uint8 arrays of one shape."""
+    import cv2
+
+    rows = (len(gt), -1) if gt.ndim > 1 else (1, -1)
+    # Differences are taken in wide integers: uint8 arithmetic would wrap at 256. Rounded, because
+    # the sum is an integer and some builds of OpenCV return the square of a square root.
+    return round(cv2.norm(gt.reshape(rows), pred.reshape(rows), cv2.NORM_L2SQR))
+
+
+def psnr(mse: float) -> float:
+    """PSNR in dB of a mean squared error on the scale 0..255."""
+    return float(10 * np.log10(PEAK**2 / mse)) if mse > 0 else float("inf")
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+    """Squared error of two runs of frames, or the sum of the frames' PSNR.
+
+    Parameters
+    ----------
+    pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
+    **params
+        See ``METRIC.params``.
+    """
+    color, pool, cap = METRIC.settings(params, name="psnr").values()
+    pred, gt = matched(pred, gt, color)
+    samples = gt[0].size
+    if pool == "frame":
+        each = [psnr(squared_error(pred=p, gt=g) / samples) for p, g in zip(pred, gt, strict=True)]
+        highest = float("inf") if cap is None else cap
+        return {"frames": len(gt), "psnr": float(np.minimum(each, highest).sum())}
+    # A cap is a floor of the error; as a sum over samples it stays additive.
+    floor = 0.0 if cap is None else PEAK**2 * 10 ** (-cap / 10)
+    return {
+        "frames": len(gt),
+        "samples": len(gt) * samples,
+        "squared_error": squared_error(pred=pred, gt=gt),
+        "floor": len(gt) * samples * floor,
+    }
+
+
+def finish(stats: Stats) -> float:
+    """PSNR in dB."""
+    if "psnr" in stats:
+        return stats["psnr"] / stats["frames"]
+    return psnr(max(stats["squared_error"], stats["floor"]) / stats["samples"])
+
+
+METRIC = Metric(
+    title="Peak signal-to-noise ratio",
+    unit="dB",
+    better="higher",
+    needs="frames",
+    params={
+        "color": COLOR,
+        "pool": Param(
+            "clip",
+            "clip: squared error pooled over the frames of a clip; frame: mean of the frames' PSNR",
+            choices=("clip", "frame"),
+        ),
+        "cap": Param(None, "highest value in dB that a clip, or a frame, can reach"),
+    },
+    measure=measure,
+    finish=finish,
+    citation="Huynh-Thu and Ghanbari, Scope of validity of PSNR, Electronics Letters 44(13), 2008",
+)
