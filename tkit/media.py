@@ -242,7 +242,9 @@ def write_video(
     with atomic_path(path) as temporary, _open(temporary, "w") as container:
         video = container.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.options = {"crf": str(crf), "preset": "veryfast"}
+        # One thread, no code for special processors: the same frames give the same bytes.
+        same = {"threads": "1", "x264-params": "cpu-independent=1"}
+        video.options = {"crf": str(crf), "preset": "veryfast", **same}
         sound = None
         if wave is not None and len(wave):
             sound = container.add_stream("aac", rate=sample_rate, layout="mono")

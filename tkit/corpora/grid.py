@@ -3,8 +3,8 @@
 Every layout people have on disk is read: the Sheffield archives (``sN/video/NAME.mpg``,
 ``sN/video/mpg_6000/NAME.mpg``, ``sN/align/NAME.align``), Zenodo's (``sN/NAME.mpg``,
 ``alignments/sN/NAME.align``), nested ones (``data/s1``, ``data/alignments/s1``) and a flat folder
-``align/``. The video's folder names the speaker. An alignment is found by its file *name* alone: names
-are unique over the corpus, and the speaker folders of Zenodo's alignments are permuted.
+``align/``. The video's folder names the speaker. An alignment is found by its file *name* alone:
+names are unique over the corpus, and the speaker folders of Zenodo's alignments are permuted.
 """
 
 from __future__ import annotations
