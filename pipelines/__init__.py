@@ -34,7 +34,10 @@ class Stage:
     evaluate : callable
         ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
     released : str
-        The net whose weights are the result of the stage.
+        The net whose weights are the result of the stage. Its module keeps its sizes in ``config``,
+        the Config of an entry of :data:`tkit.zoo.NETS`.
+    needs_speech : bool
+        Whether it hears: its weights then fit only stores of the same speech encoder.
     """
 
     title: str
@@ -45,3 +48,9 @@ class Stage:
     step: Callable[..., dict[str, Any]]
     evaluate: Callable[..., dict[str, float]]
     released: str
+    needs_speech: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in the registry: the module that defines its Config."""
+        return self.config.__module__.rpartition(".")[2].replace("_", "-")

@@ -6,10 +6,8 @@ The file's metadata holds, as JSON, the network's name in the registry, its conf
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,9 @@ from torch import nn
 
 from tkit import __version__
 from tkit.clips import atomic_path
-from tkit.errors import UsageError, WeightsError
+from tkit.errors import ConfigError, UnknownNameError, WeightsError
 from tkit.zoo import NETS
+from tkit.zoo._cards import locate, sha256_of
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,6 @@ class Weights:
     record: dict[str, Any]
     sha256: str
     path: Path
-
-
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save(
@@ -85,15 +78,18 @@ def load(name_or_path: str | Path) -> Weights:
     """
     path = locate(name_or_path)
     about = read_about(path)
-    net = NETS.get(about["net"])
     try:
+        net = NETS.get(about["net"])
         config = net.config(**_tuples(about["config"]))
         module = net.build(config)
         state = {name: value.float() if value.is_floating_point() else value
                  for name, value in load_file(path).items()}  # fmt: skip
         module.load_state_dict(state)
-    except (TypeError, RuntimeError, SafetensorError) as error:
-        raise WeightsError(f"{path}: does not fit the network {about['net']!r}: {error}") from error
+    except (TypeError, RuntimeError, SafetensorError, UnknownNameError, ConfigError) as error:
+        reason = " ".join(str(error).split())  # torch lists wrong tensors on lines of their own
+        raise WeightsError(
+            f"{path}: does not fit the network {about['net']!r}: {reason}"
+        ) from error
     return Weights(about["net"], config, module.eval(), about["record"], sha256_of(path), path)
 
 
@@ -102,29 +98,14 @@ def read_about(path: str | Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        return json.loads(metadata["tkit"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        about = json.loads(metadata["tkit"])
+        return {key: about[key] for key in ("net", "config", "record")}
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise WeightsError(f"{path}: not a weight file of tkit") from error
-
-
-def released() -> dict[str, Path]:
-    """Return the released weight files that came with the package: name to path."""
-    folder = Path(str(resources.files("tkit.zoo.weights")))
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
-
-
-def locate(name_or_path: str | Path) -> Path:
-    """Return the file of a path or of a released name."""
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    names = released()
-    if str(name_or_path) in names:
-        return names[str(name_or_path)]
-    there = ", ".join(names) or "none"
-    raise UsageError(f"{name_or_path}: no such weight file or released name (there are: {there})")
 
 
 def _tuples(config: dict[str, Any]) -> dict[str, Any]:
     """JSON knows no tuples; frozen configs hold nothing else."""
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in config.items()
+    }

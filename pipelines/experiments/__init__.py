@@ -1,1 +1,1 @@
-"""Settings of the paper and of our releases; each file says only what differs from the stage's defaults."""
+"""Settings of the paper and of our releases; each file says only what differs."""

@@ -1,0 +1,230 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from tkit import geometry
+from tkit.errors import ConfigError, UsageError, WeightsError
+from tkit.pipelines import _config, _fit, _results, _runs, motion
+from tkit.store import Store
+from tkit.windows import windows
+from tkit.zoo import motion as net
+
+SMALL = motion.Config(batch_size=8, widths=(16, 16, 32, 32), device="cpu", threads=1, seed=3)
+SPEECH = np.r_[0:17, 48:68]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # more cost time on networks this small
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def store(tiny_store):
+    with Store(tiny_store) as opened:
+        yield opened
+
+
+def trained(module, store, config=SMALL):
+    """What _runs.load returns, for a module in memory."""
+    record = _results.record(motion.STAGE, config, store, steps=0)
+    weights = SimpleNamespace(module=module, record=record, path="w.safetensors", sha256="0")
+    return _runs.Trained(motion.STAGE, config, weights)
+
+
+def test_the_network_has_the_papers_shape():
+    config = net.Config(dim=29, components=10, widths=(32, 32, 64, 64))
+    module = net.NET.build(config)
+    convolutions = [layer for layer in module.encoder if isinstance(layer, torch.nn.Conv1d)]
+    assert len(convolutions) == 4
+    x = torch.zeros(1, 29, 16)
+    lengths = []
+    for layer in module.encoder:
+        x = layer(x)
+        if isinstance(layer, torch.nn.Conv1d):
+            lengths.append(x.shape[-1])
+    assert lengths == [8, 4, 2, 1]
+    assert module(torch.zeros(3, 7, 16, 29)).shape == (3, 7, 68, 2)
+    assert module(torch.zeros(7, 16, 29)).shape == (7, 68, 2)
+
+
+@pytest.mark.parametrize("window", [16, 20, 33])
+def test_any_window_fits(window):
+    module = net.NET.build(net.Config(dim=3, components=2, window=window))
+    assert module(torch.zeros(2, window, 3)).shape == (2, 68, 2)
+    with pytest.raises(ConfigError, match="points is 'lips'"):
+        net.Config(dim=3, components=2, points="lips")
+
+
+@pytest.mark.parametrize("points", ["speech", "all"])
+def test_only_the_chosen_points_move(store, points):
+    module = motion.nets(store, replace(SMALL, points=points))["motion"]
+    moved = module(torch.randn(5, 16, module.config.dim)).detach().abs().amax(dim=(0, 2)) > 0
+    chosen = np.isin(np.arange(68), SPEECH) if points == "speech" else np.ones(68, bool)
+    assert np.array_equal(moved.numpy(), chosen & moved.numpy())
+    assert moved[SPEECH].float().mean() > 0.9
+
+
+def test_the_last_layer_starts_as_the_pca_basis_of_the_training_displacements(store):
+    module = motion.nets(store, SMALL)["motion"]
+    rows = store.select("train")
+    moved = np.concatenate([store["displacement"][row.frames] for row in rows])[:, SPEECH]
+    flat = moved.reshape(len(moved), -1).astype(np.float64)
+    weight, bias = (p.detach().double().numpy() for p in module.basis.parameters())
+    assert bias == pytest.approx(flat.mean(axis=0), abs=1e-6)
+    coefficients, *_ = np.linalg.lstsq(weight, (flat - bias).T, rcond=None)
+    rest = flat.T - bias[:, None] - weight @ coefficients
+    assert (rest**2).sum() <= 0.01 * ((flat - bias) ** 2).sum()
+    assert coefficients.std(axis=1) == pytest.approx(1, abs=1e-3)  # whitened
+    # The drawn mouth has two degrees of freedom, and 99 % of it needs no more.
+    assert module.config.components <= 2
+    assert module.mean_displacement[SPEECH].numpy().ravel() == pytest.approx(bias, abs=1e-6)
+
+
+def test_features_are_standardised_by_the_training_split(store):
+    module = motion.nets(store, SMALL)["motion"]
+    heard = np.concatenate([store["speech"][row.rows] for row in store.select("train")])
+    flat = module.standardise(torch.from_numpy(heard)).numpy()
+    assert flat.mean(axis=0) == pytest.approx(0, abs=1e-4)
+    assert flat.std(axis=0) == pytest.approx(1, abs=1e-4)
+
+
+def test_batches_hold_consecutive_frames_with_their_own_windows(store):
+    config = replace(SMALL, sequence=10)
+    batch = motion.batches(store, config, "train")
+    one, again, other = batch(4), batch(4), batch(5)
+    assert one["windows"].shape == (8, 10, 16, 8) and one["displacement"].shape == (8, 10, 68, 2)
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not torch.equal(one["windows"], other["windows"])
+    rows = store.select("train")
+    for heard, moved in zip(one["windows"].numpy(), one["displacement"].numpy(), strict=True):
+        places = [
+            (row, start)
+            for row in rows
+            for start in range(row.n_frames - 9)
+            if np.array_equal(store["displacement"][row.frames][start : start + 10], moved)
+        ]
+        ((row, start),) = places
+        cut = windows(
+            store["speech"][row.rows], row.n_frames, fps=25.0, rate_hz=50.0, offset_s=0.01
+        )
+        assert np.array_equal(cut[start : start + 10], heard)
+
+
+def test_one_batch_can_be_learnt_by_heart(store):
+    torch.manual_seed(0)
+    config = replace(SMALL, sequence=10, batch_size=4, feature_noise=0.0, pca_init=False)
+    nets, batch = motion.nets(store, config), motion.batches(store, config, "train")(0)
+    optimiser = torch.optim.Adam(nets["motion"].parameters(), 3e-3)
+    losses = []
+    for _ in range(150):
+        found = motion.step(nets, batch, config, "motion")
+        optimiser.zero_grad()
+        found["loss"].backward()
+        optimiser.step()
+        losses.append(found["loss"].item())
+    assert losses[-1] < 0.05 * losses[0]
+
+
+def test_the_loss_is_that_of_the_paper(store):
+    config = replace(SMALL, feature_noise=0.0, points="all")
+    nets, batch = motion.nets(store, config), motion.batches(store, config, "train")(0)
+    pred = nets["motion"](batch["windows"]).detach().numpy().astype(np.float64)
+    gt = batch["displacement"].numpy().astype(np.float64)
+    landmark = ((pred - gt) ** 2).sum(axis=(2, 3)).mean()
+    temporal = ((np.diff(pred, axis=1) - np.diff(gt, axis=1)) ** 2).sum(axis=(2, 3)).mean()
+    found = {key: value.item() for key, value in motion.step(nets, batch, config, "motion").items()}
+    assert found["landmark"] == pytest.approx(landmark, rel=1e-4)
+    assert found["temporal"] == pytest.approx(temporal, rel=1e-4)
+    assert found["loss"] == pytest.approx(landmark + 0.5 * temporal, rel=1e-4)
+    jaw = ((pred - gt)[:, :, :48] ** 2).sum(axis=(2, 3)).mean()
+    heavy = motion.step(nets, batch, replace(config, mouth_weight=3.0), "motion")["landmark"].item()
+    assert heavy == pytest.approx(3 * landmark - 2 * jaw, rel=1e-4)
+
+
+def test_it_learns_the_mouth_of_a_speaker_it_never_saw(stores, tmp_path):
+    path = stores.write_store(tmp_path / "s.h5", clips_per_speaker=6)
+    with Store(path) as store:
+        weights = _fit.fit(motion.STAGE, replace(SMALL, steps=150), store, tmp_path / "run")
+        found = _results.measure(_runs.load("motion", weights), store, "val")
+    assert found["split"] == "val" and found["n_clips"] == 6
+    assert found["lmd_ratio"] < 0.5 and found["opening_corr"] > 0.9
+    assert found["lmd"] < 0.5 * found["lmd_mean_pose"]
+
+
+def test_evaluation_knows_truth_stillness_and_mean_pose(store, monkeypatch):
+    module = motion.nets(store, SMALL)["motion"]
+    rows = store.select("all")
+    truth = iter([store["displacement"][row.frames] for row in rows])
+    monkeypatch.setattr(motion, "predict", lambda *_, **__: next(truth))
+    found = _results.measure(trained(module, store), store, "all")
+    assert found["n_clips"] == 6
+    assert found["lmd"] == pytest.approx(0, abs=1e-3)
+    assert found["opening_corr"] == pytest.approx(1, abs=1e-6)
+    monkeypatch.setattr(motion, "predict", lambda _m, _f, n, **_: np.zeros((n, 68, 2)))
+    still = _results.measure(trained(module, store), store, "all")
+    assert still["lmd"] == still["lmd_static"] == found["lmd_static"] > 1
+    assert still["lmd_ratio"] == 1 and abs(still["opening_corr"]) < 0.2
+    mean = module.mean_displacement.numpy()
+    monkeypatch.setattr(motion, "predict", lambda _m, _f, n, **_: np.tile(mean, (n, 1, 1)))
+    assert motion.evaluate({"motion": module}, store, rows, SMALL)["lmd"] == found["lmd_mean_pose"]
+
+
+def test_mouth_distance_is_centred_and_relative_to_the_eyes(stores):
+    gt = np.tile(50 * stores.face(), (3, 1, 1))
+    moved = gt + np.array([7.0, -3.0])
+    assert motion.mouth_distance(pred=moved, gt=gt) == pytest.approx(np.zeros(3), abs=1e-12)
+    wide = gt.copy()
+    wide[:, 48:68, 0] *= 1.1
+    x = gt[0, 48:68, 0] - gt[0, 48:68, 0].mean()
+    wanted = 100 * np.abs(0.1 * x).mean() / geometry.inter_ocular(gt[0])
+    assert motion.mouth_distance(pred=wide, gt=gt) == pytest.approx(wanted)
+    assert motion.mouth_distance(pred=2 * wide, gt=2 * gt) == pytest.approx(wanted)
+
+
+def test_correlation():
+    x = np.array([1.0, 2.0, 4.0])
+    assert motion.correlation(x, 3 * x + 1) == pytest.approx(1)
+    assert motion.correlation(x, -x) == pytest.approx(-1)
+    assert motion.correlation(x, np.ones(3)) == 0
+
+
+def test_prediction_does_not_depend_on_the_length_of_the_speech(store):
+    module = motion.nets(store, SMALL)["motion"]
+    features = np.random.default_rng(0).standard_normal((4600, 8)).astype(np.float32)
+    encoder = store.info.encoder
+    whole = motion.predict(module, features, 2300, fps=25.0, encoder=encoder)
+    assert whole.shape == (2300, 68, 2) and whole.dtype == np.float32
+    part = motion.predict(module, features[:400], 150, fps=25.0, encoder=encoder)
+    assert whole[:150] == pytest.approx(part, abs=1e-6)
+    assert motion.predict(module, features, 0, fps=25.0, encoder=encoder).shape == (0, 68, 2)
+
+
+def test_features_of_another_encoder_are_refused(store, stores, tmp_path):
+    module = motion.nets(store, SMALL)["motion"]
+    other = replace(stores.ENCODER, version="2")
+    path = stores.write_store(tmp_path / "o.h5", n_frames=30, encoder=other)
+    wanted = r"o\.h5 has the speech features drawn-2.*drawn-1"
+    with Store(path) as foreign, pytest.raises(WeightsError, match=wanted):
+        _results.measure(trained(module, store), foreign, "val")
+
+
+def test_weights_of_another_stage_are_refused(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no weights for motion"):
+        _runs.load("motion")
+    path = _fit.fit(motion.STAGE, replace(SMALL, steps=1), store, "runs/motion")
+    assert _runs.load("motion").weights.path == path
+    with pytest.raises(WeightsError, match="of the stage 'motion', not 'blink'"):
+        _runs.load("blink", "runs/motion")
+
+
+def test_the_papers_experiment():
+    made = _config.make(motion.Config, _config.read_values("paper-motion"))
+    assert (made.window, made.pca_variance) == (16, 0.99)
+    assert (made.landmark_weight, made.temporal_weight) == (1.0, 0.5)

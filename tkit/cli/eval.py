@@ -1,0 +1,53 @@
+"""``tkit eval``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tkit.cli import _options
+
+
+@click.command()
+@click.argument("stage")
+@_options.data
+@click.option("--split", default="val", show_default=True, help="Split to measure on, or all.")
+@click.option(
+    "--weights",
+    metavar="W",
+    help="Weight file, run folder or name in the zoo.  [default: runs/STAGE, else the zoo's]",
+)
+@_options.json_file
+@_options.force
+def command(
+    stage: str, data: Path, split: str, weights: str | None, json_file: Path | None, force: bool
+) -> None:
+    """Measure a trained stage on a store, beside the static rows.
+
+    STAGE is motion, blink or texture. The clips of the split need not be of the corpus that the
+    stage was trained on; the speech features must be.
+
+    \b
+    Example:
+      tkit eval motion --data grid.h5 --split val --json motion.json
+    """
+    from tkit.clips import atomic_path, refuse_overwrite
+    from tkit.pipelines import _results, _runs
+    from tkit.store import Store
+
+    to_stdout = str(json_file) == "-"
+    if json_file and not to_stdout:
+        refuse_overwrite(json_file, force=force)
+    with Store(data) as store:
+        found = _results.measure(_runs.load(stage, weights), store, split)
+    text = json.dumps(found, indent=2) + "\n"
+    if to_stdout:
+        click.echo(text, nl=False)
+        return
+    if json_file:
+        with atomic_path(json_file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    for name, value in found.items():
+        click.echo(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")

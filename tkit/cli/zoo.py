@@ -1,0 +1,84 @@
+"""``tkit zoo``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """List, describe and verify the released weights.
+
+    \b
+    Example:
+      tkit zoo list
+      tkit zoo info motion
+      tkit zoo verify
+    """
+
+
+@command.command("list")
+def list_() -> None:
+    """List the released weights.
+
+    \b
+    Example:
+      tkit zoo list
+    """
+    from tkit.zoo import _cards
+
+    found = _cards.released()
+    for name, path in found.items():
+        card = _cards.read_card(_cards.card_path(name))
+        click.echo(f"{name:<12} {path.stat().st_size / 1e6:5.2f} MB  {card.licence}  {card.data}")
+    if not found:
+        click.echo("no weights are released yet; train some with tkit train", err=True)
+
+
+@command.command()
+@click.argument("name")
+def info(name: str) -> None:
+    """Show the card and the record of a weight file.
+
+    NAME is a name in the zoo or a weight file, whose card lies beside it as card.toml.
+
+    \b
+    Example:
+      tkit zoo info motion
+      tkit zoo info runs/motion/weights.safetensors
+    """
+    from tkit import toml
+    from tkit.zoo import _cards, _weights
+
+    path = _cards.locate(name)
+    about = _weights.read_about(path)
+    card = _cards.card_path(name) if name in _cards.released() else path.with_name("card.toml")
+    click.echo(f"# {path}, sha256 {_cards.sha256_of(path)}")
+    if card.is_file():
+        click.echo(card.read_text(encoding="utf-8"))
+    record = {key: value for key, value in about["record"].items() if not isinstance(value, dict)}
+    click.echo(f"# record\n{toml.dumps({'net': about['net'], **record})}", nl=False)
+
+
+@command.command()
+def verify() -> None:
+    """Check every released weight file against its card and its network.
+
+    \b
+    Example:
+      tkit zoo verify
+    """
+    from tkit.errors import WeightsError
+    from tkit.zoo import _cards, _weights
+
+    broken = 0
+    for name in _cards.released():
+        problems = _cards.verify(name)
+        try:
+            _weights.load(name)
+        except WeightsError as error:
+            problems.append(str(error))
+        broken += bool(problems)
+        click.echo(f"{name}: {'; '.join(problems) or 'sound'}")
+    if broken:
+        raise WeightsError(f"{broken} of {len(_cards.released())} released weight files are broken")
