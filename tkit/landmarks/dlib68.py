@@ -23,6 +23,7 @@ FACE_PX = 300  # side of the face box after resampling
 MARGIN = 0.35  # picture kept around the box, in box sides
 MAX_SIDE_PX = 960  # larger pictures are reduced before detection
 LIKENESS = 0.7  # correlation of two faces 32 pixels wide below which the box is not trusted
+DOUBTFUL = 0.25  # share of the best score below which another find is no face
 SMALL_SIDE_PX = 240  # smaller pictures are framed and enlarged: HOG wants faces of 80 px
 
 Box = np.ndarray  # (3,) float: x of the centre, y of the centre, side; pixels
@@ -75,7 +76,9 @@ def _detect(grey: np.ndarray) -> list[Box]:
     if not found:  # a small face in a larger picture: look again at twice the size
         found, scores, _ = detector.run(grey, 1, 0.0)
     boxes = []
-    for rectangle, _score in zip(found, scores, strict=True):
+    for rectangle, score in zip(found, scores, strict=True):
+        if score < DOUBTFUL * max(scores):
+            continue
         x = (rectangle.left() + rectangle.right()) / 2 / scale - pad
         y = (rectangle.top() + rectangle.bottom()) / 2 / scale - pad
         boxes.append(np.array([x, y, rectangle.width() / scale]))
