@@ -113,8 +113,13 @@ def test_wheel_holds_every_source_card_and_weight_file(wheel):
     files = {f"{name}.py" for name in wanted} | {f"{name}/__init__.py" for name in wanted}
     packed = {name for name in wheel if name.endswith(".py")}
     assert packed <= files and len(packed) == len(wanted)
-    for folder, pattern in (("zoo/cards", "*.toml"), ("zoo/weights", "*.safetensors"),
-                            ("pipelines/experiments", "*.toml"), ("tkit/corpora", "*.gz")):  # fmt: skip
+    data = {
+        "zoo/cards": "*.toml",
+        "zoo/weights": "*.safetensors",
+        "pipelines/experiments": "*.toml",
+        "tkit/corpora": "*.gz",
+    }
+    for folder, pattern in data.items():
+        inside = folder if folder.startswith("tkit") else f"tkit/{folder}"
         for path in (ROOT / folder).glob(pattern):
-            inside = folder if folder.startswith("tkit") else f"tkit/{folder}"
             assert f"{inside}/{path.name}" in wheel

@@ -14,10 +14,10 @@ def face(rng: np.random.Generator, spread: float = 0.04) -> np.ndarray:
     points[geometry.JAW] = np.c_[-1.15 * np.cos(angle), 1.95 * np.sin(angle)]
     points[17:22] = np.c_[np.linspace(-0.95, -0.15, 5), [-0.2, -0.35, -0.4, -0.38, -0.3]]
     points[22:27] = points[21:16:-1] * [-1, 1]
-    for start, x in ((36, -0.5), (42, 0.5)):
-        points[start : start + 6] = np.array(
-            [[-0.2, 0], [-0.08, -0.07], [0.08, -0.07], [0.2, 0], [0.08, 0.06], [-0.08, 0.06]]
-        ) + [x, 0]
+    eye = np.array(
+        [[-0.2, 0], [-0.08, -0.07], [0.08, -0.07], [0.2, 0], [0.08, 0.06], [-0.08, 0.06]]
+    )
+    points[36:42], points[42:48] = np.add(eye, (-0.5, 0.0)), np.add(eye, (0.5, 0.0))
     turn = np.linspace(-np.pi, np.pi, 12, endpoint=False)
     points[geometry.OUTER_LIPS] = np.c_[0.42 * np.cos(turn), 1.17 + 0.13 * np.sin(turn)]
     points[60:65] = np.c_[np.linspace(-0.34, 0.34, 5), np.full(5, 1.16)]

@@ -119,7 +119,7 @@ def read_clip(
         grid = Grid(rate)
         stop_s = None if max_frames is None else (max_frames + 0.5) / rate
         for frame in _decode(container, with_sound=sound is not None):
-            if isinstance(frame, av.AudioFrame):
+            if sound and isinstance(frame, av.AudioFrame):
                 sound.add(frame)
             elif stop_s is None or grid.elapsed_s(frame) <= stop_s:
                 grid.add(frame)
@@ -254,7 +254,7 @@ def write_video(
             container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             count += 1
         container.mux(video.encode(None))
-        if sound is not None:
+        if sound is not None and wave is not None:
             _encode_sound(container, sound, wave, round(count / float(rate) * sample_rate))
     return count
 
@@ -285,7 +285,7 @@ def _open(path: str | Path, mode: str = "r") -> Any:
         if path.stat().st_size == 0:
             raise MediaError(f"{path}: the file is empty (0 bytes)")
     try:
-        return av.open(str(path), mode)
+        return av.open(str(path), "w") if mode == "w" else av.open(str(path), "r")
     except (av.error.FFmpegError, ValueError) as error:
         doing = "read as video or sound" if mode == "r" else "written"
         raise MediaError(f"{path}: cannot be {doing} ({_reason(error)})") from error

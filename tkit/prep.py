@@ -150,9 +150,9 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
         raise TkitError(
             f"no face for {gap} frames in a row; pass --max-gap {gap} to fill them or drop the clip"
         )
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "points": points.astype(np.float32),
-        "valid": ~np.isnan(found).any(axis=(1, 2)),
+        "valid": np.logical_not(np.isnan(found).any(axis=(1, 2))),
         "speech": encode(wave),
     }
     if settings.crops:
@@ -194,7 +194,7 @@ def _make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
         arrays = {"reason": np.array(str(error))}
         reject = Reject(clip.id, "prep", str(error))
     with atomic_path(path) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, allow_pickle=False, **arrays)
     return reject
 
 

@@ -192,12 +192,13 @@ def grid(width: int, height: int, step: int = 1) -> np.ndarray:
 
     With ``step=1`` the pixels themselves, without the cells beyond.
     """
-    if step == 1:
-        x, y = np.arange(width), np.arange(height)
-    else:
-        x = (np.arange(-1, -(-width // step) + 1) + 0.5) * step - 0.5
-        y = (np.arange(-1, -(-height // step) + 1) + 0.5) * step - 0.5
-    cells = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+
+    def centres(size: int) -> np.ndarray:
+        if step == 1:
+            return np.arange(size, dtype=np.float64)
+        return (np.arange(-1, -(-size // step) + 1) + 0.5) * step - 0.5
+
+    cells = np.stack(np.meshgrid(centres(width), centres(height)), axis=-1).astype(np.float32)
     cells.setflags(write=False)
     return cells
 
@@ -217,5 +218,5 @@ def sample(picture: np.ndarray, where: np.ndarray, *, cubic: bool = False) -> np
     import cv2
 
     how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    where = np.ascontiguousarray(where, np.float32)
-    return cv2.remap(picture, where, None, how, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (np.ascontiguousarray(where[..., axis], np.float32) for axis in (0, 1))
+    return cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE)

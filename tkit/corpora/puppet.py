@@ -118,7 +118,7 @@ def _generate_clip(root: Path, number: int, name: str, *, seed: int, lag_s: floa
     speaker = f"s{number}"
     rng = generator(seed, speaker, name)
     utterance = utter(
-        grid.sentence(name),
+        grid.sentence(name) or name,
         VOICES[(number - 1) % len(VOICES)],
         duration_s=DURATION_S,
         lag_s=lag_s,
