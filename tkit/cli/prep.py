@@ -17,7 +17,7 @@ from tkit.cli import _options
     "--root",
     type=_options.path,
     metavar="DIR",
-    help="The corpus on disk.  [default: $TKIT_CORPORA/CORPUS]",
+    help="The corpus on disk.  [default: $TKIT_CORPORA/CORPUS; ./puppet is generated]",
 )
 @click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
@@ -95,12 +95,12 @@ def _root(corpus: str, root: Path | None) -> Path:
 
     entry = CORPORA.get(corpus)
     if root is None:
-        if "TKIT_CORPORA" not in os.environ:
+        if "TKIT_CORPORA" not in os.environ and entry.generate is None:
             raise UsageError(
                 f"where is the corpus? pass --root DIR, or set TKIT_CORPORA to the folder that "
                 f"holds {corpus}/"
             )
-        root = Path(os.environ["TKIT_CORPORA"], corpus)
+        root = Path(os.environ.get("TKIT_CORPORA", ""), corpus)
     if entry.generate is not None and not root.exists():
         click.echo(f"generating {corpus} in {root}", err=True)
         entry.generate(root)
