@@ -13,6 +13,7 @@ LAYERS = [
     {"tkit.cli"},
     {"tkit.pipelines"},
     {"tkit.prep", "tkit.scoring"},
+    {"tkit.tracking"},
     {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.store", "tkit.windows", "tkit.crops",
      "tkit.drawing", "tkit.toml", "tkit._decoding", "tkit.zoo"},

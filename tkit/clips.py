@@ -66,6 +66,14 @@ class Reject:
     reason: str
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What should be known about a clip that is used nevertheless: its id and one sentence."""
+
+    id: str
+    text: str
+
+
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     """Write ``clips`` as JSON lines, one clip a line, replacing ``path`` only when complete."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:

@@ -12,17 +12,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from tkit import crops, geometry, media, store
-from tkit.clips import Clip, Reject, atomic_path, validate
+from tkit import crops, geometry, media, store, tracking
+from tkit.clips import Clip, Reject, Remark, atomic_path, validate
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import CorpusError, MediaError, TkitError
-from tkit.landmarks import LANDMARKERS, Track
+from tkit.landmarks import LANDMARKERS
 from tkit.speech import ENCODERS, OpenEncoder
 from tkit.windows import WINDOW
 
@@ -37,6 +37,8 @@ class Settings:
     ----------
     landmarks, speech : str
         Names of the back-ends.
+    landmarks_model : str
+        Model file for a landmark back-end that brings none (``mesh``).
     crops : bool
         Also store aligned face crops.
     fps : float
@@ -53,6 +55,7 @@ class Settings:
     fps: float = 25.0
     max_gap: int = 5
     max_drift: float = 5.0
+    landmarks_model: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Summary:
     speakers: int
     splits: dict[str, int]
     rejects: list[Reject]
+    notes: list[Remark]
 
 
 def prepare(
@@ -101,7 +105,8 @@ def prepare(
     settings, out = settings or Settings(), Path(out)
     entry: Corpus = CORPORA.get(corpus)
     protocol = entry.require_protocol(protocol)
-    LANDMARKERS.get(settings.landmarks), ENCODERS.get(settings.speech)  # unknown names fail now
+    ENCODERS.get(settings.speech)  # unknown names fail now
+    tracking.signature(settings.landmarks, settings.landmarks_model)
     found = list(entry.scan(Path(root)))
     clips = validate(item for item in found if isinstance(item, Clip))
     rejects = [item for item in found if isinstance(item, Reject)]
@@ -128,32 +133,28 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``speech`` (N, D) float32 and, with
-        crops, ``crops`` (T, 128, 128, 3) uint8 and ``crop_pose`` (T, 2, 3) float64.
+        ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``speech`` (N, D) float32, ``notes``
+        (any number) str and, with crops, ``crops`` (T, 128, 128, 3) uint8 and ``crop_pose``
+        (T, 2, 3) float64.
 
     Raises
     ------
     TkitError
         With the reason why this clip cannot be used.
     """
-    track, encode, sample_rate = _backends(settings.landmarks, settings.speech)
+    encode, sample_rate = _encoder(settings.speech)
     decoded = media.read_clip(clip.video, clip.audio, fps=settings.fps, sample_rate=sample_rate)
     wave = media.require_sound(decoded.wave, Path(clip.video).name)
     _check_drift(decoded, settings)
     wave = wave[: round(decoded.duration_s * sample_rate)]
-    found = track(decoded.frames)
-    found[decoded.held] = np.nan  # a repeated frame is no observation
-    points, gap = geometry.fill_gaps(found, max_gap=settings.max_gap)
-    if np.isnan(points).any():
-        if gap == len(points):
-            raise TkitError("no face in any frame")
-        raise TkitError(
-            f"no face for {gap} frames in a row; pass --max-gap {gap} to fill them or drop the clip"
-        )
+    track = tracking.open_landmarks(settings.landmarks, settings.landmarks_model)
+    tracked = tracking.track_clip(decoded, track, video=clip.video, max_gap=settings.max_gap)
+    points = tracked.points
     arrays: dict[str, np.ndarray] = {
-        "points": points.astype(np.float32),
-        "valid": np.logical_not(np.isnan(found).any(axis=(1, 2))),
+        "points": points,
+        "valid": tracked.valid,
         "speech": encode(wave),
+        "notes": np.array(tracked.notes, np.str_),
     }
     if settings.crops:
         arrays["crop_pose"] = crops.crop_pose(points)
@@ -172,16 +173,21 @@ def _check_drift(decoded: media.Media, settings: Settings) -> None:
 
 
 @cache
-def _backends(landmarks: str, speech: str) -> tuple[Track, OpenEncoder, int]:
-    """Load the back-ends once a process."""
+def _encoder(speech: str) -> tuple[OpenEncoder, int]:
+    """Load the speech encoder once a process."""
     encoder = ENCODERS.get(speech)
-    return LANDMARKERS.get(landmarks).open(), encoder.open(), encoder.sample_rate
+    return encoder.open(), encoder.sample_rate
 
 
 def _part_name(clip: Clip, settings: Settings) -> str:
-    """Name of a clip's part: changes with the settings and with the media files."""
-    stats = [Path(path).stat() for path in (clip.video, clip.audio) if path]
-    facts = [clip.id, asdict(settings), [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
+    """Name of a clip's part: changes with settings, model and with the files that are read."""
+    sidecar = LANDMARKERS.get(settings.landmarks).sidecar
+    beside = [Path(clip.video).with_suffix(sidecar)] if sidecar else []
+    files = [Path(path) for path in (clip.video, clip.audio, *beside) if path]
+    stats = [path.stat() for path in files if path.exists()]
+    model = tracking.signature(settings.landmarks, settings.landmarks_model)
+    values = asdict(replace(settings, landmarks_model=model))
+    facts = [clip.id, values, [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
 
 
@@ -257,21 +263,22 @@ def _assemble(
         raise CorpusError(f"none of {len(rejects)} clips could be prepared{first}")
     splits = {clip.id: entry.split_of(clip, protocol) for clip, _ in kept}
     neutrals, canonical = _neutrals(kept, splits)
-    _, encode, _ = _backends(settings.landmarks, settings.speech)
     info = store.StoreInfo(
         corpus=corpus,
         protocol=protocol,
-        landmarks=LANDMARKERS.get(settings.landmarks).signature,
+        landmarks=tracking.signature(settings.landmarks, settings.landmarks_model),
         lips="none",
         fps=settings.fps,
         window=WINDOW,
-        encoder=encode.info,
+        encoder=_encoder(settings.speech)[0].info,
     )
+    notes: list[Remark] = []
     n_frames, counts = 0, dict.fromkeys(sorted(set(splits.values())), 0)
     with store.create(out, info, crop_size=crops.CROP_SIZE if settings.crops else 0) as writer:
         for clip, part in kept:
             with np.load(part) as loaded:
                 arrays = dict(loaded)
+            notes += [Remark(clip.id, str(text)) for text in arrays.pop("notes")]
             arrays["displacement"], arrays["pose"] = geometry.canonicalise(
                 arrays["points"], neutral=neutrals[clip.speaker], canonical=canonical
             )
@@ -287,8 +294,8 @@ def _assemble(
             )
             n_frames += len(arrays["points"])
             counts[split] += 1
-        writer.finish(speakers=neutrals, canonical=canonical, rejects=rejects)
-    return Summary(len(kept), n_frames, len(neutrals), counts, rejects)
+        writer.finish(speakers=neutrals, canonical=canonical, rejects=rejects, notes=notes)
+    return Summary(len(kept), n_frames, len(neutrals), counts, rejects, notes)
 
 
 def _neutrals(

@@ -13,6 +13,7 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
                                           speech_start, n_speech
 /words         (W,)              table    clip (its index), start_s, end_s, text
 /rejects       (R,)              table    id, step, reason
+/notes         (K,)              table    optional: id, text: what should be known of used clips
 /speakers/name (P,), /speakers/neutral (P, 68, 2) float64, canonical coordinates
 /canonical/neutral (68, 2)       float64  the mean neutral face
 Root attributes: schema, tkit, corpus, protocol, landmarks, lips (signatures of the back-ends),
@@ -32,7 +33,7 @@ import h5py
 import numpy as np
 
 from tkit import __version__
-from tkit.clips import Reject, Word, atomic_path, require_path
+from tkit.clips import Reject, Remark, Word, atomic_path, require_path
 from tkit.errors import StoreError, UsageError
 
 SCHEMA = 1
@@ -49,6 +50,7 @@ _CLIP_COLUMNS = {
 }
 _WORD_COLUMNS = {"clip": "i8", "start_s": "f8", "end_s": "f8", "text": str}
 _REJECT_COLUMNS = {"id": str, "step": str, "reason": str}
+_NOTE_COLUMNS = {"id": str, "text": str}
 
 
 @dataclass(frozen=True)
@@ -174,12 +176,16 @@ class Writer:
         speakers: Mapping[str, np.ndarray],
         canonical: np.ndarray,
         rejects: Iterable[Reject],
+        notes: Iterable[Remark] = (),
     ) -> None:
         """Write the tables; nothing can be added after it."""
         rows = [(reject.id, reject.step, reject.reason) for reject in rejects]
         self._file["clips"] = _table(self._clips, _CLIP_COLUMNS)
         self._file["words"] = _table(self._words, _WORD_COLUMNS)
         self._file["rejects"] = _table(rows, _REJECT_COLUMNS)
+        remarks = [(remark.id, remark.text) for remark in notes]
+        if remarks:
+            self._file["notes"] = _table(remarks, _NOTE_COLUMNS)
         for group in ("speakers", "canonical"):  # made on the fly they would carry the time of day
             self._file.create_group(group)
         names = sorted(speakers)
@@ -214,6 +220,7 @@ class Store:
         Neutral of each speaker, canonical coordinates.
     canonical : ndarray (68, 2)
     rejects : list of Reject
+    notes : list of Remark
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -226,6 +233,8 @@ class Store:
             self.info = _read_info(self._file)
             self.clips = [Row(*_plain(row)) for row in self._file["clips"][:]]
             self.rejects = [Reject(*_plain(row)) for row in self._file["rejects"][:]]
+            notes = self._file["notes"][:] if "notes" in self._file else ()
+            self.notes = [Remark(*_plain(row)) for row in notes]
             names = [name.decode() for name in self._file["speakers/name"][:]]
             self.speakers = dict(zip(names, self._file["speakers/neutral"][:], strict=True))
             self.canonical = self._file["canonical/neutral"][:]

@@ -53,6 +53,8 @@ def _show(data) -> None:
         filled = int((~data["valid"][row.frames]).sum())
         if filled:
             click.echo(f"filled: {row.id}: {filled} of {row.n_frames} frames")
+    for remark in data.notes:
+        click.echo(f"note: {remark.id}: {remark.text}")
     click.echo(f"rejected: {len(data.rejects)}")
     for reject in data.rejects:
         click.echo(f"  {reject.id} ({reject.step}): {reject.reason}")

@@ -81,6 +81,10 @@ def command(
     reasons = Counter(reject.reason for reject in summary.rejects)
     for reason, count in reasons.most_common(10):
         click.echo(f"rejected {count}: {reason}", err=True)
+    for remark in summary.notes[:10]:
+        click.echo(f"note: {remark.id}: {remark.text}", err=True)
+    if len(summary.notes) > 10:
+        click.echo(f"and {len(summary.notes) - 10} more notes: tkit check {out}", err=True)
     splits = ", ".join(f"{count} {name or 'in no split'}" for name, count in summary.splits.items())
     click.echo(
         f"{out}: {summary.clips} clips of {summary.speakers} speakers, {summary.frames} frames "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +12,27 @@ from tkit.registry import Registry
 
 LANDMARKERS = Registry("tkit.landmarks", "LANDMARKER")
 
-Track = Callable[[np.ndarray], np.ndarray]
+Note = Callable[[str], None]
+
+
+def ignore(remark: str) -> None:
+    """Take a remark and do nothing with it."""
+
+
+class Track(Protocol):
+    """What :attr:`Landmarker.open` returns: the frames of one clip to its points."""
+
+    def __call__(self, frames: np.ndarray, *, video: str = "", note: Note = ignore) -> np.ndarray:
+        """Return points (T, 68, 2) float32 in pixels, NaN where no face was found.
+
+        Parameters
+        ----------
+        frames : ndarray (T, H, W, 3), uint8 RGB
+        video : str
+            Path of the clip, for back-ends that read a file beside it.
+        note : callable
+            Receives remarks for the user: one sentence each, e.g. that there are two faces.
+        """
 
 
 @dataclass(frozen=True)
@@ -24,13 +45,17 @@ class Landmarker:
     scheme : str
         Layout of the points; ``ibug68`` for every back-end that feeds a store.
     open : callable
-        ``open(**params)`` loads the models and returns ``track(frames)``, which maps the frames of
-        one clip (T, H, W, 3) uint8 RGB to points (T, 68, 2) float32 in pixels, NaN where no face
-        was found.
+        ``open(**params)`` loads the models and returns a :class:`Track`. Every back-end also
+        opens without parameters.
     signature : str
         Name and versions; scores and stores made with different signatures are not mixed.
     licence : str
         Of the models.
+    sidecar : str, optional
+        Suffix of the file beside each video that the back-end reads instead of the frames.
+    sign : callable, optional
+        ``sign(**params)`` returns the signature where it depends on the parameters, e.g. on a
+        model file that the user gives.
     """
 
     title: str
@@ -38,3 +63,9 @@ class Landmarker:
     open: Callable[..., Track]
     signature: str
     licence: str
+    sidecar: str = ""
+    sign: Callable[..., str] | None = None
+
+    def signature_with(self, **params: str) -> str:
+        """Return the signature of this back-end opened with ``params``."""
+        return self.sign(**params) if self.sign else self.signature

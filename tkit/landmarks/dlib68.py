@@ -1,14 +1,17 @@
 """dlib's 68 points (iBUG 300-W layout), read with sub-pixel precision.
 
 The detector (HOG) runs on every ``KEY_STEP``-th frame only; between key frames the box is
-interpolated over time, which costs less and removes the jitter of the boxes without lag. A frame
-whose face looks unlike the one before is searched again, so a face that vanishes between key frames
-is noticed. dlib rounds its points to whole pixels; here the face is first resampled to ``FACE_PX``
-pixels, so that the rounding is a small fraction of a pixel of the frame.
+interpolated over time, which costs less and removes the jitter of the boxes without lag. Boxes are
+never interpolated across a cut. Of several faces, the one that is there in most key frames of a
+shot is followed, of equals the largest. A frame whose face looks unlike the one before is searched
+again, so a face that vanishes between key frames is noticed. dlib rounds its points to whole
+pixels; here the face is first resampled to ``FACE_PX`` pixels, so that the rounding is a small
+fraction of a pixel of the frame.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -16,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import TkitError
-from tkit.landmarks import Landmarker
+from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks._boxes import Box, Face, choose, link, near, shots
 
 KEY_STEP = 10  # frames between detections: 0.4 s at 25 fps
 FACE_PX = 300  # side of the face box after resampling
@@ -25,8 +29,6 @@ MAX_SIDE_PX = 960  # larger pictures are reduced before detection
 LIKENESS = 0.7  # correlation of two faces 32 pixels wide below which the box is not trusted
 DOUBTFUL = 0.25  # share of the best score below which another find is no face
 SMALL_SIDE_PX = 240  # smaller pictures are framed and enlarged: HOG wants faces of 80 px
-
-Box = np.ndarray  # (3,) float: x of the centre, y of the centre, side; pixels
 
 
 @cache
@@ -121,35 +123,31 @@ def _nearest(boxes: list[Box], to: Box) -> Box:
     return min(boxes, key=lambda box: float(np.abs(box - to).sum()))
 
 
-def _key_boxes(greys: list[np.ndarray]) -> dict[int, Box]:
-    """Detect one face on the key frames; where that fails, on the frames around them."""
-    last = len(greys) - 1
-    found: dict[int, Box] = {}
-    seen: dict[int, list[Box]] = {}
-
-    def look(index: int) -> bool:
-        if index not in seen:
-            seen[index] = _detect(greys[index])
-        if seen[index]:
-            boxes = seen[index]
-            before = [found[key] for key in sorted(found) if key < index]
-            largest = max(boxes, key=lambda box: box[2])
-            found[index] = _nearest(boxes, before[-1]) if before else largest
-        return bool(seen[index])
-
-    missed = [index for index in sorted({*range(0, last + 1, KEY_STEP), last}) if not look(index)]
-    for index in missed:
-        for other in range(max(index - KEY_STEP + 1, 0), min(index + KEY_STEP, last + 1)):
-            look(other)
-    return found
+def _search(greys: list[np.ndarray], start: int, stop: int) -> list[Face]:
+    """Detect on the key frames of one shot; where a face is missed, on the frames around them."""
+    keys = sorted({*range(start, stop, KEY_STEP), stop - 1})
+    seen = {index: _detect(greys[index]) for index in keys}
+    faces = link(seen)
+    missed = [index for index in keys if any(index not in face for face in faces) or not faces]
+    around = {
+        other
+        for index in missed
+        for other in range(max(index - KEY_STEP + 1, start), min(index + KEY_STEP, stop))
+    }
+    seen |= {index: _detect(greys[index]) for index in around - seen.keys()}
+    return link(seen)
 
 
-def track(frames: np.ndarray) -> np.ndarray:
+def track(frames: np.ndarray, *, video: str = "", note: Note = ignore) -> np.ndarray:
     """Track one face through the frames of a clip.
 
     Parameters
     ----------
     frames : ndarray (T, H, W, 3), uint8 RGB
+    video : str
+        Not used.
+    note : callable
+        Receives a sentence where there are several faces or cuts.
 
     Returns
     -------
@@ -158,24 +156,39 @@ def track(frames: np.ndarray) -> np.ndarray:
     """
     greys = [_grey(frame) for frame in frames]
     points = np.full((len(greys), 68, 2), np.nan, np.float32)
-    found = _key_boxes(greys)
-    if not found:
-        return points
-    keys = np.array(sorted(found))
-    boxes = np.stack([found[key] for key in keys])
+    stretches = shots(greys)
+    if len(stretches) > 1:
+        cuts = ", ".join(str(start) for start, _ in stretches[1:])
+        note(f"cut at frame {cuts}: each shot is tracked by itself")
+    faces = choose([_search(greys, start, stop) for start, stop in stretches])
+    lasting = max(sum(len(face) > 1 for face in shot) for shot in faces)
+    if lasting > 1:
+        note(f"{lasting} faces: the points follow the one that is there longest")
+    for (start, stop), shot in zip(stretches, faces, strict=True):
+        if shot:
+            for index, fitted in _follow(greys, range(start, stop), shot[0]):
+                points[index] = fitted
+    return points
+
+
+def _follow(greys: list[np.ndarray], shot: range, face: Face) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the index and points of every frame of a shot in which the face is found."""
+    keys = np.array(sorted(face))
+    boxes = np.stack([face[key] for key in keys])
     before = None
-    for index, grey in enumerate(greys):
+    for index in shot:
         if _between_lost(index, keys):
             continue
+        grey = greys[index]
         box = np.array([np.interp(index, keys, column) for column in boxes.T])
         fitted, look = _fit(grey, box)
-        if index not in found and (before is None or look @ before < LIKENESS):
-            again = _detect(grey)
+        if index not in face and (before is None or look @ before < LIKENESS):
+            again = [other for other in _detect(grey) if near(other, box)]
             if not again:
                 continue
             fitted, look = _fit(grey, _nearest(again, box))
-        points[index], before = fitted, look
-    return points
+        before = look
+        yield index, fitted
 
 
 def _between_lost(index: int, keys: np.ndarray) -> bool:
