@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from tkit import geometry, media
+from tkit.clips import atomic_path
 from tkit.errors import NoFaceError, UsageError
 from tkit.landmarks import LANDMARKERS, Track
 
@@ -60,6 +62,26 @@ def track_clip(clip: media.Media, track: Track, *, video: str, max_gap: int) -> 
         )
     valid = np.logical_not(np.isnan(found).any(axis=(1, 2)))
     return Tracked(points.astype(np.float32), valid, notes)
+
+
+def write_points(path: str | Path, tracked: Tracked, *, fps: float) -> None:
+    """Write points as ``.npy``, (T, 68, 2) float32, or as ``.csv``.
+
+    The table's columns are frame, time_s, valid (1 tracked, 0 filled), x_0 … x_67, y_0 … y_67 in
+    pixels.
+    """
+    with atomic_path(path) as temporary:
+        if temporary.suffix == ".npy":
+            np.save(temporary, tracked.points)
+            return
+        count = len(tracked.points)
+        names = [f"{axis}_{index}" for axis in "xy" for index in range(geometry.N_POINTS)]
+        flat = tracked.points.transpose(0, 2, 1).reshape(count, -1)  # (T, 136): all x, all y
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(",".join(["frame", "time_s", "valid", *names]) + "\n")
+            for index, (row, valid) in enumerate(zip(flat, tracked.valid, strict=True)):
+                numbers = ",".join(f"{value:.3f}" for value in row)
+                file.write(f"{index},{index / fps:.4f},{int(valid)},{numbers}\n")
 
 
 def parameters(landmarks: str, model: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ SUMMARIES = {
     "check": "Show what is in a store, what was rejected and why.",
     "demo": "Run the whole chain on the embedded corpus.",
     "eval": "Measure a trained stage on a store, beside the static rows.",
+    "landmarks": "Track the 68 points of the face in one video, as prep does.",
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
     "score": "Score predicted videos against ground truth.",
     "train": "Train one stage on a store.",

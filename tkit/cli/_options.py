@@ -30,3 +30,17 @@ json_file = click.option(
     metavar="F.json",
     help="Write the result as JSON ('-': stdout).",
 )
+landmarks = click.option(
+    "--landmarks",
+    default="dlib68",
+    show_default=True,
+    metavar="NAME",
+    help="Landmark back-end: dlib68, mesh, openface or face-alignment.",
+)
+mesh_model = click.option(
+    "--mesh-model",
+    default="",
+    envvar="TKIT_MESH_MODEL",
+    metavar="F.task",
+    help="Model file for --landmarks mesh.  [default: $TKIT_MESH_MODEL]",
+)

@@ -21,7 +21,8 @@ from tkit.cli import _options
 )
 @click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
-@click.option("--landmarks", default="dlib68", show_default=True, metavar="NAME")
+@_options.landmarks
+@_options.mesh_model
 @click.option("--speech", default="logmel", show_default=True, metavar="NAME")
 @click.option("--crops", is_flag=True, help="Store 128 x 128 face crops (for the texture stage).")
 @click.option(
@@ -46,6 +47,7 @@ def command(
     out: Path | None,
     protocol: str | None,
     landmarks: str,
+    mesh_model: str,
     speech: str,
     crops: bool,
     max_gap: int,
@@ -71,7 +73,14 @@ def command(
         corpus,
         _root(corpus, root),
         out,
-        settings=Settings(landmarks, speech, crops, max_gap=max_gap, max_drift=max_drift),
+        settings=Settings(
+            landmarks,
+            speech,
+            crops,
+            max_gap=max_gap,
+            max_drift=max_drift,
+            landmarks_model=mesh_model if landmarks == "mesh" else "",
+        ),
         protocol=protocol,
         jobs=jobs,
         fresh=not resume,

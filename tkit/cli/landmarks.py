@@ -1,0 +1,83 @@
+"""``tkit landmarks``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tkit.cli import _options
+
+
+@click.command()
+@click.argument("video", type=_options.path)
+@click.option(
+    "--out",
+    type=_options.path,
+    required=True,
+    metavar="F.npy|F.csv",
+    help="The points: (T, 68, 2) float32, or a table with one frame a row.",
+)
+@click.option(
+    "--overlay",
+    type=_options.path,
+    metavar="F.mp4",
+    help="Also a video with points, lips, and the openings of mouth (red) and eyes (blue).",
+)
+@_options.landmarks
+@_options.mesh_model
+@click.option(
+    "--fps",
+    default=25.0,
+    show_default=True,
+    metavar="N",
+    type=click.FloatRange(0),
+    help="Frame rate of the points, as in prep; 0 keeps the file's own.",
+)
+@click.option(
+    "--max-gap", default=5, show_default=True, metavar="N", help="Frames without a face to fill."
+)
+@_options.force
+def command(
+    video: Path,
+    out: Path,
+    overlay: Path | None,
+    landmarks: str,
+    mesh_model: str,
+    fps: float,
+    max_gap: int,
+    force: bool,
+) -> None:
+    """Track the 68 points of the face in one video, as prep does.
+
+    \b
+    Example:
+      tkit landmarks clip.mp4 --out points.npy --overlay seen.mp4
+      tkit landmarks clip.mp4 --out points.csv --landmarks openface
+    """
+    from tkit import media, tracking
+    from tkit.clips import refuse_overwrite
+    from tkit.errors import NoFaceError, UsageError
+    from tkit.overlay import overlay as draw
+
+    if out.suffix not in (".npy", ".csv"):
+        raise UsageError(f"{out}: points are written as .npy or .csv")
+    for path in (out, overlay):
+        if path is not None:
+            refuse_overwrite(path, force=force)
+    track = tracking.open_landmarks(landmarks, mesh_model if landmarks == "mesh" else "")
+    clip = media.read_clip(video, fps=fps or None)
+    try:
+        tracked = tracking.track_clip(clip, track, video=str(video), max_gap=max_gap)
+    except NoFaceError as error:
+        raise NoFaceError(f"{video}: {error}") from error
+    for note in tracked.notes:
+        click.echo(f"note: {note}", err=True)
+    tracking.write_points(out, tracked, fps=clip.fps)
+    if overlay is not None:
+        pictures = draw(clip.frames, tracked.points, tracked.valid)
+        media.write_video(
+            overlay, pictures, fps=clip.fps, wave=clip.wave, sample_rate=clip.sample_rate
+        )
+    filled = int((~tracked.valid).sum())
+    click.echo(f"{out}: {len(tracked.points)} frames at {clip.fps:g} fps, {filled} of them filled")
