@@ -155,7 +155,7 @@ def signature(metric: str, plan: Plan, *, n: int) -> str:
     entry = METRICS.get(metric)
     tokens = [metric, "crop:none", *entry.tokens(plan.metrics[metric])]
     if entry.needs == "points":
-        tokens.append(f"pts:{LANDMARKERS.get(plan.landmarks).signature}")
+        tokens.append(f"pts:{LANDMARKERS.get(plan.landmarks).signature_with()}")
     return "|".join([*tokens, f"n:{n}", f"v:{__version__}"])
 
 

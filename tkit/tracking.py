@@ -51,7 +51,7 @@ def track_clip(clip: media.Media, track: Track, *, video: str, max_gap: int) -> 
         If no frame has a face, or none for more than ``max_gap`` frames in a row.
     """
     notes: list[str] = []
-    found = track(clip.frames, video=video, note=notes.append)
+    found = track(clip.frames, video=video, fps=clip.fps, note=notes.append)
     found[clip.held] = np.nan  # a repeated frame is no observation
     points, gap = geometry.fill_gaps(found, max_gap=max_gap)
     if np.isnan(points).any():

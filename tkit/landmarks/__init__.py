@@ -22,14 +22,18 @@ def ignore(remark: str) -> None:
 class Track(Protocol):
     """What :attr:`Landmarker.open` returns: the frames of one clip to its points."""
 
-    def __call__(self, frames: np.ndarray, *, video: str = "", note: Note = ignore) -> np.ndarray:
+    def __call__(
+        self, frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+    ) -> np.ndarray:
         """Return points (T, 68, 2) float32 in pixels, NaN where no face was found.
 
         Parameters
         ----------
         frames : ndarray (T, H, W, 3), uint8 RGB
         video : str
-            Path of the clip, for back-ends that read a file beside it.
+            Path of the clip, for back-ends that read a file beside it; others ignore it.
+        fps : float
+            Rate of ``frames``; frame ``t`` is shown at ``t / fps`` seconds of the clip.
         note : callable
             Receives remarks for the user: one sentence each, e.g. that there are two faces.
         """

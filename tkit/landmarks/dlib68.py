@@ -138,13 +138,15 @@ def _search(greys: list[np.ndarray], start: int, stop: int) -> list[Face]:
     return link(seen)
 
 
-def track(frames: np.ndarray, *, video: str = "", note: Note = ignore) -> np.ndarray:
+def track(
+    frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+) -> np.ndarray:
     """Track one face through the frames of a clip.
 
     Parameters
     ----------
     frames : ndarray (T, H, W, 3), uint8 RGB
-    video : str
+    video, fps
         Not used.
     note : callable
         Receives a sentence where there are several faces or cuts.
