@@ -58,8 +58,8 @@ def test_mesh_lies_where_dlib_does_and_follows_without_lag(mesh):
 def test_mesh_agrees_with_dlib_on_real_speakers(mesh):
     dlib = LANDMARKERS.get("dlib68").open()
     errors = []
-    # Over the 15 speakers at hand the means are 0.032 and 0.025; on one of them (s26) it is dlib that
-    # loses the open mouth, so the speakers are named here.
+    # Over the 15 speakers at hand the means are 0.032 and 0.025; on one of them (s26) it is dlib
+    # that loses the open mouth, so the speakers are named here.
     for name in ("s1/bbaf2n", "s10/bbab8n", "s23/lrwp9a", "s5/lbax4n"):
         path = SHARED / "grid" / f"{name}.mpg"
         frames = media.read_clip(path).frames[::3]
