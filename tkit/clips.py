@@ -47,6 +47,8 @@ class Clip:
         What is said, in lower case, or empty when unknown.
     words : tuple of Word
         Word alignment, in seconds; empty when unknown.
+    phones : tuple of Word
+        Phone alignment, in seconds, where the corpus has one; a store does not hold it.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Clip:
     audio: str = ""
     text: str = ""
     words: tuple[Word, ...] = ()
+    phones: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,9 @@ def read_manifest(path: str | Path) -> list[Clip]:
         for number, line in enumerate(file, start=1):
             try:
                 fields = json.loads(line)
-                words = tuple(Word(**word) for word in fields.pop("words", ()))
-                clips.append(Clip(**fields, words=words))
+                for name in ("words", "phones"):
+                    fields[name] = tuple(Word(**word) for word in fields.get(name, ()))
+                clips.append(Clip(**fields))
             except (TypeError, ValueError) as error:
                 raise CorpusError(f"{path}, line {number}: not a clip ({error})") from error
     return clips

@@ -59,7 +59,8 @@ def command(
 ) -> None:
     """Prepare a corpus: landmarks, speech features and crops in one store.
 
-    CORPUS is grid, folder (any videos with sound) or puppet (generated when it is not there).
+    CORPUS is grid, tcdtimit, folder (any videos with sound) or puppet (generated when it is not
+    there).
 
     \b
     Example:
