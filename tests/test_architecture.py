@@ -16,7 +16,7 @@ LAYERS = [
     {"tkit.tracking"},
     {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.store", "tkit.windows", "tkit.crops",
-     "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._decoding", "tkit.zoo"},
+     "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._jobs", "tkit._decoding", "tkit.zoo"},
     {"tkit.errors", "tkit.registry"},
 ]  # fmt: skip
 PACKAGES = {"tkit": ROOT / "tkit", "tkit.zoo": ROOT / "zoo", "tkit.pipelines": ROOT / "pipelines"}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tkit import crops, geometry, media, store, tracking
+from tkit import _jobs, crops, geometry, media, store, tracking
 from tkit.clips import Clip, Reject, Remark, atomic_path, validate
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import CorpusError, MediaError, TkitError
@@ -78,6 +78,7 @@ def prepare(
     settings: Settings | None = None,
     protocol: str | None = None,
     jobs: int = 1,
+    cluster: str = "",
     fresh: bool = False,
     strict: bool = False,
     progress: bool = False,
@@ -92,6 +93,9 @@ def prepare(
         Which published split to record; the corpus' default if not given.
     jobs : int
         Processes; the result is the same for any number.
+    cluster : str
+        Address of a Dask scheduler whose workers see the same folders as this machine, or
+        ``local`` for one with ``jobs`` workers here; by default plain processes.
     fresh : bool
         Forget the parts of an interrupted run.
     strict : bool
@@ -107,18 +111,26 @@ def prepare(
     protocol = entry.require_protocol(protocol)
     ENCODERS.get(settings.speech)  # unknown names fail now
     tracking.signature(settings.landmarks, settings.landmarks_model)
-    found = list(entry.scan(Path(root)))
+    found = list(entry.scan(Path(root).absolute() if cluster else Path(root)))
     clips = validate(item for item in found if isinstance(item, Clip))
     rejects = [item for item in found if isinstance(item, Reject)]
-    parts = Path(f"{out}.parts")
+    parts = Path(f"{out}.parts").absolute()  # workers elsewhere stand in another folder
     if fresh:
         shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True, exist_ok=True)
     names = [parts / _part_name(clip, settings) for clip in clips]
     todo = [pair for pair in zip(clips, names, strict=True) if not pair[1].exists()]
-    for reject in _run(todo, settings, jobs=jobs, done=len(clips) - len(todo), progress=progress):
+    done = len(clips) - len(todo)
+    results = _run(todo, settings, jobs=jobs, cluster=cluster, done=done, progress=progress)
+    for reject in results:
         if strict and reject:
             raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
+    missing = sum(not name.exists() for name in names)
+    if missing:
+        raise CorpusError(
+            f"{missing} of {len(names)} parts are not in {parts}: do the cluster's workers see "
+            "this folder under the same path?"
+        )
     summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings)
     shutil.rmtree(parts)
     return summary
@@ -212,18 +224,19 @@ def _single_threaded() -> None:
 
 
 def _run(
-    todo: list[tuple[Clip, Path]], settings: Settings, *, jobs: int, done: int, progress: bool
+    todo: list[tuple[Clip, Path]],
+    settings: Settings,
+    *,
+    jobs: int,
+    cluster: str,
+    done: int,
+    progress: bool,
 ) -> Iterator[Reject | None]:
-    from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    # "spawn"-like loky workers load the models once each; batch_size=1 keeps the bar honest.
-    pool = Parallel(
-        n_jobs=min(jobs, max(len(todo), 1)), return_as="generator_unordered", batch_size=1
-    )
-    results = pool(delayed(_make_part)(clip, path, settings) for clip, path in todo)
+    calls = [(clip, path, settings) for clip, path in todo]
     bar = tqdm(
-        results,
+        _jobs.run(_make_part, calls, jobs=jobs, cluster=cluster) if calls else (),
         total=done + len(todo),
         initial=done,
         unit="clip",

@@ -40,6 +40,13 @@ from tkit.cli import _options
     "--resume/--fresh", default=True, help="Use the parts of an interrupted run, or forget them."
 )
 @_options.jobs
+@click.option(
+    "--cluster",
+    default="",
+    metavar="URL|local",
+    help="Work on a Dask scheduler, e.g. tcp://host:8786, whose workers see the same folders; "
+    "local starts one with --jobs workers here.",
+)
 @_options.force
 def command(
     corpus: str,
@@ -55,6 +62,7 @@ def command(
     strict: bool,
     resume: bool,
     jobs: int,
+    cluster: str,
     force: bool,
 ) -> None:
     """Prepare a corpus: landmarks, speech features and crops in one store.
@@ -84,6 +92,7 @@ def command(
         ),
         protocol=protocol,
         jobs=jobs,
+        cluster=cluster,
         fresh=not resume,
         strict=strict,
         progress=True,

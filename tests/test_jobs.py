@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+
+from tkit import _jobs, prep
+from tkit.errors import CorpusError, UsageError
+
+
+def square(value: int) -> int:
+    return value * value
+
+
+def program(*args: object) -> subprocess.CompletedProcess:
+    """Run the real program: distributed starts processes that must not be children of pytest."""
+    command = [sys.executable, "-c", "from tkit.cli import main; main()", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_call_is_done_once():
+    calls = [(value,) for value in range(7)]
+    for jobs in (1, 2):
+        done = _jobs.run(square, calls, jobs=jobs, cluster="")
+        assert sorted(done) == [value * value for value in range(7)]
+
+
+def test_without_dask_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'talking-face-toolkit\[cluster\]'"):
+        list(_jobs.run(square, [(1,)], jobs=1, cluster="local"))
+
+
+def test_workers_are_checked():
+    class Client:
+        def __init__(self, threads):
+            self.threads = threads
+
+        def nthreads(self):
+            return self.threads
+
+    with pytest.raises(UsageError, match="no workers"):
+        _jobs._require_workers(Client({}), "tcp://x:1")
+    with pytest.raises(UsageError, match="--nthreads 1"):
+        _jobs._require_workers(Client({"a": 1, "b": 4}), "tcp://x:1")
+    _jobs._require_workers(Client({"a": 1, "b": 1}), "tcp://x:1")
+
+
+def test_parts_that_workers_wrote_elsewhere_are_missed(tmp_path, write_clip, monkeypatch):
+    write_clip(tmp_path / "c" / "a" / "x.mp4", n_frames=3, sound_s=0.2)
+    monkeypatch.setattr(prep, "_make_part", lambda clip, path, settings: None)
+    with pytest.raises(CorpusError, match="1 of 1 parts are not in"):
+        prep.prepare("folder", tmp_path / "c", tmp_path / "x.h5")
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_bytes(tmp_path, write_clip):
+    pytest.importorskip("distributed")
+    for name in ("a", "b", "c"):
+        write_clip(tmp_path / "c" / name / "x.mp4", n_frames=12, sound_s=0.5)
+    (tmp_path / "c" / "a" / "bad.mp4").touch()
+    prep.prepare("folder", tmp_path / "c", tmp_path / "plain.h5")
+    out = tmp_path / "cluster.h5"
+    done = program("prep", "folder", "--root", tmp_path / "c", "--out", out, "--cluster", "local")
+    assert done.returncode == 0, done.stderr
+    assert "3 clips of 3 speakers" in done.stdout and "1 rejected" in done.stdout
+    assert out.read_bytes() == (tmp_path / "plain.h5").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, write_clip):
+    pytest.importorskip("distributed")
+    write_clip(tmp_path / "c" / "a" / "x.mp4", n_frames=3, sound_s=0.2)
+    done = program(
+        *("prep", "folder", "--root", tmp_path / "c", "--out", tmp_path / "x.h5"),
+        *("--cluster", "tcp://127.0.0.1:9"),
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "no Dask scheduler answers" in done.stderr.strip().splitlines()[-1]

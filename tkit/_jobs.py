@@ -1,0 +1,84 @@
+"""Work on many items side by side: in processes of this machine or on a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from tkit.errors import UsageError
+
+LOCAL = "local"  # a cluster of this machine's processes, for trying it out
+_WAIT_S = 10
+
+Result = TypeVar("Result")
+
+
+def run(
+    function: Callable[..., Result], calls: Sequence[tuple[Any, ...]], *, jobs: int, cluster: str
+) -> Iterator[Result]:
+    """Yield ``function(*call)`` of every call as they are done, in any order.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes on this machine, or workers of the cluster ``local``; a cluster elsewhere uses all
+        its workers.
+    cluster : str
+        Address of a Dask scheduler, ``local``, or nothing for plain processes.
+
+    Raises
+    ------
+    UsageError
+        If the packages for a cluster are not installed, the scheduler does not answer, or its
+        workers have more than one thread.
+    """
+    from joblib import Parallel, delayed, parallel_config
+
+    # "spawn"-like loky workers load the models once each; batch_size=1 keeps the bar honest.
+    how = {"return_as": "generator_unordered", "batch_size": 1}
+    work = (delayed(function)(*call) for call in calls)
+    if not cluster:
+        yield from Parallel(n_jobs=min(jobs, max(len(calls), 1)), **how)(work)
+        return
+    with _client(cluster, jobs), parallel_config(backend="dask", n_jobs=-1):
+        yield from Parallel(**how)(work)
+
+
+@contextmanager
+def _client(cluster: str, jobs: int) -> Iterator[Any]:
+    """Connect to a scheduler, or start one with ``jobs`` processes, for the length of a block."""
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise UsageError(
+            "a cluster needs dask: pip install 'talking-face-toolkit[cluster]', or leave --cluster "
+            "out and use --jobs"
+        ) from error
+    if cluster == LOCAL:
+        with (
+            LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as started,
+            Client(started) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(cluster, timeout=_WAIT_S)
+    except (OSError, ValueError) as error:  # distributed's timeout is an OSError
+        raise UsageError(
+            f"{cluster}: no Dask scheduler answers ({error}); start one with dask scheduler"
+        ) from error
+    with client:
+        _require_workers(client, cluster)
+        yield client
+
+
+def _require_workers(client: Any, cluster: str) -> None:
+    threads = client.nthreads()
+    if not threads:
+        raise UsageError(f"{cluster}: the scheduler has no workers; start some with dask worker")
+    if max(threads.values()) > 1:  # the networks' interpreters serve one thread each
+        raise UsageError(
+            f"{cluster}: workers with one thread each are needed; start them with "
+            "dask worker --nthreads 1 --nworkers N"
+        )
