@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"tkit.cli"},
     {"tkit.pipelines"},
-    {"tkit.prep", "tkit.scoring"},
+    {"tkit.prep", "tkit.scoring", "tkit.download"},
     {"tkit.tracking"},
     {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.store", "tkit.windows", "tkit.crops",

@@ -41,6 +41,10 @@ class NoSoundError(MediaError):
     """The file has no sound, or its sound is silent."""
 
 
+class DownloadError(TkitError):
+    """A file cannot be fetched, or is not what it should be."""
+
+
 class NoFaceError(TkitError):
     """No face was found where one is needed."""
 

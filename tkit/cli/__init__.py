@@ -21,6 +21,7 @@ SUMMARIES = {
     "animate": "Make a still face speak: picture + sound to video.",
     "check": "Show what is in a store, what was rejected and why.",
     "demo": "Run the whole chain on the embedded corpus.",
+    "download": "Download a corpus that may be passed on, and unpack it.",
     "eval": "Measure a trained stage on a store, beside the static rows.",
     "landmarks": "Track the 68 points of the face in one video, as prep does.",
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",

@@ -30,6 +30,11 @@ class Corpus:
         before its speaker, so that a protocol can hold single clips out.
     generate : callable, optional
         ``generate(root, **params)`` makes the corpus, where it is not a recording.
+    archives : callable, optional
+        ``archives(speakers)`` returns the names of the zip files that hold these speakers (all for
+        none), where the corpus may be passed on; :class:`UsageError` for an unknown speaker.
+    download_url : str
+        Folder on a server that holds the archives.
     """
 
     title: str
@@ -39,6 +44,8 @@ class Corpus:
     scan: Callable[[Path], Iterator[Clip | Reject]]
     protocols: Mapping[str, Splits] = field(default_factory=dict)
     generate: Callable[..., None] | None = None
+    archives: Callable[[tuple[str, ...]], list[str]] | None = None
+    download_url: str = ""
 
     @property
     def default_protocol(self) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tkit.clips import Clip, Reject, Word
 from tkit.corpora import Corpus, Splits
-from tkit.errors import CorpusError
+from tkit.errors import CorpusError, UsageError
 from tkit.media import VIDEO_SUFFIXES
 
 UNITS_PER_S = 25_000  # of the alignment files: 1,000 units are one video frame
@@ -132,6 +132,21 @@ def _speaker_of(folder: Path, root: Path) -> str:
     return ""
 
 
+def archives(speakers: tuple[str, ...]) -> list[str]:
+    """Names of Zenodo's archives of these speakers (all for none), alignments first.
+
+    Raises
+    ------
+    UsageError
+        If there is no such speaker, or none with video.
+    """
+    unknown = [name for name in speakers if name not in _ALL]
+    if unknown:
+        raise UsageError(f"GRID has no videos of {unknown[0]!r}; there are s1 to s34 without s21")
+    wanted = sorted(speakers or _ALL, key=lambda name: int(name[1:]))
+    return ["alignments.zip", *(f"{name}.zip" for name in dict.fromkeys(wanted))]
+
+
 def _speakers(numbers: str) -> frozenset[str]:
     return frozenset(f"s{number}" for number in numbers.split())
 
@@ -168,4 +183,6 @@ CORPUS = Corpus(
     "automatic speech recognition. JASA 120(5), 2006.",
     scan=scan,
     protocols=PROTOCOLS,
+    archives=archives,
+    download_url="https://zenodo.org/records/3625687/files",
 )
