@@ -78,6 +78,8 @@ def _draw_face(frame: np.ndarray, face: np.ndarray, *, tracked: bool) -> np.ndar
         lips = line[0] >= geometry.MOUTH.start
         cv2.polylines(picture, [fixed[line]], True, LIPS if lips else LINES, **look)
     colour = (255, 255, 255) if tracked else FILLED
+    # Small enough that the lips stay visible between their points.
+    radius = max(1 << _SHIFT - 1, round(float(geometry.inter_ocular(face)) / 60 * (1 << _SHIFT)))
     for x, y in fixed:
-        cv2.circle(picture, (int(x), int(y)), 1 << _SHIFT, colour, cv2.FILLED, **look)
+        cv2.circle(picture, (int(x), int(y)), radius, colour, cv2.FILLED, **look)
     return picture

@@ -194,8 +194,8 @@ def _encoder(speech: str) -> tuple[OpenEncoder, int]:
 def _part_name(clip: Clip, settings: Settings) -> str:
     """Name of a clip's part: changes with settings, model and with the files that are read."""
     sidecar = LANDMARKERS.get(settings.landmarks).sidecar
-    beside = [Path(clip.video).with_suffix(sidecar)] if sidecar else []
-    files = [Path(path) for path in (clip.video, clip.audio, *beside) if path]
+    files = [Path(path) for path in (clip.video, clip.audio) if path]
+    files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
     stats = [path.stat() for path in files if path.exists()]
     model = tracking.signature(settings.landmarks, settings.landmarks_model)
     values = asdict(replace(settings, landmarks_model=model))

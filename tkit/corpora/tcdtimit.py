@@ -43,7 +43,8 @@ def read_mlf(path: str | Path) -> dict[str, tuple[Word, ...]]:
     if not lines or lines[0].strip() != "#!MLF!#":
         raise CorpusError(f"{path}: not an HTK master label file (no #!MLF!# in its first line)")
     labels: dict[str, tuple[Word, ...]] = {}
-    entry, words = "", []
+    entry = ""
+    words: list[Word] = []
     for number, line in enumerate(lines[1:], start=2):
         text = line.strip()
         if text.startswith('"'):
