@@ -6,9 +6,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from skimage import data
 
 from tkit import geometry, media, prep
+from tkit.cli.check import command as check
 from tkit.clips import Clip
 from tkit.errors import TkitError
 
@@ -37,7 +39,7 @@ def hum(seconds: float = 1.0, rate: int = 16000) -> np.ndarray:
     return 0.3 * np.sin(2 * np.pi * 150 * np.arange(round(seconds * rate)) / rate)
 
 
-def beside(path, n_frames: int = 20, size=(240, 480)):
+def beside(path, n_frames: int = 20):
     """Two faces side by side: a large one that leaves half-way, a smaller one that stays."""
     frames = np.full((n_frames, 288, 560, 3), 90, np.uint8)
     frames[: n_frames // 2, :, :288] = cv2.resize(FACE, (288, 288))
@@ -101,6 +103,8 @@ def test_notes_are_recorded_in_the_store(tmp_path):
         assert {note.id for note in store.notes} == {"a/x"}
         assert "2 faces" in store.notes[-1].text
         assert store.problems() == []
+    shown = CliRunner().invoke(check, [str(tmp_path / "x.h5")])
+    assert shown.exit_code == 0 and "note: a/x: 2 faces" in shown.output
 
 
 def test_a_cut_does_not_smear_the_box(tmp_path):
