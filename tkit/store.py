@@ -231,7 +231,8 @@ class Store:
             raise StoreError(f"{self.path}: not an HDF5 file") from error
         try:
             self.info = _read_info(self._file)
-            self.clips = [Row(*_plain(row)) for row in self._file["clips"][:]]
+            # tolist() makes Python values of the whole table at once: 33,000 clips open quickly.
+            self.clips = [Row(*_plain(row)) for row in self._file["clips"][:].tolist()]
             self.rejects = [Reject(*_plain(row)) for row in self._file["rejects"][:]]
             notes = self._file["notes"][:] if "notes" in self._file else ()
             self.notes = [Remark(*_plain(row)) for row in notes]
@@ -348,5 +349,4 @@ def _python(value: Any) -> Any:
 
 
 def _plain(row: Any) -> list[Any]:
-    items = [_python(value) for value in row]
-    return [item.decode() if isinstance(item, bytes) else item for item in items]
+    return [item.decode() if isinstance(item, bytes) else _python(item) for item in row]
