@@ -9,6 +9,7 @@ from tkit.metrics import METRICS, Param, add
 RNG = np.random.default_rng(5)
 INPUTS = {
     "frames": RNG.integers(0, 256, (6, 24, 32, 3), dtype=np.uint8),
+    "gray": np.repeat(np.repeat(RNG.integers(0, 256, (6, 16, 18), dtype=np.uint8), 8, 1), 4, 2),
     "points": RNG.uniform(0, 128, (6, 68, 2)),
 }
 
@@ -50,7 +51,9 @@ def test_noise_is_worse_than_nothing(name):
     gt = INPUTS[metric.needs]
     itself = metric.finish(metric.measure(pred=gt, gt=gt))
     noisy = metric.finish(metric.measure(pred=worse(gt), gt=gt))
-    assert {"higher": noisy < itself, "lower": noisy > itself}[metric.better]
+    assert {"higher": noisy < itself, "lower": noisy > itself, "closer": noisy != itself}[
+        metric.better
+    ]
 
 
 def test_measuring_changes_no_input(name):

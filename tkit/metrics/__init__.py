@@ -83,9 +83,10 @@ class Metric:
         Empty for a pure number.
     better : {"higher", "lower", "closer"}
         ``closer``: to the value of the ground truth.
-    needs : {"frames", "points"}
+    needs : {"frames", "gray", "points"}
         What ``measure`` takes: frames (T, H, W, 3) uint8 RGB or (T, H, W) gray of any part of a
-        clip, or the points (T, 68, 2) of a whole clip in pixels, NaN where no face was found.
+        clip (``gray``: of these the gray ones), or the points (T, 68, 2) of a whole clip in pixels,
+        NaN where no face was found.
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
     measure : callable
