@@ -65,7 +65,9 @@ def test_table_and_files(folders, run):
 
     markdown = (folders / "r.md").read_text()
     assert "| method | clips | PSNR ↑ dB | SSIM ↑ |" in markdown
-    assert "| gt | 3 | inf | 1.000 [1.000, 1.000] |" in markdown and "- `ssim|crop:none|" in markdown
+    assert (
+        "| gt | 3 | inf | 1.000 [1.000, 1.000] |" in markdown and "- `ssim|crop:none|" in markdown
+    )
 
 
 def test_json_to_stdout_is_json_alone(folders, run):
@@ -81,7 +83,14 @@ def test_several_methods_in_the_given_order(folders, run):
 
 def test_a_folder_called_like_an_honest_row_is_called_pred(folders, run):
     code, out, _ = run("--pred", "gt", "--gt", "gt", *PICTURES)
-    assert code == 0 and out.splitlines()[1].split() == ["pred", "3", "inf", "1.000", "[1.000,", "1.000]"]
+    assert code == 0 and out.splitlines()[1].split() == [
+        "pred",
+        "3",
+        "inf",
+        "1.000",
+        "[1.000,",
+        "1.000]",
+    ]
 
 
 def test_rejects_are_named_and_counted_on_stderr(folders, run):

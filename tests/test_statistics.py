@@ -11,7 +11,9 @@ def simulate(rng, *, speakers=10, clips=10, frames=75):
     steps = rng.normal(0, 1, (speakers, clips, frames))
     for t in range(1, frames):
         steps[..., t] = 0.95 * steps[..., t - 1] + np.sqrt(1 - 0.95**2) * steps[..., t]
-    return rng.normal(0, 1, (speakers, 1, 1)) + rng.normal(0, 0.7, (speakers, clips, 1)) + 0.5 * steps
+    return (
+        rng.normal(0, 1, (speakers, 1, 1)) + rng.normal(0, 0.7, (speakers, clips, 1)) + 0.5 * steps
+    )
 
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
@@ -22,7 +24,9 @@ def test_speakers_cover_where_frames_do_not(method):
         scores = simulate(rng)
         clips = scores.mean(axis=2)
         speakers = np.repeat([f"s{i}" for i in range(10)], 10)
-        low, high = mean_interval(clips.ravel(), speakers, method=method, n_resamples=500, seed=seed)
+        low, high = mean_interval(
+            clips.ravel(), speakers, method=method, n_resamples=500, seed=seed
+        )
         covered["speakers"].append(low <= 0 <= high)
         naive = 1.96 * scores.std() / np.sqrt(scores.size)
         covered["frames"].append(abs(scores.mean()) <= naive)
@@ -57,7 +61,12 @@ def test_no_difference_is_rarely_significant():
 def test_paired():
     first, second = np.arange(10.0), np.arange(10.0) - 1
     result = paired(first, second, [f"s{i}" for i in range(10)], lower_is_better=False)
-    assert (result.difference, result.win_rate, result.unit, result.effect) == (1, 1, "speaker", None)
+    assert (result.difference, result.win_rate, result.unit, result.effect) == (
+        1,
+        1,
+        "speaker",
+        None,
+    )
     assert (result.low, result.high) == (1, 1)
     result = paired(first, second, ["s1"] * 5 + ["s2"] * 5, lower_is_better=True)
     assert result.win_rate == 0 and result.unit == "clip" and result.p == 2 / 2**10

@@ -69,9 +69,7 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     return measured
 
 
-def _open(
-    preds: dict[str, Path], gt: Video, plan: Plan
-) -> tuple[dict[str, Video], dict[str, str]]:
+def _open(preds: dict[str, Path], gt: Video, plan: Plan) -> tuple[dict[str, Video], dict[str, str]]:
     """Open the predictions: those that fit the ground truth, and why the others do not."""
     videos, refused = {}, {}
     protocol = plan.protocol

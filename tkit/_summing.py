@@ -76,9 +76,7 @@ def groups_of(clips: Sequence[str]) -> tuple[str, list[str]]:
     return "clip", list(clips)
 
 
-def _clip_scores(
-    method: str, metric: str, sums: Sums
-) -> tuple[list[ClipScore], list[Unscored]]:
+def _clip_scores(method: str, metric: str, sums: Sums) -> tuple[list[ClipScore], list[Unscored]]:
     entry = METRICS.get(metric)
     found, failed = [], []
     for clip, stats in sums.items():
@@ -165,9 +163,7 @@ def _speakers(clips: list[ClipScore]) -> list[SpeakerScore]:
     ]
 
 
-def _compare(
-    preds: list[str], plan: Plan, clips: list[ClipScore], seed: int
-) -> list[Comparison]:
+def _compare(preds: list[str], plan: Plan, clips: list[ClipScore], seed: int) -> list[Comparison]:
     """Pairs of methods, and each method against the static row, on their common clips."""
     values: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for clip in clips:

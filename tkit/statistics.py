@@ -131,7 +131,11 @@ def paired(
         ``effect`` is Cohen's d of the differences, None where they do not vary.
     """
     difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
-    units = list(groups) if len(set(groups)) >= MIN_FLIP_GROUPS else list(map(str, range(len(difference))))
+    units = (
+        list(groups)
+        if len(set(groups)) >= MIN_FLIP_GROUPS
+        else list(map(str, range(len(difference))))
+    )
     unit = "speaker" if len(set(groups)) >= MIN_FLIP_GROUPS else "clip"
     ends = mean_interval(difference, groups, n_resamples=n_resamples, seed=seed)
     gain = -difference if lower_is_better else difference

@@ -110,9 +110,7 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     metavar="F.md",
     help="Write the table.",
 )
-@click.option(
-    "--latex", "latex_file", type=_options.path, metavar="F.tex", help="Write the table."
-)
+@click.option("--latex", "latex_file", type=_options.path, metavar="F.tex", help="Write the table.")
 @click.option(
     "--html", "html_file", type=_options.path, metavar="F.html", help="Write the whole report."
 )

@@ -30,9 +30,7 @@ PARAMS = {
 }
 
 
-def statistics(
-    *, pred: np.ndarray, gt: np.ndarray, fps: float, settings: dict[str, Any]
-) -> Stats:
+def statistics(*, pred: np.ndarray, gt: np.ndarray, fps: float, settings: dict[str, Any]) -> Stats:
     """Blinks of prediction and ground truth; NaN frames are bridged up to a tenth of the clip."""
     if settings["missing_face"] == "error":
         checked(pred, gt, missing_face="error")

@@ -11,7 +11,9 @@ def finish(stats: Stats) -> float:
     from scipy.stats import wasserstein_distance
 
     mine = some(stats["durations_s"], "was found")
-    return float(wasserstein_distance(mine, some(stats["gt_durations_s"], "is in the ground truth")))
+    return float(
+        wasserstein_distance(mine, some(stats["gt_durations_s"], "is in the ground truth"))
+    )
 
 
 METRIC = metric("blink-wasserstein", "Blink durations, Wasserstein distance", "s", "lower", finish)

@@ -12,7 +12,7 @@ from typing import Any
 from tkit.clips import require_path
 from tkit.errors import ScoreError
 from tkit.report import HONEST_ROWS
-from tkit.report.pages import latex_row, bullets, table_of
+from tkit.report.pages import bullets, latex_row, table_of
 from tkit.report.tables import ARROWS, interval, number
 
 
@@ -58,7 +58,12 @@ def merge(paths: list[Path]) -> list[Ranking]:
         for method, scores in read(path)["methods"].items():
             for metric, score in scores.items():
                 entry = Entry(
-                    method, _value(score), score["low"], score["high"], score.get("note", ""), path.stem
+                    method,
+                    _value(score),
+                    score["low"],
+                    score["high"],
+                    score.get("note", ""),
+                    path.stem,
                 )
                 groups.setdefault(score["signature"], []).append((entry, score, metric))
     rankings = []
@@ -66,7 +71,13 @@ def merge(paths: list[Path]) -> list[Ranking]:
         _, score, metric = found[0]
         entries = _once([entry for entry, _, _ in found])
         rankings.append(
-            Ranking(metric, signature, score["unit"], score["better"], _ordered(entries, score["better"]))
+            Ranking(
+                metric,
+                signature,
+                score["unit"],
+                score["better"],
+                _ordered(entries, score["better"]),
+            )
         )
     return rankings
 
@@ -133,7 +144,15 @@ def as_csv(rankings: list[Ranking]) -> str:
             ends = ["" if end is None else repr(end) for end in (entry.low, entry.high)]
             value = "" if entry.value is None else repr(entry.value)
             writer.writerow(
-                [ranking.metric, row[0], entry.method, value, *ends, entry.report, ranking.signature]
+                [
+                    ranking.metric,
+                    row[0],
+                    entry.method,
+                    value,
+                    *ends,
+                    entry.report,
+                    ranking.signature,
+                ]
             )
     return text.getvalue()
 

@@ -10,8 +10,8 @@ from tkit.report.tables import cells, comparison_lines, signatures, summarise
 LATEX_SIGNS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$"}
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}
-table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ccc;text-align:right}
-td:first-child,th:first-child{text-align:left}code{font-size:85%;overflow-wrap:anywhere}"""
+table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ccc}
+td,th{text-align:right}td:first-child,th:first-child{text-align:left}code{font-size:85%;overflow-wrap:anywhere}"""
 
 
 def as_latex(report: Report) -> str:
@@ -25,6 +25,7 @@ def as_latex(report: Report) -> str:
 
 
 def latex_row(row: list[str]) -> str:
+    """One row of a ``tabular``, escaped."""
     return " & ".join(map(_latex, row)) + r" \\"
 
 
@@ -57,6 +58,7 @@ def as_html(report: Report) -> str:
 
 
 def table_of(rows: list[list[str]]) -> str:
+    """An HTML table of text cells; the first row is the header."""
     header, *body = rows
     lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in body]
@@ -64,8 +66,7 @@ def table_of(rows: list[list[str]]) -> str:
 
 
 def bullets(lines: list[str], *, code: bool = False) -> str:
+    """An HTML list of lines of text."""
     shown = [html.escape(line) for line in lines]
     items = [f"<li><code>{line}</code></li>" if code else f"<li>{line}</li>" for line in shown]
     return "<ul>\n" + "\n".join(items) + "\n</ul>"
-
-
