@@ -30,7 +30,6 @@ from PIL import Image
 from tkit import media
 from tkit._measuring import measure_clip
 from tkit._pairing import ClipFiles
-from tkit.metrics import METRICS
 from tkit.metrics.cpbd import edge_counts
 from tkit.protocols import Protocol
 from tkit.scoring import plan_of
@@ -85,7 +84,9 @@ def reference_loop(gt: Path, pred: Path, compute, n_frames: int) -> tuple[float,
 
     errors, similarities, sharpness = [], [], []
     with av.open(str(gt)) as truth, av.open(str(pred)) as guess:
-        for index, (g, p) in enumerate(zip(truth.decode(video=0), guess.decode(video=0), strict=True)):
+        for index, (g, p) in enumerate(
+            zip(truth.decode(video=0), guess.decode(video=0), strict=True)
+        ):
             if index == n_frames:
                 break
             g, p = g.to_ndarray(format="rgb24"), p.to_ndarray(format="rgb24")
@@ -99,9 +100,9 @@ def reference_loop(gt: Path, pred: Path, compute, n_frames: int) -> tuple[float,
 
 def ours(gt: Path, pred: Path) -> tuple[float, ...]:
     """The same with tkit, without honest rows."""
-    measured = measure_clip(ClipFiles("clip", gt, {"ours": pred}), plan_of(PROTOCOL, rows=()))
-    stats = measured.stats["ours"]
-    return tuple(METRICS.get(name).finish(stats[name]) for name in ("psnr", "ssim", "cpbd"))
+    plan = plan_of(PROTOCOL, rows=())
+    stats = measure_clip(ClipFiles("clip", gt, {"ours": pred}), plan).stats["ours"]
+    return tuple(entry.finish(stats[name]) for name, entry in plan.entries.items())
 
 
 def cpu_s(function, *args) -> tuple[float, object]:

@@ -20,7 +20,7 @@ from tkit._pairing import ClipFiles
 from tkit._reading import Reader, unequal, unlike
 from tkit._viewing import Plan, Video, View
 from tkit.errors import MediaError, ScoreError
-from tkit.metrics import METRICS, Stats, add
+from tkit.metrics import Stats, add
 from tkit.report import Unscored
 
 LAG_FRAMES = 3
@@ -43,7 +43,7 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     """
     methods = [*files.preds, *files.missing]
     try:
-        gt = Video(files.gt, plan, again="detector-noise" in plan.rows)
+        gt = Video(Reader(files.gt), plan, again="detector-noise" in plan.rows)
     except (MediaError, ScoreError) as error:
         reason = f"ground truth: {_without_path(error, files.gt)}"
         return Measured(files.clip, rejects=[Unscored(m, files.clip, reason) for m in methods])
@@ -85,7 +85,7 @@ def _open(preds: dict[str, Path], gt: Video, plan: Plan) -> tuple[dict[str, Vide
                 refused[method] = reason
                 continue
             like = gt.reader.shape if protocol.size == "resize" else None
-            videos[method] = Video(path, plan, fps=fps, like=like)
+            videos[method] = Video(reader, plan, like=like)
         except (MediaError, ScoreError) as error:
             refused[method] = _without_path(error, path)
     return videos, refused
@@ -209,7 +209,7 @@ class _Tally:
     ) -> tuple[dict[str, Stats], dict[str, str]]:
         """Measure what needs the whole clip; statistics, and why some are missing."""
         for name, kind in self._plan.kinds.items():
-            entry = METRICS.get(name)
+            entry = self._plan.entries[name]
             try:
                 extras = clip.extras(entry.also)
             except ScoreError as error:
@@ -227,7 +227,7 @@ class _Tally:
     def _measure(self, name: str, pred: np.ndarray, gt: np.ndarray, **extras: Any) -> None:
         settings = self._plan.metrics[name]
         try:
-            stats = METRICS.get(name).measure(pred=pred, gt=gt, **extras, **settings)
+            stats = self._plan.entries[name].measure(pred=pred, gt=gt, **extras, **settings)
         except ScoreError as error:
             self._failed[name] = str(error)
         else:

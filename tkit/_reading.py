@@ -84,6 +84,7 @@ class Reader:
 
     def __init__(self, path: Path, *, fps: float = 0.0) -> None:
         self.path = path
+        self._wanted_fps = fps
         self.fps = frame_rate(path)
         frames = iter_frames(path)
         self._frames = _at_rate(frames, self.fps, fps) if fps and self.fps else frames
@@ -92,6 +93,10 @@ class Reader:
         self.chunk = max(CHUNK_BYTES // self._next.nbytes, 1)
         self.count = 0  # frames read so far
         self.problem = ""
+
+    def again(self) -> Reader:
+        """The same frames from the start."""
+        return Reader(self.path, fps=self._wanted_fps)
 
     @property
     def size(self) -> str:

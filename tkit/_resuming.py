@@ -21,7 +21,6 @@ from tkit._pairing import ClipFiles
 from tkit._viewing import Plan
 from tkit.clips import atomic_path
 from tkit.landmarks import LANDMARKERS
-from tkit.metrics import METRICS
 from tkit.report import Unscored
 
 Measure = Callable[[ClipFiles, Plan], Measured]
@@ -52,7 +51,7 @@ class _Remembering:
 def key(files: ClipFiles, plan: Plan) -> str:
     """Hash of what the statistics of a clip depend on."""
     protocol = plan.protocol
-    metrics = [[name, METRICS.get(name).tokens(params)] for name, params in plan.metrics.items()]
+    metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
     framing = [protocol.crop, protocol.resize, protocol.stretch, protocol.length, protocol.size]
     about = [
         __version__, LANDMARKERS.get(protocol.landmarks).signature, metrics, framing, protocol.fps,

@@ -18,7 +18,7 @@ from tkit._measuring import Measured
 from tkit._viewing import Plan
 from tkit.errors import ScoreError
 from tkit.landmarks import LANDMARKERS
-from tkit.metrics import METRICS, Stats, add
+from tkit.metrics import Metric, Stats, add
 from tkit.protocols import POLICIES, Protocol
 from tkit.report import ClipScore, Comparison, Report, Score, SpeakerScore, Unscored
 
@@ -40,13 +40,13 @@ def summarise(
                 for clip in measured
                 if metric in clip.stats.get(method, {})
             }
-            found, failed = _clip_scores(method, metric, sums)
+            found, failed = _clip_scores(method, metric, plan.entries[metric], sums)
             rejects += failed
             clips += found
             kept = {clip.clip: sums[clip.clip] for clip in found}
-            pooled = METRICS.get(metric).pooled
+            pooled = plan.entries[metric].pooled
             scores[method][metric] = _score(metric, sums if pooled else kept, found, plan, seed)
-            if method == "detector-noise" and METRICS.get(metric).needs != "points":
+            if method == "detector-noise" and plan.entries[metric].needs != "points":
                 note = "pictures know no detector: only metrics of points have this row"
                 scores[method][metric] = replace(scores[method][metric], note=note)
     order = {method: place for place, method in enumerate(methods)}
@@ -76,8 +76,9 @@ def groups_of(clips: Sequence[str]) -> tuple[str, list[str]]:
     return "clip", list(clips)
 
 
-def _clip_scores(method: str, metric: str, sums: Sums) -> tuple[list[ClipScore], list[Unscored]]:
-    entry = METRICS.get(metric)
+def _clip_scores(
+    method: str, metric: str, entry: Metric, sums: Sums
+) -> tuple[list[ClipScore], list[Unscored]]:
     found, failed = [], []
     for clip, stats in sums.items():
         try:
@@ -94,7 +95,7 @@ def _clip_scores(method: str, metric: str, sums: Sums) -> tuple[list[ClipScore],
 
 def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: int) -> Score:
     """One cell of the table: over all clips of one method."""
-    entry = METRICS.get(metric)
+    entry = plan.entries[metric]
     unit, groups = groups_of(list(sums))
     value, note, interval = None, "no clip has a score; the rejects say why", None
     if entry.pooled and sums:
@@ -173,14 +174,14 @@ def _compare(preds: list[str], plan: Plan, clips: list[ClipScore], seed: int) ->
     pairs += [(method, "static") for method in preds if "static" in plan.rows]
     found = []
     for metric in plan.metrics:
-        better = METRICS.get(metric).better
+        better = plan.entries[metric].better
         for first, second in pairs:
             sides = [dict(values[method, metric]) for method in (first, second)]
             if better == "closer":  # to the ground truth's own value
                 truth = values["gt", metric]
                 sides = [{c: abs(v - truth[c]) for c, v in s.items() if c in truth} for s in sides]
             common = [clip for clip in sides[0] if clip in sides[1]]
-            if not METRICS.get(metric).pooled and common:
+            if not plan.entries[metric].pooled and common:
                 result = statistics.paired(
                     *([side[clip] for clip in common] for side in sides),
                     groups_of(common)[1],
@@ -200,7 +201,7 @@ def signature(metric: str, plan: Plan, *, clips: list[str], seed: int, unit: str
 
     ``set`` is a hash of the clips' names: a score on other clips is another score.
     """
-    entry, protocol = METRICS.get(metric), plan.protocol
+    entry, protocol = plan.entries[metric], plan.protocol
     tokens = [metric, f"crop:{protocol.crop}"]
     if protocol.resize:
         tokens.append(f"resize:{protocol.resize}")

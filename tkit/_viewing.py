@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from tkit import framing, geometry
 from tkit._reading import Reader
 from tkit._tracking import Tracker
 from tkit.landmarks import LANDMARKERS, Track
-from tkit.metrics import METRICS
+from tkit.metrics import METRICS, Metric
 from tkit.metrics._pictures import to_gray
 from tkit.protocols import Protocol
 
@@ -31,12 +30,21 @@ class Plan:
     metrics: dict[str, dict[str, Any]]
     rows: tuple[str, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Entries hold functions; each process looks them up itself.
+        return Plan, (self.protocol, self.metrics, self.rows)
+
+    @cached_property
+    def entries(self) -> dict[str, Metric]:
+        """Metric by name: the registry looks at the disk, which is slow for every chunk."""
+        return {name: METRICS.get(name) for name in self.metrics}
+
     @cached_property
     def kinds(self) -> dict[str, str]:
         """Metric to what it looks at: ``points``, ``gray``, ``rgb`` or ``clip``."""
         found = {}
         for name, settings in self.metrics.items():
-            needs = METRICS.get(name).needs
+            needs = self.entries[name].needs
             gray = needs == "gray" or settings.get("color") == "gray"
             found[name] = needs if needs in ("points", "clip") else "gray" if gray else "rgb"
         return found
@@ -47,10 +55,9 @@ class Video:
 
     Parameters
     ----------
-    path : Path
+    reader : Reader
+        Just opened.
     plan : Plan
-    fps : float, optional
-        Rate to bring the frames to.
     like : tuple, optional
         (H, W, 3) to resize the frames to.
     again : bool
@@ -59,17 +66,16 @@ class Video:
 
     def __init__(
         self,
-        path: Path,
+        reader: Reader,
         plan: Plan,
         *,
-        fps: float = 0.0,
         like: tuple[int, ...] | None = None,
         again: bool = False,
     ) -> None:
         self._plan, self._protocol = plan, plan.protocol
         self._like = like
         self.again: np.ndarray | None = None
-        self.reader = Reader(path, fps=fps)
+        self.reader = reader
         self._wants_points = "points" in plan.kinds.values()
         self._trackers: list[Tracker] = []
         self._shifts = [0.0, SHIFT_PX] if again and self._wants_points else [0.0]
@@ -79,7 +85,7 @@ class Video:
         crop = framing.CROPS.get(self._protocol.crop)
         # A video of the crop's own size is taken for already cropped.
         if crop and self.reader.shape[:2] != (crop.height, crop.width):
-            self._points = self._track_all(Reader(path, fps=fps))
+            self._points = self._track_all(reader.again())
             self._transforms = framing.align(self._points[0], self._protocol.crop)
         elif self._wants_points:
             self._trackers = self._open_trackers()

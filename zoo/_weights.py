@@ -15,12 +15,12 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from tkit.zoo import NETS
 from torch import nn
 
 from tkit import __version__
 from tkit.clips import atomic_path
 from tkit.errors import UsageError, WeightsError
-from tkit.zoo import NETS
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ class Metric:
         ``closer``: to the value of the ground truth.
     needs : {"frames", "gray", "clip", "points"}
         What ``measure`` takes: frames (T, H, W, 3) uint8 RGB or (T, H, W) gray of any part of a
-        clip (``gray``: of these the gray ones; ``clip``: RGB frames of a whole clip), or the points (T, 68, 2) of a whole clip in pixels,
-        NaN where no face was found.
+        clip (``gray``: of these the gray ones; ``clip``: RGB frames of a whole clip), or the points
+        (T, 68, 2) of a whole clip in pixels, NaN where no face was found.
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
     measure : callable

@@ -1,8 +1,8 @@
 """Jitter: how much points that should rest or move smoothly tremble from frame to frame.
 
 The mean length of the second difference over time of all 68 points, head motion removed by nose and
-eye corners, in percent of the inter-ocular distance. It needs no ground truth; nearer to that of the
-ground truth, which holds the landmark detector's own noise, is better.
+eye corners, in percent of the inter-ocular distance. It needs no ground truth; nearer to that of
+the ground truth, which holds the landmark detector's own noise, is better.
 """
 
 from __future__ import annotations
