@@ -76,7 +76,7 @@ def test_shut_eyes_are_no_blink_and_noise_is_refused():
         found == [] and len(closures) == 1 and closures[0].duration_s == pytest.approx(1.2, abs=0.1)
     )
     with pytest.raises(ScoreError, match="too noisy"):
-        blinks.detect(0.3 + np.random.default_rng(0).normal(0, 0.08, 100), fps=FPS)
+        blinks.detect(0.3 + np.random.default_rng(0).normal(0, 0.12, 100), fps=FPS)
     with pytest.raises(ScoreError, match="no series of finite numbers"):
         blinks.detect(np.array([0.3, np.nan]), fps=FPS)
 

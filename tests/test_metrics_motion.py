@@ -14,8 +14,8 @@ def face(opening, *, seed=0):
     """Points (T, 68, 2), eyes 40 px apart, inner lips open by ``opening`` (T,) px."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(0, 100, (1, 68, 2)).repeat(len(opening), axis=0)
-    points[:, geometry.RIGHT_EYE] = [30, 40] + rng.normal(0, 1e-9, (6, 2))
-    points[:, geometry.LEFT_EYE] = [70, 40] + rng.normal(0, 1e-9, (6, 2))
+    points[:, geometry.RIGHT_EYE] = 30.0, 40.0
+    points[:, geometry.LEFT_EYE] = 70.0, 40.0
     for x, (upper, lower) in enumerate([(61, 67), (62, 66), (63, 65)]):
         points[:, upper] = [45 + 5 * x, 80]
         points[:, lower, 0] = 45 + 5 * x

@@ -29,7 +29,7 @@ MAX_BLINK_S = 0.7  # longer: the eyes are shut, no blink
 BASELINE_S = 5.0  # half of the running median's window, in clips longer than twice that
 # Of the baseline, as estimated. Drawn blinks are still found at EAR noise .02 (F1 > .95), which is
 # .09 of a narrow eye and estimated as up to .12.
-MAX_NOISE = 0.15
+MAX_NOISE = 0.20
 CLOSED_DEPTH = 0.5  # a complete blink goes at least this deep; landmarks rarely follow further
 
 

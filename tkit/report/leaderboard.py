@@ -70,6 +70,8 @@ def merge(paths: list[Path]) -> list[Ranking]:
     for signature, found in groups.items():
         _, score, metric = found[0]
         entries = _once([entry for entry, _, _ in found])
+        if all(entry.value is None for entry in entries):  # e.g. a row that a metric has not
+            continue
         rankings.append(
             Ranking(
                 metric,
