@@ -16,20 +16,16 @@ FPS_TOLERANCE = 0.005  # relative; containers round their frame rate
 PICTURE_SUFFIXES = frozenset(".png .jpg .jpeg .bmp .tif .tiff .webp".split())
 
 
-def iter_frames(path: Path) -> Iterator[np.ndarray]:
-    """Frames (H, W, 3) uint8 RGB of a video, of a folder of pictures or of an ``.npy`` file."""
+def open_frames(path: Path) -> tuple[float, Iterator[np.ndarray]]:
+    """Frame rate and frames (H, W, 3) uint8 RGB of a video, a folder of pictures or ``.npy``.
+
+    Pictures and arrays state no rate: 0.
+    """
     if path.is_dir():
-        return _from_folder(path)
+        return 0.0, _from_folder(path)
     if path.suffix.lower() == ".npy":
-        return _from_array(path)
-    return media.iter_frames(path)
-
-
-def frame_rate(path: Path) -> float:
-    """Frames a second as the file states; 0 for pictures and arrays, which state none."""
-    if path.is_dir() or path.suffix.lower() == ".npy":
-        return 0.0
-    return media.probe(path).fps
+        return 0.0, _from_array(path)
+    return media.open_frames(path)
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -85,8 +81,7 @@ class Reader:
     def __init__(self, path: Path, *, fps: float = 0.0) -> None:
         self.path = path
         self._wanted_fps = fps
-        self.fps = frame_rate(path)
-        frames = iter_frames(path)
+        self.fps, frames = open_frames(path)
         self._frames = _at_rate(frames, self.fps, fps) if fps and self.fps else frames
         self._next: np.ndarray | None = next(self._frames)
         self.shape = self._next.shape  # (H, W, 3)
