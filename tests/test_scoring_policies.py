@@ -158,14 +158,25 @@ def test_one_pixel_and_gray_arrays(tmp_path):
         (tmp_path / kind).mkdir()
         np.save(tmp_path / kind / "dot.npy", np.full((3, 1, 1, 3), 9, np.uint8))
         np.save(tmp_path / kind / "gray.npy", texture(3)[..., 0])
-    np.save(tmp_path / "gt" / "gray.npy", texture(3)[..., :1].repeat(3, axis=3))
+        np.save(tmp_path / kind / "mixed.npy", texture(3))
+    np.save(tmp_path / "pred" / "mixed.npy", texture(3)[..., 0])
     report = score(tmp_path, scoring.Protocol("p", {"psnr": {}, "ssim": {}, "cpbd": {}}))
     reasons = {r.reason for r in report.rejects}
     assert reasons == {
         "ssim: pictures of 1 x 1 are smaller than the window, 7 pixels",
         "cpbd: a picture of 1 x 1 has no gradient",
+        "frames of 1 channels, ground truth has 3",
     }
     assert report.methods["ours"]["psnr"].n == 2
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_report(folders):
+    distributed = pytest.importorskip("dask.distributed")
+    local = {"n_workers": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster:
+        report = score(folders, cluster=cluster.scheduler_address)
+    assert tables.as_json(report) == tables.as_json(score(folders))
 
 
 def test_resuming_measures_only_what_changed(folders, monkeypatch):

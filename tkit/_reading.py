@@ -63,6 +63,11 @@ def _from_array(path: Path) -> Iterator[np.ndarray]:
         yield np.asarray(frame) if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)
 
 
+def _is_gray(path: Path) -> bool:
+    shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    return len(shape) == 3 or shape[3] == 1
+
+
 class Reader:
     """The frames of one video, a chunk at a time.
 
@@ -85,6 +90,8 @@ class Reader:
         self._frames = _at_rate(frames, self.fps, fps) if fps and self.fps else frames
         self._next: np.ndarray | None = next(self._frames)
         self.shape = self._next.shape  # (H, W, 3)
+        # An array says whether it is gray; videos and pictures are always decoded to colour.
+        self.channels = 1 if path.suffix.lower() == ".npy" and _is_gray(path) else 3
         self.chunk = max(CHUNK_BYTES // self._next.nbytes, 1)
         self.count = 0  # frames read so far
         self.problem = ""
@@ -131,6 +138,8 @@ def _at_rate(frames: Iterator[np.ndarray], own: float, wanted: float) -> Iterato
 
 def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
     """Why two opened videos cannot be compared frame by frame; empty if they can."""
+    if pred.channels != gt.channels:
+        return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
     if same_size and pred.shape != gt.shape:
         return f"pictures of {pred.size}, ground truth has {gt.size}"
     stateless = pred.path.is_dir() or pred.path.suffix.lower() == ".npy"
