@@ -32,7 +32,7 @@ def test_both_directions_and_a_flipped_picture_count_alike():
 
 def test_undecided_blocks_ask_the_whole_canny_map(monkeypatch):
     """The compiled shortcut and scikit-image's map accept the same blocks."""
-    from tkit.metrics import _cpbd_port
+    from tkit.metrics import _cpbd_canny, _cpbd_port
 
     images = [
         RNG.integers(0, 256, (130, 150), dtype=np.uint8),
@@ -43,10 +43,10 @@ def test_undecided_blocks_ask_the_whole_canny_map(monkeypatch):
     lazy = [edge_counts(image) for image in images]
 
     def undecided(image, bleed, taps, edges, state):
-        state[edges > 0] = _cpbd_port.UNDECIDED
+        state[edges > 0] = _cpbd_canny.UNDECIDED
         return True
 
-    monkeypatch.setattr(_cpbd_port, "_decide", undecided)
+    monkeypatch.setattr(_cpbd_port, "decide", undecided)
     assert [edge_counts(image) for image in images] == lazy
 
 

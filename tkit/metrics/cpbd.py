@@ -42,14 +42,14 @@ def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
 
 
 def _port(image: np.ndarray) -> tuple[int, int]:
-    from tkit.metrics import _cpbd_port
+    from tkit.metrics import _cpbd_canny, _cpbd_port
 
     edges, sharp, state, undecided = _cpbd_port.count(image, *_bleed(image.shape))
     if undecided:  # rare: nearly flat blocks, where the whole Canny map must tell
-        canny, size = _canny(image), _cpbd_port.BLOCK
-        for i, j in np.argwhere(state == _cpbd_port.UNDECIDED):
+        canny, size = _canny(image), _cpbd_canny.BLOCK
+        for i, j in np.argwhere(state == _cpbd_canny.UNDECIDED):
             block = canny[size * i : size * (i + 1), size * j : size * (j + 1)]
-            state[i, j] = np.count_nonzero(block) >= _cpbd_port.MIN_CANNY
+            state[i, j] = np.count_nonzero(block) >= _cpbd_canny.MIN_CANNY
     return _cpbd_port.total(edges, sharp, state)
 
 

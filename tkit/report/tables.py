@@ -121,8 +121,9 @@ def write(report: Report, kind: str, path: Path) -> None:
 
 def signatures(report: Report) -> list[str]:
     """Every signature of the report once, in the order of the table's columns."""
-    found = (score.signature for metric in _metrics(report) for score in _column(report, metric))
-    return list(dict.fromkeys(found))
+    every = [score for metric in _metrics(report) for score in _column(report, metric)]
+    scored = [score for score in every if score.n] or every
+    return list(dict.fromkeys(score.signature for score in scored))
 
 
 def summarise(rejects: list[Unscored], *, examples: int = 3) -> list[str]:
