@@ -218,7 +218,7 @@ def _protocol(
     for name, param, value in changes:
         chosen[name][param] = value
     policies = {"missing": missing_pred, **policies}
-    fixed = {name: value for name, value in policies.items() if value}
+    fixed: dict[str, Any] = {name: value for name, value in policies.items() if value}
     if landmarks and landmarks != named.landmarks:
         fixed["landmarks"] = landmarks
     name = "custom" if changes or fixed else named.name

@@ -161,8 +161,8 @@ def cells(report: Report) -> list[list[str]]:
             counts = [scores[metric].n for metric in metrics]
         values = [_with_interval(scores[metric]) for metric in metrics]
         rows.append([method, "/".join(map(str, counts)), *values])
-    for name, values in TABLES.get(report.published, {}).items():
-        shown = [number(values.get(metric)) for metric in metrics]
+    for name, published in TABLES.get(report.published, {}).items():
+        shown = [number(published.get(metric)) for metric in metrics]
         rows.append([f"{name} ({MARK})", EMPTY, *shown])
     return rows
 
