@@ -10,7 +10,8 @@ from tkit.report.tables import cells, comparison_lines, signatures, summarise
 LATEX_SIGNS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$"}
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}
-table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ccc}
+table{border-collapse:collapse;display:block;overflow-x:auto}
+td,th{padding:.3em .8em;border-bottom:1px solid #ccc;white-space:nowrap}
 td,th{text-align:right}td:first-child,th:first-child{text-align:left}code{font-size:85%;overflow-wrap:anywhere}"""
 
 
