@@ -35,7 +35,12 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     metavar="NAME",
     help="How to score; tkit protocols lists the names.",
 )
-@click.option("--metrics", metavar="NAMES", help="What to measure instead of the protocol's own.")
+@click.option(
+    "--metrics",
+    metavar="NAMES",
+    help="What to measure instead of the protocol's own, e.g. psnr,blink-rate; "
+    "an unknown name lists all.",
+)
 @click.option(
     "--set",
     "settings",
