@@ -164,8 +164,9 @@ def cells(report: Report) -> list[list[str]]:
         values = [_with_interval(scores[metric]) for metric in metrics]
         rows.append([method, "/".join(map(str, counts)), *values])
     for name, published in TABLES.get(report.published, {}).items():
-        shown = [_foreign(metric, published.get(metric)) for metric in metrics]
-        rows.append([f"{name} ({MARK})", EMPTY, *shown])
+        if published.keys() & set(metrics):
+            shown = [_foreign(metric, published.get(metric)) for metric in metrics]
+            rows.append([f"{name} ({MARK})", EMPTY, *shown])
     return rows
 
 
