@@ -66,7 +66,7 @@ def test_what_is_no_report_is_one_line(reports, run):
 
 
 def test_pages_and_published_rows(reports, run):
-    outputs = "--html", "r.html", "--latex", "r.tex", "--md", "r.md"
+    outputs = "--html", "r.html", "--latex", "r.tex", "--md", "r.md", "--json", "r.json"
     code, out, _ = run(
         "score",
         "--pred",
@@ -85,6 +85,11 @@ def test_pages_and_published_rows(reports, run):
     table = (reports / "r.tex").read_text()
     assert r"PSNR $\uparrow$ dB" in table and table.count(r"\\") == 1 + 5 + 3
     assert "better in" in (reports / "r.md").read_text()
+    published = json.loads((reports / "r.json").read_text())["published"]
+    assert published["mark"] == "published, foreign protocol"
+    assert published["rows"]["Sinha 2020"]["psnr"] == 29.305
+    code, out, _ = run("leaderboard", "r.json")
+    assert code == 0 and "Sinha" not in out  # never ranked
 
 
 def test_protocols(run):

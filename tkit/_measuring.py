@@ -215,7 +215,7 @@ class _Tally:
             except ScoreError as error:
                 self._failed[name] = str(error)
                 continue
-            if kind == "points" and points is not None:
+            if kind == "points" and points is not None and clip.points is not None:
                 shorter = min(len(points), len(clip.points))
                 self._measure(name, points[:shorter], clip.points[:shorter], **extras)
             elif kind == "clip" and self._whole:

@@ -31,7 +31,8 @@ def summarise(
     """Finish the statistics of all clips into a report."""
     methods = [*preds, *plan.rows]
     rejects = rejects + [reject for clip in measured for reject in clip.rejects]
-    clips, scores = [], {}
+    clips: list[ClipScore] = []
+    scores: dict[str, dict[str, Score]] = {}
     for method in methods:
         scores[method] = {}
         for metric in plan.metrics:
@@ -183,7 +184,8 @@ def _compare(preds: list[str], plan: Plan, clips: list[ClipScore], seed: int) ->
             common = [clip for clip in sides[0] if clip in sides[1]]
             if not plan.entries[metric].pooled and common:
                 result = statistics.paired(
-                    *([side[clip] for clip in common] for side in sides),
+                    [sides[0][clip] for clip in common],
+                    [sides[1][clip] for clip in common],
                     groups_of(common)[1],
                     lower_is_better=better != "higher",
                     seed=seed,

@@ -26,7 +26,7 @@ def draws(n_groups: int, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> np
 
 
 def mean_interval(
-    values: Sequence[float],
+    values: Sequence[float] | np.ndarray,
     groups: Sequence[str],
     *,
     method: str = "percentile",
@@ -50,9 +50,8 @@ def mean_interval(
     low, high : float
         None if there are fewer than two groups or a value is infinite.
     """
-    values = np.asarray(values, np.float64)
-    sums, counts = _by_group(values, groups)
-    if len(sums) < 2 or not np.isfinite(values).all():
+    sums, counts = _by_group(np.asarray(values, np.float64), groups)
+    if len(sums) < 2 or not np.isfinite(sums).all():
         return None
     weights = draws(len(sums), n_resamples=n_resamples, seed=seed)
     means = (weights @ sums) / (weights @ counts)

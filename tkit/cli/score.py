@@ -35,7 +35,12 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     metavar="NAME",
     help="How to score; tkit protocols lists the names.",
 )
-@click.option("--metrics", metavar="NAMES", help="What to measure instead of the protocol's own.")
+@click.option(
+    "--metrics",
+    metavar="NAMES",
+    help="What to measure instead of the protocol's own, e.g. psnr,blink-rate; "
+    "an unknown name lists all.",
+)
 @click.option(
     "--set",
     "settings",
@@ -218,7 +223,7 @@ def _protocol(
     for name, param, value in changes:
         chosen[name][param] = value
     policies = {"missing": missing_pred, **policies}
-    fixed = {name: value for name, value in policies.items() if value}
+    fixed: dict[str, Any] = {name: value for name, value in policies.items() if value}
     if landmarks and landmarks != named.landmarks:
         fixed["landmarks"] = landmarks
     name = "custom" if changes or fixed else named.name

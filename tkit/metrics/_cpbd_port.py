@@ -36,7 +36,7 @@ def _sobel(image: np.ndarray, strength: np.ndarray) -> int:
             piece, part = out[start : start + 1024], np.int32(0)
             for c in range(len(piece)):
                 part = np.int32(part + np.int32(np.int32(piece[c]) * np.int32(piece[c])))
-            total += part
+            total += int(part)
     return total
 
 

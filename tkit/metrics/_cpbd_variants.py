@@ -74,8 +74,8 @@ def tally(
             found = widths[block][widths[block] > 0]
             limit = 5 if int(np.ptp(image[block])) + contrast_offset <= 50 else 3
             total += len(found)
-            sharp += np.count_nonzero(found < limit if strict else found <= limit)
-    return int(sharp), int(total)
+            sharp += int(np.count_nonzero(found < limit if strict else found <= limit))
+    return sharp, total
 
 
 def _ways(values: np.ndarray) -> np.ndarray:

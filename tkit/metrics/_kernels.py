@@ -28,7 +28,7 @@ def wrapped_squares(x: np.ndarray, y: np.ndarray) -> int:
     total = 0
     for i in range(len(x)):
         difference = (np.int32(x[i]) - np.int32(y[i])) & 255
-        total += (difference * difference) & 255
+        total += int((difference * difference) & 255)
     return total
 
 

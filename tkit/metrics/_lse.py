@@ -78,13 +78,13 @@ def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.nd
             at = range(start, min(start + BATCH, n_windows))
             stack = np.stack([pictures[:, i : i + 5] for i in at]).astype(np.float32)
             lips.append(net.lips(torch.from_numpy(stack)))
-            heard = np.stack([rows[4 * i : 4 * i + 20].T[None] for i in at]).astype(np.float32)
-            sound.append(net.sound(torch.from_numpy(heard)))
-    lips, sound = torch.cat(lips).double().numpy(), torch.cat(sound).double().numpy()
-    padded = np.pad(sound, ((MAX_SHIFT, MAX_SHIFT), (0, 0)))
+            coefs = np.stack([rows[4 * i : 4 * i + 20].T[None] for i in at]).astype(np.float32)
+            sound.append(net.sound(torch.from_numpy(coefs)))
+    seen, heard = torch.cat(lips).double().numpy(), torch.cat(sound).double().numpy()
+    padded = np.pad(heard, ((MAX_SHIFT, MAX_SHIFT), (0, 0)))
     near = np.stack([padded[k : k + n_windows] for k in range(2 * MAX_SHIFT + 1)])
     # The small number is that of the published code's distance.
-    return np.linalg.norm(lips - near + 1e-6, axis=2).sum(axis=1), n_windows
+    return np.linalg.norm(seen - near + 1e-6, axis=2).sum(axis=1), n_windows
 
 
 @lru_cache

@@ -10,7 +10,8 @@ from tkit.report.tables import cells, comparison_lines, signatures, summarise
 LATEX_SIGNS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$"}
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}
-table{border-collapse:collapse}td,th{padding:.3em .8em;border-bottom:1px solid #ccc}
+table{border-collapse:collapse;display:block;overflow-x:auto}
+td,th{padding:.3em .8em;border-bottom:1px solid #ccc}
 td,th{text-align:right}td:first-child,th:first-child{text-align:left}code{font-size:85%;overflow-wrap:anywhere}"""
 
 
@@ -61,8 +62,13 @@ def table_of(rows: list[list[str]]) -> str:
     """An HTML table of text cells; the first row is the header."""
     header, *body = rows
     lines = ["<tr>" + "".join(f"<th>{html.escape(cell)}</th>" for cell in header) + "</tr>"]
-    lines += ["<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in body]
+    lines += ["<tr>" + "".join(map(_cell, row)) + "</tr>" for row in body]
     return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def _cell(text: str) -> str:
+    unbroken = html.escape(text).replace(", ", ",&nbsp;")  # an interval stays in one line
+    return f"<td>{unbroken}</td>"
 
 
 def bullets(lines: list[str], *, code: bool = False) -> str:

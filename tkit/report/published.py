@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MARK = "published, foreign protocol"
+UNITS = {"lmd": "px?"}  # not stated; pixels of the crop are the likely reading
 
 # Sinha, Biswas and Bhowmick 2020, Table I.
 TABLES: Mapping[str, Mapping[str, Mapping[str, float]]] = {

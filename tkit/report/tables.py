@@ -19,7 +19,7 @@ from typing import Any
 
 from tkit.clips import atomic_path, refuse_overwrite
 from tkit.report import ClipScore, Report, Score, SpeakerScore, Unscored
-from tkit.report.published import MARK, TABLES
+from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
 EMPTY = "-"
@@ -32,7 +32,7 @@ def as_json(report: Report) -> str:
         method: {metric: _score_fields(score) for metric, score in scores.items()}
         for method, scores in report.methods.items()
     }
-    content = {
+    content: dict[str, Any] = {
         "protocol": report.protocol,
         "methods": methods,
         "clips": [_clip_fields(clip) for clip in report.clips],
@@ -40,6 +40,8 @@ def as_json(report: Report) -> str:
         "speakers": [_clip_fields(speaker) for speaker in report.speakers],
         "comparisons": [vars(comparison) for comparison in report.comparisons],
     }
+    if rows := TABLES.get(report.published):
+        content["published"] = {"corpus": report.published, "mark": MARK, "rows": rows}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -161,10 +163,15 @@ def cells(report: Report) -> list[list[str]]:
             counts = [scores[metric].n for metric in metrics]
         values = [_with_interval(scores[metric]) for metric in metrics]
         rows.append([method, "/".join(map(str, counts)), *values])
-    for name, values in TABLES.get(report.published, {}).items():
-        shown = [number(values.get(metric)) for metric in metrics]
-        rows.append([f"{name} ({MARK})", EMPTY, *shown])
+    for name, published in TABLES.get(report.published, {}).items():
+        if published.keys() & set(metrics):
+            shown = [_foreign(metric, published.get(metric)) for metric in metrics]
+            rows.append([f"{name} ({MARK})", EMPTY, *shown])
     return rows
+
+
+def _foreign(metric: str, value: float | None) -> str:
+    return EMPTY if value is None else " ".join([number(value), UNITS.get(metric, "")]).rstrip()
 
 
 def _with_interval(score: Score) -> str:
@@ -181,8 +188,10 @@ def comparison_lines(report: Report) -> list[str]:
     lines = []
     for c in report.comparisons:
         ends = interval(c.low, c.high)
+        closer = report.methods[c.first][c.metric].better == "closer"
+        what = f"{c.metric}, distance from gt" if closer else c.metric
         lines.append(
-            f"{c.metric}: {c.first} - {c.second} = {c.difference:+.4f} {ends}".rstrip()
+            f"{what}: {c.first} - {c.second} = {c.difference:+.4f} {ends}".rstrip()
             + f", better in {100 * c.win_rate:.0f} % of {c.n} clips, p = {c.p_holm:.2g} "
             f"(Holm, signs of {c.unit}s flipped)"
         )
