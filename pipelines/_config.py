@@ -48,6 +48,7 @@ class Common:
     beta1: float = option(0.9, "First momentum of Adam.", low=0)
     beta2: float = option(0.999, "Second momentum of Adam.", low=0)
     seed: int = option(0, "Seed of all randomness.", low=0)
+    init: str = option("", "Start from these weights: file, run folder or name in the zoo.")
     train_split: str = option("train", "Split of the store that is trained on.")
     val_split: str = option("val", "Split that is measured at the end, if the store has it.")
     log_every: int = option(20, "Steps between two lines of the log.", low=1)

@@ -100,6 +100,26 @@ def _settings(config: Any) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
+def warm_start(stage: Stage, init: str, fresh: nn.Module, store: Store) -> nn.Module:
+    """Return trained weights to go on from, of their own sizes, with what ``store`` says of itself.
+
+    A net's parameters are what was learned and are taken over; its buffers describe the store it is
+    trained on (feature statistics, canonical face, ranges) and are those of ``fresh``.
+    """
+    trained = _runs.load(stage.name, init)
+    trained.require_encoder(store.info.encoder, where=str(store.path))
+    module = trained.weights.module
+    described = dict(fresh.named_buffers())
+    for name, buffer in module.named_buffers():
+        if buffer.shape != described[name].shape:
+            raise WeightsError(
+                f"{trained.weights.path}: {name} has the shape {tuple(buffer.shape)}, here it is "
+                f"{tuple(described[name].shape)}; these weights are for another kind of data"
+            )
+        buffer.copy_(described[name])
+    return module.requires_grad_()
+
+
 class Trainer:
     """The nets of a stage on their way from the first step to the last."""
 
@@ -108,6 +128,8 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self._seed("init")
         nets: dict[str, nn.Module] = stage.nets(store, config)
+        if config.init:
+            nets[stage.released] = warm_start(stage, config.init, nets[stage.released], store)
         self.nets = {name: net.to(accelerator.device) for name, net in nets.items()}
         self.parameters = {
             player: [p for p in self.nets[player].parameters() if p.requires_grad]

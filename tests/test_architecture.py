@@ -14,11 +14,17 @@ LAYERS = [
     {"tkit.pipelines"},
     {"tkit.prep", "tkit.scoring", "tkit.download"},
     {"tkit.tracking"},
-    {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report"},
+    {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report",
+     "tkit.protocols"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.store", "tkit.windows", "tkit.crops",
-     "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._jobs", "tkit._decoding", "tkit.zoo"},
+     "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._jobs",
+     "tkit._decoding", "tkit.zoo"},
     {"tkit.errors", "tkit.registry"},
 ]  # fmt: skip
+SCORING = {f"tkit.{name}" for name in (
+    "_pairing", "_measuring", "_reading", "_resuming", "_summing", "_tracking", "_viewing",
+    "framing",
+)}  # fmt: skip
 PACKAGES = {"tkit": ROOT / "tkit", "tkit.zoo": ROOT / "zoo", "tkit.pipelines": ROOT / "pipelines"}
 
 
@@ -33,7 +39,7 @@ def modules() -> dict[str, Path]:
 
 def layer_of(name: str) -> int:
     """Index of the layer a module is in; private helpers of scoring and prep sit beside them."""
-    if name in ("tkit._pairing", "tkit._measuring", "tkit._reading"):
+    if name in SCORING:
         name = "tkit.scoring"
     for index, layer in enumerate(LAYERS):
         if any(name == entry or name.startswith(entry + ".") for entry in layer):
@@ -119,6 +125,7 @@ def test_wheel_holds_every_source_card_and_weight_file(wheel):
         "zoo/weights": "*.safetensors",
         "pipelines/experiments": "*.toml",
         "tkit/corpora": "*.gz",
+        "tkit/protocols": "*.toml",
     }
     for folder, pattern in data.items():
         inside = folder if folder.startswith("tkit") else f"tkit/{folder}"

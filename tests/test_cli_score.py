@@ -6,6 +6,7 @@ import pytest
 
 from tkit import media
 from tkit.cli import main
+from tkit.report import HONEST_ROWS
 
 
 @pytest.fixture
@@ -42,18 +43,18 @@ def test_table_and_files(folders, run):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].split() == ["method", "clips", "PSNR", "↑", "dB", "SSIM", "↑"]
-    assert [line.split()[0] for line in lines[1:4]] == ["ours", "static", "gt"]
-    assert lines[3].split() == ["gt", "3", "inf", "1.000"]
-    assert lines[5].startswith("psnr|crop:none|gray:pil|pool:clip|")
+    assert [line.split()[0] for line in lines[1:6]] == ["ours", *HONEST_ROWS]
+    assert lines[3].split() == ["gt", "3", "inf", "1.000", "[1.000,", "1.000]"]
+    assert lines[7].startswith("psnr|crop:none|gray:pil|pool:clip|")
 
     report = json.loads((folders / "out/r.json").read_text())
     assert report["protocol"] == "tkit" and report["rejects"] == []
-    assert list(report["methods"]) == ["ours", "static", "gt"]
+    assert list(report["methods"]) == ["ours", *HONEST_ROWS]
     # 20 levels darker: 22.1 dB, but for what the codec adds.
     assert report["methods"]["ours"]["psnr"]["value"] == pytest.approx(22.1, abs=0.3)
 
     rows = list(csv.DictReader((folders / "r.csv").read_text().splitlines()))
-    assert len(rows) == 3 * 2 * 3
+    assert len(rows) == 4 * 2 * 3  # detector-noise has no score without points
     assert rows[0].keys() == {"method", "clip", "metric", "value", "frames"}
     by_clip = [c for c in report["clips"] if (c["method"], c["metric"]) == ("ours", "ssim")]
     in_csv = [r for r in rows if (r["method"], r["metric"]) == ("ours", "ssim")]
@@ -64,23 +65,32 @@ def test_table_and_files(folders, run):
 
     markdown = (folders / "r.md").read_text()
     assert "| method | clips | PSNR ↑ dB | SSIM ↑ |" in markdown
-    assert "| gt | 3 | inf | 1.000 |" in markdown and "- `ssim|crop:none|" in markdown
+    assert (
+        "| gt | 3 | inf | 1.000 [1.000, 1.000] |" in markdown and "- `ssim|crop:none|" in markdown
+    )
 
 
 def test_json_to_stdout_is_json_alone(folders, run):
     code, out, _ = run("--pred", "ours", "--gt", "gt", *PICTURES, "--json", "-")
-    assert code == 0 and json.loads(out)["methods"].keys() == {"ours", "static", "gt"}
+    assert code == 0 and json.loads(out)["methods"].keys() == {"ours", *HONEST_ROWS}
 
 
 def test_several_methods_in_the_given_order(folders, run):
     code, out, _ = run("--pred", "theirs=gt", "--pred", "ours", "--gt", "gt", *PICTURES)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[1:5]] == ["theirs", "ours", "static", "gt"]
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["theirs", "ours", "static"]
 
 
 def test_a_folder_called_like_an_honest_row_is_called_pred(folders, run):
     code, out, _ = run("--pred", "gt", "--gt", "gt", *PICTURES)
-    assert code == 0 and out.splitlines()[1].split() == ["pred", "3", "inf", "1.000"]
+    assert code == 0 and out.splitlines()[1].split() == [
+        "pred",
+        "3",
+        "inf",
+        "1.000",
+        "[1.000,",
+        "1.000]",
+    ]
 
 
 def test_rejects_are_named_and_counted_on_stderr(folders, run):
@@ -155,7 +165,7 @@ def test_outputs_are_not_replaced_without_force(folders, run):
         (("--pred", "ours", "--gt", "gt", "--metrics", ","), 2, "names nothing"),
         (("--pred", "ours", "--gt", "gt", "--set", "ssim.windw=x"), 2, "did you mean window?"),
         (("--pred", "ours", "--gt", "gt", "--set", "ssim"), 2, "give METRIC.PARAM=VALUE"),
-        (("--pred", "ours", "--gt", "gt", "--set", "cpbd.a=b"), 2, "is none of the metrics"),
+        (("--pred", "ours", "--gt", "gt", "--set", "fid.a=b"), 2, "is none of the metrics"),
         (("--pred", "ours", "--gt", "gt", "--set", "psnr.cap=high"), 2, "is not a number"),
         (("--pred", "ours", "--gt", "gt", "--landmarks", "dlib86"), 2, "did you mean dlib68?"),
         (("--gt", "gt"), 2, "Missing option '--pred'"),

@@ -48,6 +48,22 @@ def store(tiny_store):
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_a_warm_start_takes_the_parameters_and_leaves_the_buffers(store, tmp_path, name):
+    stage, config = small(name)
+    first = _fit.fit(stage, config, store, tmp_path / "first")
+    # Another share of the variance gives another number of components: the sizes are the weights'.
+    again = replace(
+        config, init=str(tmp_path / "first"), steps=0, pca_variance=0.9, train_split="val"
+    )
+    second = _fit.fit(stage, again, store, tmp_path / "second")
+    one, two = _weights.load(first).module, _weights.load(second).module
+    assert same(dict(one.named_parameters()), dict(two.named_parameters()))
+    fresh = stage.nets(store, again)[stage.released]
+    assert same(dict(fresh.named_buffers()), dict(two.named_buffers()))
+    assert not same(dict(one.named_buffers()), dict(two.named_buffers()))
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(store, tmp_path, name):
     stage, config = small(name)
     whole = _fit.fit(stage, config, store, tmp_path / "whole")

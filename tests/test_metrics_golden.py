@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tkit import geometry
 from tkit.metrics import METRICS
 from tkit.metrics.ssim import ssim
 
@@ -64,6 +65,10 @@ def test_pictures(reference, recipes, base):
         pred = recipes.distort(gt, key.split("|")[1])
         if recipes.sha(pred) != entry["sha16"]:
             continue
+        sharpness = entry["cpbd_of_distorted"]
+        assert round(score("cpbd", pred[None], gt[None]), 9) == sharpness["cpbd_1.0.7"], key
+        matlab = score("cpbd", pred[None], gt[None], mode="matlab")
+        assert round(matlab, 9) == sharpness["matlab_like"], key
         for metric, variants in (("psnr", PSNR), ("ssim", SSIM)):
             for variant, params in variants.items():
                 if variant in entry[metric]:
@@ -100,6 +105,7 @@ def test_sequence_with_an_identical_frame(reference, recipes):
         "psnr_mean_capped_100": score("psnr", pred, gt, pool="frame", cap=100),
         "ssim_uniform7_mean": score("ssim", pred, gt),
         "ssim_wang_mean": score("ssim", pred, gt, window="gauss11"),
+        "cpbd_mean": score("cpbd", pred, gt),
     }
     for key, value in expected.items():
         assert value == pytest.approx(float(entry[key]), abs=TOLERANCE), key
@@ -124,3 +130,19 @@ def test_landmark_distances(reference):
     # Summed over the mouth, divided by 68: uncentred, as the evaluator that does so.
     sum68 = score("lmd", pred, gt, reduce="sum68", **raw)
     assert sum68 == pytest.approx(entry["mouth20_sum_l2_over_68"], abs=TOLERANCE)
+
+
+def test_blur_of_edge_cases(reference, recipes):
+    for name, entry in reference["synthetic"].items():
+        image = recipes.synth(name)[None]
+        if recipes.sha(image[0]) != entry["sha16"]:
+            continue
+        assert round(score("cpbd", image, image), 9) == entry["cpbd_1.0.7"], name
+        matlab = score("cpbd", image, image, mode="matlab")
+        assert round(matlab, 9) == entry["matlab_like"], name
+
+
+def test_eye_aspect_ratio(reference):
+    points = np.random.RandomState(0).uniform(0, 128, (5, 68, 2))
+    ear = geometry.eye_aspect_ratio(points).mean(axis=1)
+    assert ear == pytest.approx(reference["ear"]["ear_per_frame"], abs=TOLERANCE)

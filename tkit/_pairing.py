@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from tkit._reading import PICTURE_SUFFIXES
 from tkit.clips import require_path
 from tkit.errors import ScoreError, UsageError
 from tkit.media import VIDEO_SUFFIXES
@@ -16,11 +17,15 @@ from tkit.report import HONEST_ROWS, Unscored
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """The ground truth of one clip and its prediction by each method that has one."""
+    """The ground truth of one clip, its prediction by each method that has one, and who has none.
+
+    ``missing`` is filled only where the policy scores such methods all the same.
+    """
 
     clip: str
     gt: Path
     preds: dict[str, Path] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 def name_methods(given: list[str]) -> dict[str, Path]:
@@ -54,7 +59,13 @@ def name_methods(given: list[str]) -> dict[str, Path]:
     return methods
 
 
-def pair(preds: Mapping[str, Path], gt: Path) -> tuple[list[ClipFiles], list[Unscored]]:
+def pair(
+    preds: Mapping[str, Path],
+    gt: Path,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    missing: str = "reject",
+) -> tuple[list[ClipFiles], list[Unscored]]:
     """Match predictions with the ground truth.
 
     Parameters
@@ -63,6 +74,10 @@ def pair(preds: Mapping[str, Path], gt: Path) -> tuple[list[ClipFiles], list[Uns
         Method to folder of videos.
     gt : Path
         Folder of videos; their relative paths without suffix are the clips' names.
+    renamed : mapping, optional
+        Name of a prediction to the clip it is of, where they differ.
+    missing : {"reject", "static"}
+        ``static``: a clip that a method has not predicted is listed under ``missing``.
 
     Returns
     -------
@@ -80,22 +95,58 @@ def pair(preds: Mapping[str, Path], gt: Path) -> tuple[list[ClipFiles], list[Uns
     """
     truth = scan(gt, "ground truth")
     found: dict[str, dict[str, Path]] = defaultdict(dict)
+    absent: dict[str, list[str]] = defaultdict(list)
     rejects = []
     for method, folder in preds.items():
-        videos = scan(folder, "predictions")
+        videos = _rename(scan(folder, "predictions"), renamed or {})
         if not videos.keys() & truth.keys():
             raise ScoreError(_no_match(folder, videos, gt, truth))
         for clip in sorted(videos.keys() | truth.keys()):
             reason = _mismatch(videos.get(clip, []), truth.get(clip, []))
-            if reason:
-                rejects.append(Unscored(method, clip, reason))
-            else:
+            if not reason:
                 found[clip][method] = videos[clip][0]
-    return [ClipFiles(clip, truth[clip][0], found[clip]) for clip in sorted(found)], rejects
+            elif clip not in videos and missing == "static":
+                absent[clip].append(method)
+            else:
+                rejects.append(Unscored(method, clip, reason))
+    clips = sorted(found.keys() | absent.keys())
+    files = [ClipFiles(c, truth[c][0], found.get(c, {}), tuple(absent.get(c, ()))) for c in clips]
+    return files, rejects
+
+
+def read_map(path: Path) -> dict[str, str]:
+    """Read lines of two columns (tab or comma): name of a prediction, name of its clip.
+
+    Raises
+    ------
+    UsageError
+        If a line has not two columns, or a prediction is named twice.
+    """
+    names: dict[str, str] = {}
+    for number, line in enumerate(require_path(path, "map").read_text("utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = [part.strip() for part in line.split("\t" if "\t" in line else ",")]
+        if len(columns) != 2 or not all(columns):
+            raise UsageError(f"{path}, line {number}: give two columns, prediction and clip")
+        if columns[0] in names:
+            raise UsageError(f"{path}, line {number}: {columns[0]} is named twice")
+        names[columns[0]] = columns[1]
+    return names
+
+
+def _rename(videos: dict[str, list[Path]], renamed: Mapping[str, str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for name, paths in videos.items():
+        found[renamed.get(name, name)] += paths
+    return dict(found)
 
 
 def scan(folder: Path, what: str) -> dict[str, list[Path]]:
-    """Find the videos below ``folder``: relative path without suffix to the files of that name."""
+    """Find what is below ``folder``: relative path without suffix to the files of that name.
+
+    Videos, ``.npy`` files, and folders that hold pictures (one clip each).
+    """
     if not require_path(folder, f"folder of {what}").is_dir():
         raise UsageError(f"{folder}: is a file; give the folder of {what}")
     videos: dict[str, list[Path]] = defaultdict(list)
@@ -107,12 +158,18 @@ def scan(folder: Path, what: str) -> dict[str, list[Path]]:
             folders.clear()
             continue
         seen.add(real)
-        for path in (Path(place, name) for name in sorted(files)):
-            if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
+        paths = [Path(place, name) for name in sorted(files) if not name.startswith(".")]
+        for path in paths:
+            if path.suffix.lower() in (*VIDEO_SUFFIXES, ".npy"):
                 videos[path.relative_to(top).with_suffix("").as_posix()].append(path)
+        if Path(place) != top and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+            videos[Path(place).relative_to(top).as_posix()].append(Path(place))
     if not videos:
         suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-        raise ScoreError(f"{folder}: no video of the {what} below this folder ({suffixes})")
+        raise ScoreError(
+            f"{folder}: no video of the {what} below this folder ({suffixes}, .npy, or folders of "
+            "pictures)"
+        )
     return dict(videos)
 
 

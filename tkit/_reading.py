@@ -1,19 +1,81 @@
-"""Two videos side by side: frames in chunks, and whether they fit each other."""
+"""Videos, folders of pictures and arrays side by side: frames in chunks, and whether they fit."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tkit import media
+from tkit.errors import MediaError
 
-CHUNK_BYTES = 2**27  # of decoded frames of one video in memory: 430 frames of 360 x 288
+CHUNK_BYTES = 2**24  # of decoded frames of one video in memory; small enough to stay in the cache
 FPS_TOLERANCE = 0.005  # relative; containers round their frame rate
+PICTURE_SUFFIXES = frozenset(".png .jpg .jpeg .bmp .tif .tiff .webp".split())
+
+
+def open_frames(path: Path) -> tuple[float, Iterator[np.ndarray]]:
+    """Frame rate and frames (H, W, 3) uint8 RGB of a video, a folder of pictures or ``.npy``.
+
+    Pictures and arrays state no rate: 0.
+    """
+    if path.is_dir():
+        return 0.0, _from_folder(path)
+    if path.suffix.lower() == ".npy":
+        return 0.0, _from_array(path)
+    return media.open_frames(path)
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Picture files of a folder in the order of the numbers in their names."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES]
+    parts = {path: re.split(r"(\d+)", path.name) for path in found}
+    return sorted(
+        found, key=lambda path: [(part.isdigit(), int(part) if part.isdigit() else 0, part)
+                                 for part in parts[path]]
+    )  # fmt: skip
+
+
+def _from_folder(folder: Path) -> Iterator[np.ndarray]:
+    files = pictures(folder)
+    if not files:
+        raise MediaError(f"{folder}: no picture in this folder")
+    for path in files:
+        yield media.read_image(path)
+
+
+def _from_array(path: Path) -> Iterator[np.ndarray]:
+    try:
+        frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise MediaError(f"{path}: not an array that can be read ({error})") from error
+    if frames.ndim == 4 and frames.shape[3] == 1:
+        frames = frames[..., 0]
+    if frames.ndim not in (3, 4) or (frames.ndim == 4 and frames.shape[3] != 3):
+        raise MediaError(f"{path}: shape {frames.shape} is neither (T, H, W) nor (T, H, W, 3)")
+    if frames.dtype != np.uint8:
+        raise MediaError(f"{path}: {frames.dtype} values; frames are uint8 in 0..255")
+    if 0 in frames.shape:
+        raise MediaError(f"{path}: no frames (shape {frames.shape})")
+    for frame in frames:
+        yield np.asarray(frame) if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)
+
+
+def _is_gray(path: Path) -> bool:
+    shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    return len(shape) == 3 or shape[3] == 1
 
 
 class Reader:
     """The frames of one video, a chunk at a time.
+
+    Parameters
+    ----------
+    path : Path
+    fps : float, optional
+        Take for each frame of this rate the nearest frame in time.
 
     Raises
     ------
@@ -21,14 +83,22 @@ class Reader:
         On opening, if the file has no picture that can be decoded.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.fps = media.probe(path).fps
-        self._frames = media.iter_frames(path)
+    def __init__(self, path: Path, *, fps: float = 0.0) -> None:
+        self.path = path
+        self._wanted_fps = fps
+        self.fps, frames = open_frames(path)
+        self._frames = _at_rate(frames, self.fps, fps) if fps and self.fps else frames
         self._next: np.ndarray | None = next(self._frames)
         self.shape = self._next.shape  # (H, W, 3)
+        # An array says whether it is gray; videos and pictures are always decoded to colour.
+        self.channels = 1 if path.suffix.lower() == ".npy" and _is_gray(path) else 3
         self.chunk = max(CHUNK_BYTES // self._next.nbytes, 1)
         self.count = 0  # frames read so far
         self.problem = ""
+
+    def again(self) -> Reader:
+        """The same frames from the start."""
+        return Reader(self.path, fps=self._wanted_fps)
 
     @property
     def size(self) -> str:
@@ -57,10 +127,25 @@ class Reader:
             self._next = None
 
 
-def unlike(*, pred: Reader, gt: Reader) -> str:
+def _at_rate(frames: Iterator[np.ndarray], own: float, wanted: float) -> Iterator[np.ndarray]:
+    """Frame t of the new rate is the nearest frame in time of the old one."""
+    taken = 0
+    for index, frame in enumerate(frames):
+        while round(taken / wanted * own) <= index:
+            yield frame
+            taken += 1
+
+
+def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
     """Why two opened videos cannot be compared frame by frame; empty if they can."""
-    if pred.shape != gt.shape:
+    if pred.channels != gt.channels:
+        return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
+    if same_size and pred.shape != gt.shape:
         return f"pictures of {pred.size}, ground truth has {gt.size}"
+    stateless = pred.path.is_dir() or pred.path.suffix.lower() == ".npy"
+    stateless |= gt.path.is_dir() or gt.path.suffix.lower() == ".npy"
+    if not same_fps or stateless:  # pictures and arrays have no rate to compare
+        return ""
     if not pred.fps or not gt.fps:
         return f"the {'ground truth' if pred.fps else 'prediction'} states no frame rate"
     if abs(pred.fps - gt.fps) > FPS_TOLERANCE * gt.fps:

@@ -136,11 +136,23 @@ def read_clip(
 
 def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
     """Yield the frames of a video one by one as (H, W, 3) uint8 RGB, at the file's own rate."""
+    yield from open_frames(path)[1]
+
+
+def open_frames(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:
+    """Open a video once: its frame rate (0 where it states none), and its frames as above."""
+    container = _open(path)
+    if not container.streams.video:
+        container.close()
+        raise MediaError(f"{path}: no picture in this file")
+    stream = container.streams.video[0]
+    return float(stream.average_rate or stream.guessed_rate or 0), _frames_of(container, path)
+
+
+def _frames_of(container: Any, path: str | Path) -> Iterator[np.ndarray]:
     convert = Converter()
     count = 0
-    with _open(path) as container:
-        if not container.streams.video:
-            raise MediaError(f"{path}: no picture in this file")
+    with container:
         for frame in _decode(container, with_sound=False):
             yield convert(frame)
             count += 1

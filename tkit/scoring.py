@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from tkit import __version__
-from tkit._measuring import Measured, Plan, measure_clip
+from tkit import protocols
+from tkit._measuring import Measured, measure_clip
 from tkit._pairing import ClipFiles, pair
-from tkit.errors import ScoreError
+from tkit._summing import signature, summarise
+from tkit._viewing import Plan
+from tkit.errors import ScoreError, UsageError
+from tkit.framing import CROPS
 from tkit.landmarks import LANDMARKERS
 from tkit.metrics import METRICS
-from tkit.report import ClipScore, Report, Score, Unscored
+from tkit.protocols import Protocol
+from tkit.report import HONEST_ROWS, Report
+
+__all__ = ["TKIT", "Protocol", "require_scores", "score", "signature"]
+
+TKIT = protocols.load(protocols.DEFAULT)
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """A named way to score.
-
-    Parameters
-    ----------
-    name : str
-    metrics : mapping
-        Metric to the parameters that differ from its defaults.
-    landmarks : str
-        Back-end of the metrics that need points.
-    """
-
-    name: str
-    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    landmarks: str = "dlib68"
-
-
-TKIT = Protocol("tkit", {"psnr": {}, "ssim": {}, "lmd": {}})
+def plan_of(protocol: Protocol, *, rows: Iterable[str] = HONEST_ROWS) -> Plan:
+    """Complete a protocol's settings; anything unknown in it is an error before any work."""
+    LANDMARKERS.get(protocol.landmarks)
+    if protocol.crop not in ("none", *CROPS):
+        raise UsageError(f"unknown crop {protocol.crop!r} (there are: none, {', '.join(CROPS)})")
+    for row in rows:
+        if row not in HONEST_ROWS:
+            raise UsageError(f"unknown honest row {row!r} (there are: {', '.join(HONEST_ROWS)})")
+    metrics = {
+        name: METRICS.get(name).settings(params, name=name)
+        for name, params in protocol.metrics.items()
+    }
+    return Plan(protocol, metrics, tuple(row for row in HONEST_ROWS if row in set(rows)))
 
 
 def score(
@@ -45,6 +45,11 @@ def score(
     protocol: Protocol = TKIT,
     jobs: int = 1,
     progress: bool = False,
+    rows: Iterable[str] = HONEST_ROWS,
+    renamed: Mapping[str, str] | None = None,
+    seed: int = 0,
+    resume: Path | None = None,
+    cluster: str = "",
 ) -> Report:
     """Score folders of predicted videos against a folder of ground truth.
 
@@ -58,12 +63,22 @@ def score(
         Processes; the report does not depend on their number.
     progress : bool
         Show a bar on stderr.
+    rows : iterable of str
+        Honest rows to compute.
+    renamed : mapping, optional
+        Name of a prediction to the clip it is of.
+    seed : int
+        Of the resampling behind intervals and tests.
+    resume : Path, optional
+        Folder where the statistics of finished clips are kept and looked up.
+    cluster : str, optional
+        Address of a Dask scheduler that measures the clips instead of local processes.
 
     Returns
     -------
     Report
-        The methods in the given order, then the honest rows ``static`` and ``gt``, measured on
-        every clip that has a scored prediction. Pairs that do not fit are in ``rejects``.
+        The methods in the given order, then the honest rows, measured on every clip that has a
+        scored prediction. Pairs that do not fit are in ``rejects``.
 
     Raises
     ------
@@ -72,91 +87,57 @@ def score(
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
     """
-    plan = Plan(
-        metrics={
-            name: METRICS.get(name).settings(params, name=name)
-            for name, params in protocol.metrics.items()
-        },
-        landmarks=protocol.landmarks,
+    plan = plan_of(protocol, rows=rows)
+    clips, rejects = pair(preds, gt, renamed=renamed, missing=protocol.missing)
+    measured = list(
+        _measure_all(clips, plan, jobs=jobs, progress=progress, resume=resume, cluster=cluster)
     )
-    LANDMARKERS.get(plan.landmarks)  # an unknown name is an error before any work
-    clips, rejects = pair(preds, gt)
-    measured = list(_measure_all(clips, plan, jobs=jobs, progress=progress))
-    return _report(protocol.name, plan, list(preds), measured, rejects)
+    return summarise(plan, list(preds), measured, rejects, seed=seed)
 
 
 def _measure_all(
-    clips: list[ClipFiles], plan: Plan, *, jobs: int, progress: bool
-) -> Iterable[Measured]:
+    clips: list[ClipFiles],
+    plan: Plan,
+    *,
+    jobs: int,
+    progress: bool,
+    resume: Path | None,
+    cluster: str,
+) -> Iterator[Measured]:
     """Measure every clip, results in the order of ``clips``."""
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
-    parallel = Parallel(n_jobs=jobs, return_as="generator")
-    results = parallel(delayed(measure_clip)(files, plan) for files in clips)
+    from tkit._resuming import remembering
+
+    measure = remembering(measure_clip, resume) if resume else measure_clip
     # disable=None: no bar where stderr is no terminal.
-    return tqdm(results, total=len(clips), unit="clip", disable=None if progress else True)
+    bar = {"total": len(clips), "unit": "clip", "disable": None if progress else True}
+    tasks = (delayed(measure)(files, plan) for files in clips)
+    if cluster:
+        with _cluster(cluster):
+            yield from tqdm(iter(Parallel(n_jobs=-1)(tasks)), **bar)
+    else:
+        yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)
 
 
-def _report(
-    protocol: str,
-    plan: Plan,
-    preds: list[str],
-    measured: list[Measured],
-    rejects: list[Unscored],
-) -> Report:
-    clips = []
-    rejects = rejects + [reject for clip in measured for reject in clip.rejects]
-    for method in (methods := [*preds, "static", "gt"]):
-        for clip in measured:
-            for metric, stats in clip.stats.get(method, {}).items():
-                value = METRICS.get(metric).finish(stats)
-                if math.isnan(value):
-                    rejects.append(Unscored(method, clip.clip, f"{metric}: the value is undefined"))
-                else:
-                    clips.append(ClipScore(method, clip.clip, metric, value, stats["frames"]))
-    order = {method: place for place, method in enumerate(methods)}
-    return Report(
-        protocol=protocol,
-        methods={
-            method: {metric: _score(method, metric, clips, plan) for metric in plan.metrics}
-            for method in methods
-        },
-        clips=clips,
-        rejects=sorted(rejects, key=lambda reject: (order[reject.method], reject.clip)),
-    )
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    """Send joblib's work to a Dask scheduler."""
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            "--cluster needs Dask: pip install 'talking-face-toolkit[cluster]'"
+        ) from error
+    from joblib import parallel_config
 
-
-def _score(method: str, metric: str, clips: list[ClipScore], plan: Plan) -> Score:
-    """Mean of one method's clips in one metric."""
-    values = [clip.value for clip in clips if (clip.method, clip.metric) == (method, metric)]
-    value, note = None, "no clip has a score; the rejects say why"
-    if values:
-        # fsum: the same sum in every order.
-        value, note = math.fsum(values) / len(values), ""
-        if math.isinf(value):
-            exact = sum(map(math.isinf, values))
-            note = f"inf: {exact} of {len(values)} clips without any error"
-    entry = METRICS.get(metric)
-    return Score(
-        value=value,
-        low=None,
-        high=None,
-        n=len(values),
-        unit=entry.unit_of(plan.metrics[metric]),
-        better=entry.better,
-        signature=signature(metric, plan, n=len(values)),
-        note=note,
-    )
-
-
-def signature(metric: str, plan: Plan, *, n: int) -> str:
-    """How a score was measured, as one line; built from the declared parameters alone."""
-    entry = METRICS.get(metric)
-    tokens = [metric, "crop:none", *entry.tokens(plan.metrics[metric])]
-    if entry.needs == "points":
-        tokens.append(f"pts:{LANDMARKERS.get(plan.landmarks).signature_with()}")
-    return "|".join([*tokens, f"n:{n}", f"v:{__version__}"])
+    try:
+        client = Client(address, timeout=20)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--cluster {address}: no scheduler answers ({error})") from error
+    with client, parallel_config("dask"):
+        yield
 
 
 def require_scores(report: Report, preds: Iterable[str]) -> None:

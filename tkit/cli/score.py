@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,18 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     "--gt", type=_options.path, required=True, metavar="DIR", help="Folder of ground-truth videos."
 )
 @click.option(
-    "--metrics",
-    default="psnr,ssim,lmd",
+    "--protocol",
+    "protocol_name",
+    default="tkit",
     show_default=True,
+    metavar="NAME",
+    help="How to score; tkit protocols lists the names.",
+)
+@click.option(
+    "--metrics",
     metavar="NAMES",
-    help="What to measure.",
+    help="What to measure instead of the protocol's own, e.g. psnr,blink-rate; "
+    "an unknown name lists all.",
 )
 @click.option(
     "--set",
@@ -46,12 +54,55 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     help="A frame without a face: the clip has no score (error, the default), or drop the frame.",
 )
 @click.option(
-    "--landmarks",
-    default="dlib68",
-    show_default=True,
-    metavar="NAME",
-    help="Landmark back-end of the metrics that need points.",
+    "--missing-pred",
+    type=click.Choice(["reject", "static"]),
+    help="A clip without prediction: left out and named (the default), or scored as a still.",
 )
+@click.option(
+    "--length",
+    type=click.Choice(["error", "cut"]),
+    help="Another number of frames: no score (the default), or cut to the shorter.",
+)
+@click.option(
+    "--size",
+    type=click.Choice(["error", "resize"]),
+    help="Another picture size: no score (the default), or resized to the ground truth's.",
+)
+@click.option(
+    "--fps",
+    type=click.Choice(["error", "nearest"]),
+    help="Another frame rate: no score (the default), or the nearest frames in time.",
+)
+@click.option(
+    "--landmarks", metavar="NAME", help="Landmark back-end, instead of the protocol's (dlib68)."
+)
+@click.option(
+    "--rows",
+    default="static,gt,gt-lag3,detector-noise",
+    show_default=True,
+    metavar="NAMES",
+    help="Honest rows to compute beside; empty for none.",
+)
+@click.option(
+    "--map",
+    "map_file",
+    type=_options.path,
+    metavar="F.tsv",
+    help="Names that differ: two columns, prediction and clip.",
+)
+@click.option(
+    "--published",
+    type=click.Choice(["grid", "tcdtimit"]),
+    help="Print the published rows of Table I beside, marked.",
+)
+@click.option(
+    "--resume",
+    type=_options.path,
+    metavar="DIR",
+    help="Keep finished clips in this folder, and take from it what is unchanged.",
+)
+@click.option("--cluster", default="", metavar="URL", help="Dask scheduler to measure clips on.")
+@_options.seed
 @_options.json_file
 @click.option(
     "--csv", "csv_file", type=_options.path, metavar="F.csv", help="Write every clip's scores."
@@ -64,65 +115,126 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     metavar="F.md",
     help="Write the table.",
 )
+@click.option("--latex", "latex_file", type=_options.path, metavar="F.tex", help="Write the table.")
+@click.option(
+    "--html", "html_file", type=_options.path, metavar="F.html", help="Write the whole report."
+)
 @click.option("--strict", is_flag=True, help="Fail if any clip is left out.")
 @_options.jobs
 @_options.force
 def command(
     preds: tuple[str, ...],
     gt: Path,
-    metrics: str,
-    settings: tuple[str, ...],
-    missing_face: str | None,
-    landmarks: str,
     json_file: Path | None,
     csv_file: Path | None,
     markdown_file: Path | None,
+    latex_file: Path | None,
+    html_file: Path | None,
+    rows: str,
+    map_file: Path | None,
+    published: str | None,
+    resume: Path | None,
+    cluster: str,
+    seed: int,
     strict: bool,
     jobs: int,
     force: bool,
+    **choices: Any,
 ) -> None:
     """Score predicted videos against ground truth.
 
-    Videos are matched by their path below the folders, without suffix. The rows static (the first
-    frame repeated) and gt (the ground truth against itself) are always computed beside. Pairs that
-    do not fit (length, size, frame rate, damage) are left out, named and counted.
+    Videos, .npy arrays and folders of pictures are matched by their path below the folders, without
+    suffix. Honest rows are computed beside: static (the first frame repeated), gt (the ground truth
+    against itself), gt-lag3 (three frames late) and detector-noise (its own points found again).
+    Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
+    a policy says what to do; it is named in the signature.
 
     \b
     Example:
       tkit score --pred predictions/ --gt grid/ --json scores.json
       tkit score --pred ours=out/a --pred theirs=out/b --gt grid/ --metrics psnr,ssim --jobs 4
+      tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
-    from tkit._pairing import name_methods
+    from tkit._pairing import name_methods, read_map
     from tkit.report import tables
 
-    files = {"json": json_file, "csv": csv_file, "markdown": markdown_file}
+    files = {
+        "json": json_file,
+        "csv": csv_file,
+        "markdown": markdown_file,
+        "latex": latex_file,
+        "html": html_file,
+    }
     outputs = {kind: path for kind, path in files.items() if path is not None}
     tables.require_free(outputs.values(), force=force)
     methods = name_methods(list(preds))
-    protocol = _protocol(metrics, settings, missing_face, landmarks)
-    report = scoring.score(methods, gt, protocol=protocol, jobs=jobs, progress=True)
+    report = scoring.score(
+        methods,
+        gt,
+        protocol=_protocol(**choices),
+        jobs=jobs,
+        progress=True,
+        rows=_names(rows),
+        renamed=read_map(map_file) if map_file else None,
+        seed=seed,
+        resume=resume,
+        cluster=cluster,
+    )
+    report = replace(report, published=published or "")
     for kind, path in outputs.items():
         tables.write(report, kind, path)
     if Path("-") not in outputs.values():
         click.echo(tables.as_text(report), nl=False)
     _tell_rejects(report)
     scoring.require_scores(report, methods)
-    if strict and report.rejects:
-        raise ScoreError(f"--strict: {len(report.rejects)} scores are missing, see above")
+    missing = [reject for reject in report.rejects if reject.method in methods]
+    if strict and missing:
+        raise ScoreError(f"--strict: {len(missing)} scores are missing, see above")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip().replace("_", "-") for name in text.split(",") if name.strip()]
 
 
 def _protocol(
-    metrics: str, settings: tuple[str, ...], missing_face: str | None, landmarks: str
+    protocol_name: str,
+    metrics: str | None,
+    settings: tuple[str, ...],
+    missing_face: str | None,
+    missing_pred: str | None,
+    landmarks: str | None,
+    **policies: str | None,
 ) -> Any:
-    """Build the protocol of the options: ``tkit``, or ``custom`` where they change it."""
-    from tkit import scoring
+    """The named protocol, called ``custom`` where options change what it fixes."""
+    from tkit import protocols
     from tkit.metrics import METRICS
 
-    names = [name.strip().replace("_", "-") for name in metrics.split(",") if name.strip()]
+    named = protocols.load(protocol_name)
+    names = list(named.metrics) if metrics is None else _names(metrics)
     if not names:
         raise UsageError(f"--metrics names nothing (there are: {', '.join(METRICS.names())})")
-    chosen: dict[str, dict[str, str]] = {name: {} for name in names}
+    chosen = {name: dict(named.metrics.get(name, {})) for name in names}
+    changes = _settings(settings, chosen)
+    if missing_face:
+        for name in chosen:
+            if "missing_face" in METRICS.get(name).params:
+                changes.append((name, "missing_face", missing_face))
+    for name, param, value in changes:
+        chosen[name][param] = value
+    policies = {"missing": missing_pred, **policies}
+    fixed: dict[str, Any] = {name: value for name, value in policies.items() if value}
+    if landmarks and landmarks != named.landmarks:
+        fixed["landmarks"] = landmarks
+    name = "custom" if changes or fixed else named.name
+    return replace(named, name=name, metrics=chosen, **fixed)
+
+
+def _settings(
+    settings: tuple[str, ...], chosen: dict[str, dict[str, Any]]
+) -> list[tuple[str, str, str]]:
+    """Read ``METRIC.PARAM=VALUE`` options."""
+    changes = []
     for text in settings:
         place, equals, value = text.partition("=")
         name, dot, param = place.strip().partition(".")
@@ -130,13 +242,8 @@ def _protocol(
             raise UsageError(f"--set {text}: give METRIC.PARAM=VALUE, e.g. ssim.window=gauss11")
         if name not in chosen:
             raise UsageError(f"--set {text}: {name!r} is none of the metrics {', '.join(chosen)}")
-        chosen[name][param.strip()] = value.strip()
-    if missing_face:
-        for name in chosen:
-            if "missing_face" in METRICS.get(name).params:
-                chosen[name]["missing_face"] = missing_face
-    changed = any(chosen.values()) or landmarks != scoring.TKIT.landmarks
-    return scoring.Protocol("custom" if changed else scoring.TKIT.name, chosen, landmarks)
+        changes.append((name, param.strip(), value.strip()))
+    return changes
 
 
 def _tell_rejects(report: Any) -> None:

@@ -8,8 +8,10 @@ pooling over any set follow from that. Prediction and ground truth are always pa
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tkit.errors import ConfigError
@@ -37,6 +39,8 @@ class Param:
         Values whose signature token is not ``tag:value``.
     units : mapping, optional
         Values that change the unit of the score.
+    text : bool
+        The value is any text (a path); its token is the file's name and hash.
     """
 
     default: Any
@@ -45,6 +49,7 @@ class Param:
     tag: str = ""
     tokens: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    text: bool = False
 
     def check(self, name: str, value: Any) -> Any:
         """Return ``value`` (text is read as a number) or raise :class:`ConfigError`."""
@@ -52,6 +57,8 @@ class Param:
             if value not in self.choices:
                 raise ConfigError(f"{name}: {value!r} is none of {', '.join(self.choices)}")
             return value
+        if self.text:
+            return str(value or "")
         if value is None or value == "none":
             if self.default is None:
                 return None
@@ -68,6 +75,8 @@ class Param:
         """Return the signature token of one value."""
         if value in self.tokens:
             return self.tokens[value]
+        if self.text:
+            return f"{self.tag or name}:{_file_token(value)}"
         text = "none" if value is None else f"{value:g}" if isinstance(value, float) else value
         return f"{self.tag or name}:{text}"
 
@@ -83,9 +92,10 @@ class Metric:
         Empty for a pure number.
     better : {"higher", "lower", "closer"}
         ``closer``: to the value of the ground truth.
-    needs : {"frames", "points"}
+    needs : {"frames", "gray", "clip", "points"}
         What ``measure`` takes: frames (T, H, W, 3) uint8 RGB or (T, H, W) gray of any part of a
-        clip, or the points (T, 68, 2) of a whole clip in pixels, NaN where no face was found.
+        clip (``gray``: of these the gray ones; ``clip``: RGB frames of a whole clip), or the points
+        (T, 68, 2) of a whole clip in pixels, NaN where no face was found.
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
     measure : callable
@@ -95,6 +105,12 @@ class Metric:
     finish : callable
         ``finish(stats) -> float``.
     citation : str
+    pooled : bool
+        The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
+        clips' scores: for rates and distributions, of which a clip holds too little.
+    also : tuple of str
+        What ``measure`` takes besides, by keyword: ``fps`` (frames a second of the ground truth),
+        ``wave`` (its sound, (S,) float32 at 16 kHz).
     """
 
     title: str
@@ -105,6 +121,8 @@ class Metric:
     measure: Callable[..., Stats]
     finish: Callable[[Stats], float]
     citation: str
+    pooled: bool = False
+    also: tuple[str, ...] = ()
 
     def settings(self, given: Mapping[str, Any], *, name: str = "") -> dict[str, Any]:
         """Complete ``given`` with the defaults, in declared order.
@@ -137,7 +155,16 @@ class Metric:
         """Signature tokens of complete ``settings``, from the declared parameters alone."""
         found = [param.token(key, settings[key]) for key, param in self.params.items()]
         # Unless a metric offers a choice, frames are averaged within a clip and clips over the set.
-        return found if "pool" in self.params else [*found, "pool:clip"]
+        pool = "pool:set" if self.pooled else "pool:clip"
+        return found if "pool" in self.params else [*found, pool]
+
+
+def _file_token(path: str) -> str:
+    """Name and first digits of the SHA-256 of a file: two files of one name are not one."""
+    if not Path(path).is_file():
+        return path or "none"
+    with Path(path).open("rb") as file:
+        return f"{Path(path).name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
 
 
 def add(left: Stats, right: Stats) -> Stats:

@@ -23,11 +23,11 @@ def to_gray(frames: np.ndarray) -> np.ndarray:
     ``(19595 R + 38470 G + 7471 B + 32768) >> 16``: what PIL computes. OpenCV's gray differs by one
     level in some pixels, the Y plane of a video is of limited range; both change every score.
     """
-    from PIL import Image
+    from tkit.metrics import _kernels
 
-    n_frames, height, width, _ = frames.shape
-    tall = Image.fromarray(frames.reshape(n_frames * height, width, 3))  # one call for all frames
-    return np.asarray(tall.convert("L")).reshape(n_frames, height, width)
+    out = np.empty(frames.shape[:3], np.uint8)
+    _kernels.gray(np.ascontiguousarray(frames).reshape(-1), out.reshape(-1))
+    return out
 
 
 def in_color(frames: np.ndarray, color: str) -> np.ndarray:

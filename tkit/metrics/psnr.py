@@ -28,6 +28,14 @@ def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
     return round(cv2.norm(gt.reshape(rows), pred.reshape(rows), cv2.NORM_L2SQR))
 
 
+def wrapped_squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
+    """Sum of squared differences computed in eight bits, as one released evaluator does."""
+    from tkit.metrics import _kernels
+
+    x, y = np.ascontiguousarray(pred), np.ascontiguousarray(gt)
+    return _kernels.wrapped_squares(x.reshape(-1), y.reshape(-1))
+
+
 def psnr(mse: float) -> float:
     """PSNR in dB of a mean squared error on the scale 0..255."""
     return float(10 * np.log10(PEAK**2 / mse)) if mse > 0 else float("inf")
@@ -42,11 +50,12 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
     **params
         See ``METRIC.params``.
     """
-    color, pool, cap = METRIC.settings(params, name="psnr").values()
+    color, pool, arithmetic, cap = METRIC.settings(params, name="psnr").values()
     pred, gt = matched(pred, gt, color)
     samples = gt[0].size
+    error = wrapped_squared_error if arithmetic == "uint8" else squared_error
     if pool == "frame":
-        each = [psnr(squared_error(pred=p, gt=g) / samples) for p, g in zip(pred, gt, strict=True)]
+        each = [psnr(error(pred=p, gt=g) / samples) for p, g in zip(pred, gt, strict=True)]
         highest = float("inf") if cap is None else cap
         return {"frames": len(gt), "psnr": float(np.minimum(each, highest).sum())}
     # A cap is a floor of the error; as a sum over samples it stays additive.
@@ -54,7 +63,7 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
     return {
         "frames": len(gt),
         "samples": len(gt) * samples,
-        "squared_error": squared_error(pred=pred, gt=gt),
+        "squared_error": error(pred=pred, gt=gt),
         "floor": len(gt) * samples * floor,
     }
 
@@ -77,6 +86,12 @@ METRIC = Metric(
             "clip",
             "clip: squared error pooled over the frames of a clip; frame: mean of the frames' PSNR",
             choices=("clip", "frame"),
+        ),
+        "arithmetic": Param(
+            "exact",
+            "exact; uint8: differences and squares wrap at 256, as released with ATVGnet",
+            choices=("exact", "uint8"),
+            tokens={"exact": "int:exact", "uint8": "int:uint8"},
         ),
         "cap": Param(None, "highest value in dB that a clip, or a frame, can reach"),
     },

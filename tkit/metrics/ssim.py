@@ -68,66 +68,30 @@ def ssim(
         raise ScoreError(
             f"pictures of {width} x {height} are smaller than the window, {shape.size} pixels"
         )
-    x, y, power, product = (
-        _gauss_sums(gt, pred, shape) if shape.gauss else _box_sums(gt, pred, shape)
-    )
-    # From here on in place: the maps are large and this is where the time goes.
     n_pixels = shape.size**2
     correction = n_pixels / (n_pixels - 1) if shape.sample else 1.0
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    means = x * y
-    x *= x
-    y *= y
-    x += y  # a^2 + b^2
-    power -= x
-    power *= correction
-    power += c2
-    product -= means
-    product *= 2 * correction
-    product += c2
-    means *= 2
-    means += c1
-    x += c1
-    means *= product
-    x *= power
-    means /= x
-    return float(means.mean())
+    constants = correction, (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    if gt.ndim == 2:
+        return _plane(gt, pred, shape, constants)
+    planes = zip(np.moveaxis(gt, 2, 0), np.moveaxis(pred, 2, 0), strict=True)
+    return float(np.mean([_plane(x, y, shape, constants) for x, y in planes]))
 
 
-def _box_sums(x: np.ndarray, y: np.ndarray, window: Window) -> list[np.ndarray]:
-    import cv2
+def _plane(
+    x: np.ndarray, y: np.ndarray, window: Window, constants: tuple[float, float, float]
+) -> float:
+    from tkit.metrics import _kernels
 
-    size = window.size
-
-    def mean(image: np.ndarray) -> np.ndarray:
-        # int32 holds the largest sum, 2 * 121 * 255^2.
-        sums = cv2.boxFilter(image, cv2.CV_32S, (size, size), normalize=False)
-        return _inside(sums, size) / size**2
-
-    wide_x, wide_y = x.astype(np.int32), y.astype(np.int32)
-    power = wide_x * wide_x + wide_y * wide_y
-    return [mean(x), mean(y), mean(power), mean(wide_x * wide_y)]
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    if window.gauss:
+        return _kernels.ssim_gauss(x, y, gauss_taps(), *constants)
+    return _kernels.ssim_box(x, y, window.size, *constants)
 
 
-def _gauss_sums(x: np.ndarray, y: np.ndarray, window: Window) -> list[np.ndarray]:
-    import cv2
-
-    size = window.size
-    offsets = np.arange(size) - size // 2
-    taps = np.exp(-(offsets**2) / (2 * GAUSS_SIGMA_PX**2))
-    taps /= taps.sum()
-
-    def mean(image: np.ndarray) -> np.ndarray:
-        return _inside(cv2.sepFilter2D(image, cv2.CV_64F, taps, taps), size).copy()
-
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    return [mean(x), mean(y), mean(x * x + y * y), mean(x * y)]
-
-
-def _inside(image: np.ndarray, size: int) -> np.ndarray:
-    """Cut off the border where the window leaves the picture."""
-    border = size // 2
-    return image[border : image.shape[0] - border, border : image.shape[1] - border]
+def gauss_taps() -> np.ndarray:
+    """Weights (6,) of the Gaussian window of 11 taps, from the centre outwards."""
+    taps = np.exp(-(np.arange(-5, 6) ** 2) / (2 * GAUSS_SIGMA_PX**2))
+    return (taps / taps.sum())[5:]
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:

@@ -58,6 +58,41 @@ class Unscored:
 
 
 @dataclass(frozen=True)
+class SpeakerScore:
+    """Mean of a metric of a method over one speaker's clips."""
+
+    method: str
+    speaker: str
+    metric: str
+    value: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods on their common clips, in one metric.
+
+    ``difference`` is that of the scores, first minus second (of their distances from the ground
+    truth's score where nearer to it is better), with its 95 % interval; ``p`` is two-sided, by
+    flipping the signs of whole units; ``p_holm`` is corrected for all comparisons of the report;
+    ``win_rate`` the share of clips in which the first is better, ties half; ``effect`` Cohen's d.
+    """
+
+    metric: str
+    first: str
+    second: str
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    win_rate: float
+    effect: float | None
+    n: int
+    unit: str
+    p_holm: float
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of one scoring run.
 
@@ -69,9 +104,16 @@ class Report:
         Method to {metric: :class:`Score`}: the predictions first, then the honest rows.
     clips : list of ClipScore
     rejects : list of Unscored
+    speakers : list of SpeakerScore
+    comparisons : list of Comparison
+    published : str
+        Corpus whose published rows tables print beside; empty for none.
     """
 
     protocol: str
     methods: dict[str, dict[str, Score]]
     clips: list[ClipScore] = field(default_factory=list)
     rejects: list[Unscored] = field(default_factory=list)
+    speakers: list[SpeakerScore] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    published: str = ""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tkit.clips import atomic_path, refuse_overwrite
-from tkit.report import ClipScore, Report, Score, Unscored
+from tkit.report import ClipScore, Report, Score, SpeakerScore, Unscored
+from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
 EMPTY = "-"
@@ -31,12 +32,16 @@ def as_json(report: Report) -> str:
         method: {metric: _score_fields(score) for metric, score in scores.items()}
         for method, scores in report.methods.items()
     }
-    content = {
+    content: dict[str, Any] = {
         "protocol": report.protocol,
         "methods": methods,
         "clips": [_clip_fields(clip) for clip in report.clips],
         "rejects": [vars(reject) for reject in report.rejects],
+        "speakers": [_clip_fields(speaker) for speaker in report.speakers],
+        "comparisons": [vars(comparison) for comparison in report.comparisons],
     }
+    if rows := TABLES.get(report.published):
+        content["published"] = {"corpus": report.published, "mark": MARK, "rows": rows}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -52,11 +57,13 @@ def as_csv(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """The table of methods, then how it was measured and what was left out."""
-    header, *rows = _cells(report)
+    header, *rows = cells(report)
     lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     lines += ["", f"Protocol `{report.protocol}`.", ""]
     lines += [f"- `{signature}`" for signature in signatures(report)]
+    if pairs := comparison_lines(report):
+        lines += ["", "Paired comparisons:", "", *(f"- {line}" for line in pairs)]
     left_out = summarise(report.rejects)
     if left_out:
         lines += ["", "Left out:", "", *(f"- {line}" for line in left_out)]
@@ -65,16 +72,36 @@ def as_markdown(report: Report) -> str:
 
 def as_text(report: Report) -> str:
     """The table of methods with aligned columns, and the signatures."""
-    table = _cells(report)
+    table = cells(report)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for first, *others in table:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    return "\n".join([*lines, "", *signatures(report)]) + "\n"
+        aligned = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
+    pairs = comparison_lines(report)
+    return "\n".join([*lines, "", *signatures(report), *([""] if pairs else []), *pairs]) + "\n"
 
 
-FORMATS = {"json": as_json, "csv": as_csv, "markdown": as_markdown, "text": as_text}
+def _as_latex(report: Report) -> str:
+    from tkit.report import pages
+
+    return pages.as_latex(report)
+
+
+def _as_html(report: Report) -> str:
+    from tkit.report import pages
+
+    return pages.as_html(report)
+
+
+FORMATS = {
+    "json": as_json,
+    "csv": as_csv,
+    "markdown": as_markdown,
+    "text": as_text,
+    "latex": _as_latex,
+    "html": _as_html,
+}
 
 
 def require_free(paths: Iterable[Path], *, force: bool) -> None:
@@ -96,8 +123,9 @@ def write(report: Report, kind: str, path: Path) -> None:
 
 def signatures(report: Report) -> list[str]:
     """Every signature of the report once, in the order of the table's columns."""
-    found = (score.signature for metric in _metrics(report) for score in _column(report, metric))
-    return list(dict.fromkeys(found))
+    every = [score for metric in _metrics(report) for score in _column(report, metric)]
+    scored = [score for score in every if score.n] or every
+    return list(dict.fromkeys(score.signature for score in scored))
 
 
 def summarise(rejects: list[Unscored], *, examples: int = 3) -> list[str]:
@@ -121,7 +149,8 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if math.isfinite(value) else str(value)
 
 
-def _cells(report: Report) -> list[list[str]]:
+def cells(report: Report) -> list[list[str]]:
+    """The table of methods as text: header, methods, honest rows, published rows."""
     metrics = _metrics(report)
     header = ["method", "clips"]
     for metric in metrics:
@@ -132,9 +161,41 @@ def _cells(report: Report) -> list[list[str]]:
         counts = list(dict.fromkeys(scores[metric].n for metric in metrics))
         if len(counts) > 1:
             counts = [scores[metric].n for metric in metrics]
-        values = [number(scores[metric].value) for metric in metrics]
+        values = [_with_interval(scores[metric]) for metric in metrics]
         rows.append([method, "/".join(map(str, counts)), *values])
+    for name, published in TABLES.get(report.published, {}).items():
+        if published.keys() & set(metrics):
+            shown = [_foreign(metric, published.get(metric)) for metric in metrics]
+            rows.append([f"{name} ({MARK})", EMPTY, *shown])
     return rows
+
+
+def _foreign(metric: str, value: float | None) -> str:
+    return EMPTY if value is None else " ".join([number(value), UNITS.get(metric, "")]).rstrip()
+
+
+def _with_interval(score: Score) -> str:
+    return " ".join(filter(None, [number(score.value), interval(score.low, score.high)]))
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Ends of an interval as the tables print them; empty if there is none."""
+    return "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
+
+
+def comparison_lines(report: Report) -> list[str]:
+    """One line for each paired comparison."""
+    lines = []
+    for c in report.comparisons:
+        ends = interval(c.low, c.high)
+        closer = report.methods[c.first][c.metric].better == "closer"
+        what = f"{c.metric}, distance from gt" if closer else c.metric
+        lines.append(
+            f"{what}: {c.first} - {c.second} = {c.difference:+.4f} {ends}".rstrip()
+            + f", better in {100 * c.win_rate:.0f} % of {c.n} clips, p = {c.p_holm:.2g} "
+            f"(Holm, signs of {c.unit}s flipped)"
+        )
+    return lines
 
 
 def _metrics(report: Report) -> list[str]:
@@ -156,7 +217,7 @@ def _score_fields(score: Score) -> dict[str, Any]:
     return fields
 
 
-def _clip_fields(clip: ClipScore) -> dict[str, Any]:
+def _clip_fields(clip: ClipScore | SpeakerScore) -> dict[str, Any]:
     fields = vars(clip) | {"value": _finite(clip.value)}
     if not math.isfinite(clip.value):
         fields["note"] = "inf: no error at all"

@@ -1,0 +1,59 @@
+"""The command ``tkit protocols``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group("protocols", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the scoring protocols, or show every choice of one.
+
+    \b
+    Example:
+      tkit protocols list
+      tkit protocols show vougioukas-fae
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_all)
+
+
+@command.command("list")
+def list_all() -> None:
+    """List the names and titles."""
+    from tkit import protocols
+
+    for name in protocols.names():
+        click.echo(f"{name:22} {protocols.load(name).title}")
+
+
+@command.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Show every choice of a protocol, and where it comes from."""
+    from tkit import protocols, scoring
+    from tkit.metrics import METRICS
+
+    protocol = protocols.load(name)
+    plan = scoring.plan_of(protocol)
+    choices = {key: getattr(protocol, key) for key in ("crop", "resize", "stretch", "landmarks")}
+    choices |= {key: getattr(protocol, key) for key in protocols.POLICIES}
+    click.echo(f"{name}: {protocol.title}")
+    for key, value in choices.items():
+        _line(key, value or "none", protocol.sources.get(key, ""))
+    for metric, settings in plan.metrics.items():
+        entry = METRICS.get(metric)
+        click.echo(f"{metric}: {entry.title} ({entry.citation})")
+        if source := protocol.sources.get(metric):
+            click.echo(f"    source: {source}")
+        for key, value in settings.items():
+            given = key in protocol.metrics[metric]
+            default = "" if given else "default of tkit"
+            source = protocol.sources.get(f"{metric}.{key}", default)
+            _line(f"  {key}", "none" if value in (None, "") else value, source)
+    _line("split", protocol.split or "not stated", protocol.sources.get("split", ""))
+
+
+def _line(key: str, value: object, source: str) -> None:
+    click.echo(f"  {key}: {value}" + (f"  [{source}]" if source else ""))

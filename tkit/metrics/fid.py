@@ -1,0 +1,79 @@
+"""FID: Fréchet distance of the features of all frames, in the features of a network the user gives.
+
+``net`` is a TorchScript file that maps (N, 3, H, W) float pictures in 0..1 to (N, D) features.
+Values of different networks are not comparable; its name and hash are in the signature.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import ScoreError, UsageError
+from tkit.metrics import Metric, Param, Stats
+
+BATCH = 16
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+    """Features of both clips; frames (T, H, W, 3) uint8 RGB."""
+    settings = METRIC.settings(params, name="fid")
+    sides = {"pred": pred, "gt": gt}
+    found = {name: (_features(frames, settings["net"]),) for name, frames in sides.items()}
+    return {"frames": len(gt), **found}
+
+
+def _features(frames: np.ndarray, path: str) -> np.ndarray:
+    import torch
+
+    net, parts = _net(path), []
+    with torch.inference_mode():
+        for start in range(0, len(frames), BATCH):
+            batch = np.ascontiguousarray(frames[start : start + BATCH].transpose(0, 3, 1, 2))
+            parts.append(net(torch.from_numpy(batch).float() / 255).float().flatten(1).numpy())
+    return np.concatenate(parts)  # (T, D)
+
+
+@lru_cache
+def _net(path: str) -> Any:
+    import torch
+
+    if not path:
+        raise UsageError("fid needs a feature network: --set fid.net=FILE (TorchScript)")
+    try:
+        return torch.jit.load(path, map_location="cpu").eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UsageError(f"{path}: not a TorchScript network") from error
+
+
+def frechet(x: np.ndarray, y: np.ndarray) -> float:
+    """Squared Fréchet distance of Gaussians fitted to features (N, D) and (M, D)."""
+    if min(len(x), len(y)) < 2:
+        raise ScoreError("a Fréchet distance needs two frames at least")
+    means = x.mean(axis=0), y.mean(axis=0)
+    cov_x, cov_y = (np.atleast_2d(np.cov(f, rowvar=False)) for f in (x, y))
+    # The trace of sqrt(A B) is the sum of the roots of its eigenvalues; rounding makes some < 0.
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(cov_x @ cov_y).real, 0)).sum()
+    shift = ((means[0] - means[1]) ** 2).sum()
+    return float(shift + np.trace(cov_x) + np.trace(cov_y) - 2 * roots)
+
+
+def finish(stats: Stats) -> float:
+    """Distance of the pooled features."""
+    pred, gt = (np.concatenate(stats[name]).astype(np.float64) for name in ("pred", "gt"))
+    return frechet(pred, gt)
+
+
+METRIC = Metric(
+    title="Fréchet distance of frame features",
+    unit="",
+    better="lower",
+    needs="clip",
+    params={"net": Param("", "TorchScript file of the feature network", text=True)},
+    measure=measure,
+    finish=finish,
+    citation="Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by TTUR, 2017",
+    pooled=True,
+)

@@ -1,0 +1,44 @@
+"""Jitter: how much points that should rest or move smoothly tremble from frame to frame.
+
+The mean length of the second difference over time of all 68 points, head motion removed by nose and
+eye corners, in percent of the inter-ocular distance. It needs no ground truth; nearer to that of
+the ground truth, which holds the landmark detector's own noise, is better.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tkit.metrics import Metric, Stats
+from tkit.metrics._motion import MISSING_FACE, checked, still
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+    """Sum over triples of frames, of points (T, 68, 2)."""
+    pred, _, use = checked(pred, gt, **METRIC.settings(params, name="jitter"))
+    triples = use[2:] & use[1:-1] & use[:-2]
+    tremble = np.linalg.norm(np.diff(still(pred), n=2, axis=0), axis=2).mean(axis=1)[triples]
+    return {
+        "frames": int(use.sum()),
+        "triples": int(triples.sum()),
+        "tremble": float(100 * tremble.sum()),
+    }
+
+
+def finish(stats: Stats) -> float:
+    """Mean over triples; NaN for clips of one or two frames."""
+    return stats["tremble"] / stats["triples"] if stats["triples"] else float("nan")
+
+
+METRIC = Metric(
+    title="Landmark jitter",
+    unit="% IOD",
+    better="closer",
+    needs="points",
+    params={"missing_face": MISSING_FACE},
+    measure=measure,
+    finish=finish,
+    citation="tkit; mean second difference of tracked points",
+)

@@ -1,0 +1,43 @@
+"""Mouth opening error: how far the inner lips of the prediction are open too much or too little.
+
+Opening is the mean distance of three pairs of inner-lip points over the inter-ocular distance of
+the same face; the error is its absolute difference from the ground truth's, in percent, mean over
+frames.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tkit import geometry
+from tkit.metrics import Metric, Stats
+from tkit.metrics._motion import MISSING_FACE, checked, eye_distance
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+    """Sum of the frames' error, of points (T, 68, 2)."""
+    pred, gt, use = checked(pred, gt, **METRIC.settings(params, name="mouth-opening"))
+    pred, gt = pred[use], gt[use]
+    # Each by its own size: a face further away has not a smaller mouth.
+    mine = geometry.mouth_opening(pred) / eye_distance(pred)
+    error = abs(mine - geometry.mouth_opening(gt) / eye_distance(gt))
+    return {"frames": len(gt), "error": float(100 * error.sum())}
+
+
+def finish(stats: Stats) -> float:
+    """Mean error over frames."""
+    return stats["error"] / stats["frames"]
+
+
+METRIC = Metric(
+    title="Mouth opening error",
+    unit="% IOD",
+    better="lower",
+    needs="points",
+    params={"missing_face": MISSING_FACE},
+    measure=measure,
+    finish=finish,
+    citation="tkit; points as in Sagonas et al., 300 Faces in-the-Wild Challenge, 2013",
+)

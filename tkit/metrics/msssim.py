@@ -1,0 +1,92 @@
+"""MS-SSIM: structural similarity over five scales.
+
+Each scale halves the picture by the mean of 2 x 2 pixels; contrast and structure of all scales and
+the luminance of the coarsest are multiplied under the published exponents; Gaussian window 11.
+Negative contrast terms count as zero, as a power of them is no number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import ScoreError
+from tkit.metrics import Metric, Stats
+from tkit.metrics._pictures import COLOR, PEAK, matched
+from tkit.metrics.ssim import K1, K2, gauss_taps
+
+EXPONENTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+WINDOW = 11
+MIN_SIDE = (WINDOW - 1) * 2 ** (len(EXPONENTS) - 1) + 1  # the window must fit the coarsest scale
+
+
+def msssim(*, pred: np.ndarray, gt: np.ndarray) -> float:
+    """MS-SSIM of two pictures (H, W) uint8."""
+    if min(gt.shape) < MIN_SIDE:
+        raise ScoreError(
+            f"pictures of {gt.shape[1]} x {gt.shape[0]} are too small for five scales, "
+            f"{MIN_SIDE} pixels are needed"
+        )
+    x, y = gt.astype(np.float64), pred.astype(np.float64)
+    value = 1.0
+    for scale, exponent in enumerate(EXPONENTS):
+        if scale:
+            x, y = _halved(x), _halved(y)
+        luminance, contrast = _terms(x, y)
+        last = scale == len(EXPONENTS) - 1
+        term = (luminance * contrast).mean() if last else contrast.mean()
+        value *= max(term, 0.0) ** exponent
+    return float(value)
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    height, width = (size // 2 * 2 for size in image.shape)
+    return image[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+
+
+def _terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import cv2
+
+    half = gauss_taps()
+    taps = np.concatenate([half[:0:-1], half])
+    edge = WINDOW // 2
+
+    def mean(image: np.ndarray) -> np.ndarray:
+        return cv2.sepFilter2D(image, cv2.CV_64F, taps, taps)[edge:-edge, edge:-edge]
+
+    c1, c2 = (K1 * PEAK) ** 2, (K2 * PEAK) ** 2
+    a, b = mean(x), mean(y)
+    squares = a * a + b * b
+    contrast = (2 * (mean(x * y) - a * b) + c2) / (mean(x * x + y * y) - squares + c2)
+    return (2 * a * b + c1) / (squares + c1), contrast
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+    """Sum of the frames' MS-SSIM, channels averaged; frames (T, H, W, 3) or (T, H, W) uint8."""
+    (color,) = METRIC.settings(params, name="msssim").values()
+    pred, gt = matched(pred, gt, color)
+    if pred.ndim == 3:
+        pred, gt = pred[..., None], gt[..., None]
+    total = 0.0
+    for x, y in zip(gt, pred, strict=True):
+        channels = range(x.shape[2])
+        total += float(np.mean([msssim(pred=y[..., c], gt=x[..., c]) for c in channels]))
+    return {"frames": len(gt), "msssim": total}
+
+
+def finish(stats: Stats) -> float:
+    """Mean MS-SSIM over frames."""
+    return stats["msssim"] / stats["frames"]
+
+
+METRIC = Metric(
+    title="Multi-scale structural similarity",
+    unit="",
+    better="higher",
+    needs="frames",
+    params={"color": COLOR},
+    measure=measure,
+    finish=finish,
+    citation="Wang, Simoncelli and Bovik, Multi-scale structural similarity, Asilomar 2003",
+)

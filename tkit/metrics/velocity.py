@@ -1,0 +1,49 @@
+"""Landmark velocity error: do the mouth points move as those of the ground truth?
+
+Velocity is the difference of consecutive frames after head motion is removed by nose and eye
+corners, in inter-ocular distances; the error is the mean Euclidean length of the difference of the
+two velocities over the mouth points, in percent of the inter-ocular distance a second.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tkit import geometry
+from tkit.metrics import Metric, Stats
+from tkit.metrics._motion import MISSING_FACE, checked, eye_distance, still
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, **params: Any) -> Stats:
+    """Sum over steps between frames, of points (T, 68, 2)."""
+    pred, gt, use = checked(pred, gt, **METRIC.settings(params, name="velocity"))
+    eye_distance(gt[use])
+    steps = use[1:] & use[:-1]
+    mouth = geometry.MOUTH
+    velocity = [np.diff(still(points)[:, mouth], axis=0) for points in (pred, gt)]
+    error = np.linalg.norm(velocity[0] - velocity[1], axis=2).mean(axis=1)[steps]
+    return {
+        "frames": int(use.sum()),
+        "steps": int(steps.sum()),
+        "error": float(100 * fps * error.sum()),
+    }
+
+
+def finish(stats: Stats) -> float:
+    """Mean error over steps; NaN for a single frame."""
+    return stats["error"] / stats["steps"] if stats["steps"] else float("nan")
+
+
+METRIC = Metric(
+    title="Landmark velocity error",
+    unit="% IOD/s",
+    better="lower",
+    needs="points",
+    params={"missing_face": MISSING_FACE},
+    measure=measure,
+    finish=finish,
+    citation="Zhou, Han, Shechtman et al., MakeItTalk, ACM TOG 39(6), 2020 (D-V)",
+    also=("fps",),
+)
