@@ -1,7 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from tkit.speech import ENCODERS
+from tkit.speech._acoustic import CHUNK_S, OVERLAP_S, cross_fade, cuts
 from tkit.speech.logmel import HOP, mel_filters
 
 
@@ -12,7 +15,7 @@ def speech(seed: int = 0, seconds: float = 1.0) -> np.ndarray:
     return (0.2 * envelope * rng.normal(size=len(time_s))).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["logmel"])
+@pytest.mark.parametrize("name", ["logmel", "phones"])
 @pytest.mark.parametrize("n_samples", [1, 160, 16000, 47648])
 def test_every_encoder_keeps_its_word(name, n_samples):
     encoder = ENCODERS.get(name)
@@ -50,3 +53,25 @@ def test_mel_filters_sum_to_one_and_cover_the_range():
     filters = mel_filters()
     np.testing.assert_allclose(filters.sum(axis=1), 1)
     assert (filters >= 0).all() and (filters.max(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("seconds", [0.01, 3, 24, 24.01, 60, 101.3])
+def test_pieces_cover_a_long_wave_and_join_without_a_seam(seconds):
+    n_samples = round(seconds * 16000)
+    pieces = cuts(n_samples)
+    assert pieces[0][0] == 0 and pieces[-1][1] == n_samples
+    assert all(stop - start <= CHUNK_S * 16000 for start, stop in pieces)
+    for (_, stop), (start, _) in itertools.pairwise(pieces):
+        assert stop - start == OVERLAP_S * 16000 and start % 320 == 0
+    truth = np.sin(np.arange(n_samples // 320 + 1))[:, None].astype(np.float32)
+    rows = [(start // 320, truth[start // 320 : stop // 320 + 1]) for start, stop in pieces]
+    np.testing.assert_allclose(cross_fade(rows), truth, atol=1e-6)
+
+
+def test_a_long_wave_reads_as_its_pieces_do():
+    """Far from the joins, 50 s of sound give nearly the phones that 24 s give."""
+    encode = ENCODERS.get("phones").open()
+    wave = speech(seconds=50)
+    whole, first = encode(wave), encode(wave[: 24 * 16000])
+    np.testing.assert_allclose(whole[:1000], first[:1000], atol=1e-5)
+    assert len(whole) == 50 * 50 + 1
