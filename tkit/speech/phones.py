@@ -6,6 +6,7 @@ import numpy as np
 
 from tkit.speech import Encoder
 from tkit.speech._acoustic import HOP, SAMPLE_RATE, encode, model
+from tkit.speech._symbols import BLANK
 from tkit.store import EncoderInfo
 
 
@@ -16,7 +17,8 @@ class Phones:
         from tkit.zoo import hama
 
         self._model = model()
-        self.symbols = hama.tokens()
+        text = {"<wb>": " ", "<blank>": BLANK}
+        self.symbols = tuple(text.get(token, token) for token in hama.tokens())
         self.info = EncoderInfo(
             "phones",
             f"hama-{hama.VERSION}",
