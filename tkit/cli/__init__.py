@@ -24,6 +24,7 @@ SUMMARIES = {
     "eval": "Measure a trained stage on a store, beside the static rows.",
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
     "score": "Score predicted videos against ground truth.",
+    "speech": "Encode speech and print what was heard: does this front end work?",
     "train": "Train one stage on a store.",
     "zoo": "List, describe and verify the released weights.",
 }
