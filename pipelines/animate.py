@@ -19,7 +19,7 @@ from tkit.landmarks import Track
 from tkit.pipelines._regions import face_mask
 from tkit.pipelines._runs import Trained
 from tkit.pipelines.motion import predict
-from tkit.speech import ENCODERS
+from tkit.speech import ENCODERS, open_encoder
 from tkit.zoo import texture as texture_net
 from tkit.zoo.blink import generate
 
@@ -78,6 +78,7 @@ def animate(
     fps: float = 25.0,
     seed: int = 0,
     crop: bool = False,
+    speech_weights: str = "",
 ) -> Iterator[np.ndarray]:
     """Make the face of a still picture speak.
 
@@ -98,6 +99,8 @@ def animate(
         Of the blinks.
     crop : bool
         Give the bare face crop instead of the picture.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def animate(
     canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
     person = look_at(image, points, canonical=canonical, size=texture.weights.config.size)
     n_frames = count_frames(wave, motion=motion, fps=fps)
-    moved = mouth(wave, n_frames, motion=motion, fps=fps)
+    moved = mouth(wave, n_frames, motion=motion, fps=fps, speech_weights=speech_weights)
     moved = moved + eyes(n_frames, blink=blink, fps=fps, seed=seed)
     return _render(image, person, moved, module, crop=crop)
 
@@ -178,9 +181,11 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     return closed
 
 
-def mouth(wave: np.ndarray, n_frames: int, *, motion: Trained, fps: float) -> np.ndarray:
+def mouth(
+    wave: np.ndarray, n_frames: int, *, motion: Trained, fps: float, speech_weights: str = ""
+) -> np.ndarray:
     """Displacement (T, 68, 2) of the canonical face that speech causes."""
-    encode = ENCODERS.get(motion.weights.record["encoder"]["name"]).open()
+    encode = open_encoder(motion.weights.record["encoder"]["name"], speech_weights)
     motion.require_encoder(encode.info, where="this tkit")
     return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=encode.info)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -23,7 +24,7 @@ from tkit.clips import Clip, Reject, atomic_path, validate
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import CorpusError, MediaError, TkitError
 from tkit.landmarks import LANDMARKERS, Track
-from tkit.speech import ENCODERS, OpenEncoder
+from tkit.speech import ENCODERS, OpenEncoder, open_encoder
 from tkit.windows import WINDOW
 
 NEUTRAL_FRAMES = 6000  # at most this many frames of a speaker, evenly spread, make the neutral
@@ -37,6 +38,8 @@ class Settings:
     ----------
     landmarks, speech : str
         Names of the back-ends.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
     crops : bool
         Also store aligned face crops.
     fps : float
@@ -53,6 +56,7 @@ class Settings:
     fps: float = 25.0
     max_gap: int = 5
     max_drift: float = 5.0
+    speech_weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ def prepare(
     settings, out = settings or Settings(), Path(out)
     entry: Corpus = CORPORA.get(corpus)
     protocol = entry.require_protocol(protocol)
-    LANDMARKERS.get(settings.landmarks), ENCODERS.get(settings.speech)  # unknown names fail now
+    LANDMARKERS.get(settings.landmarks)  # unknown names and missing weights fail now
+    encoder = open_encoder(settings.speech, settings.speech_weights).info
     found = list(entry.scan(Path(root)))
     clips = validate(item for item in found if isinstance(item, Clip))
     rejects = [item for item in found if isinstance(item, Reject)]
@@ -109,12 +114,12 @@ def prepare(
     if fresh:
         shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True, exist_ok=True)
-    names = [parts / _part_name(clip, settings) for clip in clips]
+    names = [parts / _part_name(clip, settings, encoder.signature) for clip in clips]
     todo = [pair for pair in zip(clips, names, strict=True) if not pair[1].exists()]
     for reject in _run(todo, settings, jobs=jobs, done=len(clips) - len(todo), progress=progress):
         if strict and reject:
             raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
-    summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings)
+    summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings, encoder)
     shutil.rmtree(parts)
     return summary
 
@@ -136,7 +141,8 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     TkitError
         With the reason why this clip cannot be used.
     """
-    track, encode, sample_rate = _backends(settings.landmarks, settings.speech)
+    track, encode = _backends(settings.landmarks, settings.speech, settings.speech_weights)
+    sample_rate = ENCODERS.get(settings.speech).sample_rate
     decoded = media.read_clip(clip.video, clip.audio, fps=settings.fps, sample_rate=sample_rate)
     wave = media.require_sound(decoded.wave, Path(clip.video).name)
     _check_drift(decoded, settings)
@@ -172,21 +178,26 @@ def _check_drift(decoded: media.Media, settings: Settings) -> None:
 
 
 @cache
-def _backends(landmarks: str, speech: str) -> tuple[Track, OpenEncoder, int]:
+def _backends(landmarks: str, speech: str, speech_weights: str) -> tuple[Track, OpenEncoder]:
     """Load the back-ends once a process."""
-    encoder = ENCODERS.get(speech)
-    return LANDMARKERS.get(landmarks).open(), encoder.open(), encoder.sample_rate
+    track, encode = LANDMARKERS.get(landmarks).open(), open_encoder(speech, speech_weights)
+    _single_threaded()  # now that they have loaded what they need
+    return track, encode
 
 
-def _part_name(clip: Clip, settings: Settings) -> str:
-    """Name of a clip's part: changes with the settings and with the media files."""
+def _part_name(clip: Clip, settings: Settings, encoder: str) -> str:
+    """Name of a clip's part: changes with the settings, the encoder and the media files."""
     stats = [Path(path).stat() for path in (clip.video, clip.audio) if path]
-    facts = [clip.id, asdict(settings), [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
+    facts = [
+        clip.id,
+        asdict(settings),
+        encoder,
+        [(stat.st_size, stat.st_mtime_ns) for stat in stats],
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
 
 
 def _make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
-    _single_threaded()
     try:
         arrays = prepare_clip(clip, settings)
         reject = None
@@ -199,10 +210,15 @@ def _make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
 
 
 def _single_threaded() -> None:
-    """Parallel work is across clips; threads inside would only get in each other's way."""
+    """Parallel work is across clips; threads inside would only get in each other's way.
+
+    With one thread torch also gives the same bits whatever the number of jobs.
+    """
     import cv2
 
     cv2.setNumThreads(1)
+    if "torch" in sys.modules:  # not every encoder needs it
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _run(
@@ -243,6 +259,7 @@ def _assemble(
     parts: list[Path],
     rejects: list[Reject],
     settings: Settings,
+    encoder: store.EncoderInfo,
 ) -> Summary:
     kept: list[tuple[Clip, Path]] = []
     for clip, part in zip(clips, parts, strict=True):
@@ -257,7 +274,6 @@ def _assemble(
         raise CorpusError(f"none of {len(rejects)} clips could be prepared{first}")
     splits = {clip.id: entry.split_of(clip, protocol) for clip, _ in kept}
     neutrals, canonical = _neutrals(kept, splits)
-    _, encode, _ = _backends(settings.landmarks, settings.speech)
     info = store.StoreInfo(
         corpus=corpus,
         protocol=protocol,
@@ -265,7 +281,7 @@ def _assemble(
         lips="none",
         fps=settings.fps,
         window=WINDOW,
-        encoder=encode.info,
+        encoder=encoder,
     )
     n_frames, counts = 0, dict.fromkeys(sorted(set(splits.values())), 0)
     with store.create(out, info, crop_size=crops.CROP_SIZE if settings.crops else 0) as writer:

@@ -23,6 +23,7 @@ from tkit.cli import _options
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
 @click.option("--landmarks", default="dlib68", show_default=True, metavar="NAME")
 @click.option("--speech", default="logmel", show_default=True, metavar="NAME")
+@click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
 @click.option("--crops", is_flag=True, help="Store 128 x 128 face crops (for the texture stage).")
 @click.option(
     "--max-gap", default=5, show_default=True, metavar="N", help="Frames without a face to fill."
@@ -47,6 +48,7 @@ def command(
     protocol: str | None,
     landmarks: str,
     speech: str,
+    speech_weights: str,
     crops: bool,
     max_gap: int,
     max_drift: float,
@@ -71,7 +73,14 @@ def command(
         corpus,
         _root(corpus, root),
         out,
-        settings=Settings(landmarks, speech, crops, max_gap=max_gap, max_drift=max_drift),
+        settings=Settings(
+            landmarks,
+            speech,
+            crops,
+            max_gap=max_gap,
+            max_drift=max_drift,
+            speech_weights=speech_weights,
+        ),
         protocol=protocol,
         jobs=jobs,
         fresh=not resume,
