@@ -8,7 +8,7 @@ renders the face crop, which is blended into the picture. The head stays as it i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tkit.pipelines._regions import face_mask
 from tkit.pipelines._runs import Trained
 from tkit.pipelines.motion import predict
 from tkit.speech import ENCODERS, open_encoder
+from tkit.store import EncoderInfo
 from tkit.zoo import texture as texture_net
 from tkit.zoo.blink import generate
 
@@ -185,9 +186,11 @@ def mouth(
     wave: np.ndarray, n_frames: int, *, motion: Trained, fps: float, speech_weights: str = ""
 ) -> np.ndarray:
     """Displacement (T, 68, 2) of the canonical face that speech causes."""
-    encode = open_encoder(motion.weights.record["encoder"]["name"], speech_weights)
-    motion.require_encoder(encode.info, where="this tkit")
-    return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=encode.info)
+    trained = EncoderInfo(**motion.weights.record["encoder"])
+    encode = open_encoder(trained.name, speech_weights)
+    info = replace(encode.info, window_rate=trained.window_rate)
+    motion.require_encoder(info, where="this tkit")
+    return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=info)
 
 
 def eyes(n_frames: int, *, blink: Trained, fps: float, seed: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Settings:
         Names of the back-ends.
     speech_weights : str
         Weight file of the speech encoder; empty for its own.
+    window_rate : str
+        How speech windows are to be cut in training, see :func:`tkit.windows.windows`.
     crops : bool
         Also store aligned face crops.
     fps : float
@@ -57,6 +59,7 @@ class Settings:
     max_gap: int = 5
     max_drift: float = 5.0
     speech_weights: str = ""
+    window_rate: str = "native"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def prepare(
     protocol = entry.require_protocol(protocol)
     LANDMARKERS.get(settings.landmarks)  # unknown names and missing weights fail now
     encoder = open_encoder(settings.speech, settings.speech_weights).info
+    encoder = replace(encoder, window_rate=settings.window_rate)
     found = list(entry.scan(Path(root)))
     clips = validate(item for item in found if isinstance(item, Clip))
     rejects = [item for item in found if isinstance(item, Reject)]
