@@ -7,7 +7,7 @@
 
 **errors**: character error rate of the greedy transcripts (edits over characters, no language
 model), on the 60 prompts of Debian's Asterisk package in ``speech_prompts.txt`` (read by one woman,
-never trained on; every second or so of the prompts of 2 to 12 s with a plain transcript, evenly
+never trained on; of the prompts of 2 to 12 s with a plain transcript without digits, 60 evenly
 over the alphabet) and on GRID clips of the validation speakers s20, s23, s30, s34. Texts are
 reduced to a-z, apostrophe and space.
 **cost**: rows a second of CPU time on one thread, over 3-second clips; the seconds that 1,000 of
