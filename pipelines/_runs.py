@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +161,8 @@ class Trained:
         where : str
             What the features belong to, for the message.
         """
-        own = self.weights.record["encoder"]
-        if self.stage.needs_speech and own != asdict(info):
-            trained = EncoderInfo(**own)
+        trained = EncoderInfo(**self.weights.record["encoder"])
+        if self.stage.needs_speech and trained != info:
             raise WeightsError(
                 f"{where} has the speech features {info.signature} ({info.dim} columns at "
                 f"{info.rate_hz:g} Hz), but {self.weights.path} was trained on {trained.signature} "

@@ -8,7 +8,7 @@ renders the face crop, which is blended into the picture. The head stays as it i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from tkit.landmarks import Track
 from tkit.pipelines._regions import face_mask
 from tkit.pipelines._runs import Trained
 from tkit.pipelines.motion import predict
-from tkit.speech import ENCODERS
+from tkit.speech import ENCODERS, open_encoder
+from tkit.store import EncoderInfo
 from tkit.zoo import texture as texture_net
 from tkit.zoo.blink import generate
 
@@ -78,6 +79,7 @@ def animate(
     fps: float = 25.0,
     seed: int = 0,
     crop: bool = False,
+    speech_weights: str = "",
 ) -> Iterator[np.ndarray]:
     """Make the face of a still picture speak.
 
@@ -98,6 +100,8 @@ def animate(
         Of the blinks.
     crop : bool
         Give the bare face crop instead of the picture.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def animate(
     canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
     person = look_at(image, points, canonical=canonical, size=texture.weights.config.size)
     n_frames = count_frames(wave, motion=motion, fps=fps)
-    moved = mouth(wave, n_frames, motion=motion, fps=fps)
+    moved = mouth(wave, n_frames, motion=motion, fps=fps, speech_weights=speech_weights)
     moved = moved + eyes(n_frames, blink=blink, fps=fps, seed=seed)
     return _render(image, person, moved, module, crop=crop)
 
@@ -178,11 +182,15 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     return closed
 
 
-def mouth(wave: np.ndarray, n_frames: int, *, motion: Trained, fps: float) -> np.ndarray:
+def mouth(
+    wave: np.ndarray, n_frames: int, *, motion: Trained, fps: float, speech_weights: str = ""
+) -> np.ndarray:
     """Displacement (T, 68, 2) of the canonical face that speech causes."""
-    encode = ENCODERS.get(motion.weights.record["encoder"]["name"]).open()
-    motion.require_encoder(encode.info, where="this tkit")
-    return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=encode.info)
+    trained = EncoderInfo(**motion.weights.record["encoder"])
+    encode = open_encoder(trained.name, speech_weights)
+    info = replace(encode.info, window_rate=trained.window_rate)
+    motion.require_encoder(info, where="this tkit")
+    return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=info)
 
 
 def eyes(n_frames: int, *, blink: Trained, fps: float, seed: int) -> np.ndarray:

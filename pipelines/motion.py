@@ -101,6 +101,7 @@ def cut_windows(store: Store, row: Row, size: int) -> np.ndarray:
     return windows(
         store["speech"][row.rows], row.n_frames,
         fps=row.fps, rate_hz=encoder.rate_hz, offset_s=encoder.offset_s, size=size,
+        rate=encoder.window_rate,
     )  # fmt: skip
 
 
@@ -140,6 +141,7 @@ def predict(
     cut = windows(
         features, n_frames,
         fps=fps, rate_hz=encoder.rate_hz, offset_s=encoder.offset_s, size=module.config.window,
+        rate=encoder.window_rate,
     )  # fmt: skip
     device = module.mean_displacement.device
     found = np.zeros((n_frames, geometry.N_POINTS, 2), np.float32)

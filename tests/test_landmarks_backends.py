@@ -145,13 +145,13 @@ def test_parts_change_with_the_model_and_the_sidecar(tmp_path, monkeypatch):
     clip = Clip("a", "a", str(tmp_path / "x.mp4"))
     monkeypatch.setattr(tracking, "signature", lambda name, model: f"{name}-{model}")
     models = {
-        prep._part_name(clip, prep.Settings(landmarks="mesh", landmarks_model=model))
+        prep._part_name(clip, prep.Settings(landmarks="mesh", landmarks_model=model), "logmel-1")
         for model in ("one", "two")
     }
     assert len(models) == 2
-    before = prep._part_name(clip, prep.Settings(landmarks="openface"))
+    before = prep._part_name(clip, prep.Settings(landmarks="openface"), "logmel-1")
     (tmp_path / "x.csv").write_text("table")
-    assert prep._part_name(clip, prep.Settings(landmarks="openface")) != before
+    assert prep._part_name(clip, prep.Settings(landmarks="openface"), "logmel-1") != before
 
 
 # -- openface ---------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tkit import media, prep
-from tkit.errors import CorpusError, UnknownNameError
+from tkit.errors import CorpusError, UnknownNameError, UsageError
 from tkit.store import Store
 
 
@@ -112,7 +113,7 @@ def test_changed_settings_do_not_reuse_parts(corpus, tmp_path):
 
     clip = next(item for item in scan(corpus) if item.id == "anna/a")
     names = {
-        prep._part_name(clip, settings)
+        prep._part_name(clip, settings, "logmel-1")
         for settings in (prep.Settings(), prep.Settings(crops=True), prep.Settings(max_gap=6))
     }
     assert len(names) == 3
@@ -135,3 +136,43 @@ def test_unknown_back_ends_fail_before_any_work(corpus, tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean dlib68"):
         prep.prepare("folder", corpus, tmp_path / "x", settings=prep.Settings(landmarks="dlib6"))
     assert json.dumps([path.name for path in tmp_path.iterdir()]) == "[]"
+
+
+def test_the_weights_of_the_speech_encoder_are_recorded(corpus, tmp_path):
+    """Features of another weight file are other features, also for an interrupted run's parts."""
+    data = Path(__file__).with_name("data")
+    signatures, parts = [], set()
+    for version in ("0.1", "0.9"):
+        graph = str(data / f"deepspeech-{version}.pb")
+        settings = prep.Settings(speech="deepspeech", speech_weights=graph)
+        out = tmp_path / f"{version}.h5"
+        prep.prepare("folder", corpus / "ben", out, settings=settings)
+        with Store(out) as store:
+            encoder = store.info.encoder
+            assert store.problems() == []
+            assert store["speech"].shape[1] == encoder.dim == 29
+            assert np.isfinite(store["speech"][:]).all()
+        signatures.append(encoder.signature)
+        clip = next(iter(prep.CORPORA.get("folder").scan(corpus / "ben")))
+        parts |= {prep._part_name(clip, prep.Settings(), encoder.signature)}
+    assert signatures[0].startswith("deepspeech-0.1-") and signatures[0] != signatures[1]
+    assert len(parts) == 2
+
+
+def test_weights_that_cannot_be_used_fail_before_any_clip_is_read(corpus, tmp_path):
+    out = tmp_path / "x.h5"
+    with pytest.raises(UsageError, match="--speech-weights"):
+        prep.prepare("folder", corpus, out, settings=prep.Settings(speech="deepspeech"))
+    settings = prep.Settings(speech="logmel", speech_weights="some.pb")
+    with pytest.raises(UsageError, match="takes no weights"):
+        prep.prepare("folder", corpus, out, settings=settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_rate_of_windows_is_recorded_and_makes_other_features(corpus, tmp_path):
+    out = tmp_path / "x.h5"
+    settings = prep.Settings(window_rate="video")
+    prep.prepare("folder", corpus / "ben", out, settings=settings)
+    with Store(out) as store:
+        assert store.info.encoder.window_rate == "video"
+        assert store.info.encoder.signature == "logmel-1-video-rate"

@@ -53,9 +53,10 @@ def key(files: ClipFiles, plan: Plan) -> str:
     protocol = plan.protocol
     metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
     framing = [protocol.crop, protocol.resize, protocol.stretch, protocol.length, protocol.size]
+    landmarks = LANDMARKERS.get(protocol.landmarks).signature_with()
     about = [
-        __version__, LANDMARKERS.get(protocol.landmarks).signature_with(), metrics, framing, protocol.fps,
-        plan.rows, files.clip, files.missing, _state(files.gt),
+        __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
+         files.clip, files.missing, _state(files.gt),
         [[method, _state(path)] for method, path in files.preds.items()],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]

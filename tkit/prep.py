@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -23,7 +24,7 @@ from tkit.clips import Clip, Reject, Remark, atomic_path, validate
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import CorpusError, MediaError, TkitError
 from tkit.landmarks import LANDMARKERS
-from tkit.speech import ENCODERS, OpenEncoder
+from tkit.speech import ENCODERS, OpenEncoder, open_encoder
 from tkit.windows import WINDOW
 
 NEUTRAL_FRAMES = 6000  # at most this many frames of a speaker, evenly spread, make the neutral
@@ -39,6 +40,10 @@ class Settings:
         Names of the back-ends.
     landmarks_model : str
         Model file for a landmark back-end that brings none (``mesh``).
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
+    window_rate : str
+        How speech windows are to be cut in training, see :func:`tkit.windows.windows`.
     crops : bool
         Also store aligned face crops.
     fps : float
@@ -56,6 +61,8 @@ class Settings:
     max_gap: int = 5
     max_drift: float = 5.0
     landmarks_model: str = ""
+    speech_weights: str = ""
+    window_rate: str = "native"
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,9 @@ def prepare(
     settings, out = settings or Settings(), Path(out)
     entry: Corpus = CORPORA.get(corpus)
     protocol = entry.require_protocol(protocol)
-    ENCODERS.get(settings.speech)  # unknown names fail now
-    tracking.signature(settings.landmarks, settings.landmarks_model)
+    tracking.signature(settings.landmarks, settings.landmarks_model)  # unknown names fail now,
+    encoder = open_encoder(settings.speech, settings.speech_weights).info  # and missing weights
+    encoder = replace(encoder, window_rate=settings.window_rate)
     found = list(entry.scan(Path(root).absolute() if cluster else Path(root)))
     clips = validate(item for item in found if isinstance(item, Clip))
     rejects = [item for item in found if isinstance(item, Reject)]
@@ -118,7 +126,7 @@ def prepare(
     if fresh:
         shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True, exist_ok=True)
-    names = [parts / _part_name(clip, settings) for clip in clips]
+    names = [parts / _part_name(clip, settings, encoder.signature) for clip in clips]
     todo = [pair for pair in zip(clips, names, strict=True) if not pair[1].exists()]
     done = len(clips) - len(todo)
     results = _run(todo, settings, jobs=jobs, cluster=cluster, done=done, progress=progress)
@@ -131,7 +139,7 @@ def prepare(
             f"{missing} of {len(names)} parts are not in {parts}: do the cluster's workers see "
             "this folder under the same path?"
         )
-    summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings)
+    summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings, encoder)
     shutil.rmtree(parts)
     return summary
 
@@ -154,7 +162,8 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     TkitError
         With the reason why this clip cannot be used.
     """
-    encode, sample_rate = _encoder(settings.speech)
+    encode = _encoder(settings.speech, settings.speech_weights)
+    sample_rate = ENCODERS.get(settings.speech).sample_rate
     decoded = media.read_clip(clip.video, clip.audio, fps=settings.fps, sample_rate=sample_rate)
     wave = media.require_sound(decoded.wave, Path(clip.video).name)
     _check_drift(decoded, settings)
@@ -185,26 +194,26 @@ def _check_drift(decoded: media.Media, settings: Settings) -> None:
 
 
 @cache
-def _encoder(speech: str) -> tuple[OpenEncoder, int]:
+def _encoder(speech: str, weights: str) -> OpenEncoder:
     """Load the speech encoder once a process."""
-    encoder = ENCODERS.get(speech)
-    return encoder.open(), encoder.sample_rate
+    encode = open_encoder(speech, weights)
+    _single_threaded()  # now that it has loaded what it needs
+    return encode
 
 
-def _part_name(clip: Clip, settings: Settings) -> str:
-    """Name of a clip's part: changes with settings, model and with the files that are read."""
+def _part_name(clip: Clip, settings: Settings, encoder: str) -> str:
+    """Name of a clip's part: changes with settings, models and with the files that are read."""
     sidecar = LANDMARKERS.get(settings.landmarks).sidecar
     files = [Path(path) for path in (clip.video, clip.audio) if path]
     files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
     stats = [path.stat() for path in files if path.exists()]
     model = tracking.signature(settings.landmarks, settings.landmarks_model)
     values = asdict(replace(settings, landmarks_model=model))
-    facts = [clip.id, values, [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
+    facts = [clip.id, values, encoder, [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
 
 
 def _make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
-    _single_threaded()
     try:
         arrays = prepare_clip(clip, settings)
         reject = None
@@ -217,10 +226,12 @@ def _make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
 
 
 def _single_threaded() -> None:
-    """Parallel work is across clips; threads inside would only get in each other's way."""
+    """Work in parallel across clips alone: so torch gives the same bits for any number of jobs."""
     import cv2
 
     cv2.setNumThreads(1)
+    if "torch" in sys.modules:  # not every encoder needs it
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _run(
@@ -262,6 +273,7 @@ def _assemble(
     parts: list[Path],
     rejects: list[Reject],
     settings: Settings,
+    encoder: store.EncoderInfo,
 ) -> Summary:
     kept: list[tuple[Clip, Path]] = []
     for clip, part in zip(clips, parts, strict=True):
@@ -283,7 +295,7 @@ def _assemble(
         lips="none",
         fps=settings.fps,
         window=WINDOW,
-        encoder=_encoder(settings.speech)[0].info,
+        encoder=encoder,
     )
     notes: list[Remark] = []
     n_frames, counts = 0, dict.fromkeys(sorted(set(splits.values())), 0)

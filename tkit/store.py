@@ -65,6 +65,8 @@ class EncoderInfo:
         Columns of the features.
     rate_hz, offset_s : float
         Rows per second and the time of the centre of row 0.
+    window_rate : str
+        How windows are cut for training: ``native`` or ``video`` (:func:`tkit.windows.windows`).
     """
 
     name: str
@@ -73,11 +75,15 @@ class EncoderInfo:
     dim: int
     rate_hz: float
     offset_s: float
+    window_rate: str = "native"
 
     @property
     def signature(self) -> str:
         """Short text that differs whenever features of two encoders must not be mixed."""
-        return f"{self.name}-{self.version}" + (f"-{self.sha256[:8]}" if self.sha256 else "")
+        parts = [self.name, self.version]
+        parts += [self.sha256[:8]] if self.sha256 else []
+        parts += [f"{self.window_rate}-rate"] if self.window_rate != "native" else []
+        return "-".join(parts)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tkit.errors import UsageError
+
 WINDOW = 16  # rows; Sinha et al. 2020, §IV
+RATES = ("native", "video")
 
 
 def centre_rows(n_frames: int, *, fps: float, rate_hz: float, offset_s: float = 0.0) -> np.ndarray:
@@ -34,6 +37,7 @@ def windows(
     rate_hz: float,
     offset_s: float = 0.0,
     size: int = WINDOW,
+    rate: str = "native",
 ) -> np.ndarray:
     """Cut one window of ``size`` rows around each video frame.
 
@@ -42,6 +46,9 @@ def windows(
     features : ndarray (N, D)
     n_frames : int
         Number of windows; beyond the ends of the features their first or last row is repeated.
+    rate : str
+        ``native``: the rows as they are, at 50 Hz 16 of them are 320 ms. ``video``: one row a video
+        frame, see :func:`video_windows`; at 25 fps 16 of them are 640 ms.
 
     Returns
     -------
@@ -49,6 +56,12 @@ def windows(
         Row ``size // 2`` is the one nearest to the frame's middle. A strided view (no copy of the
         rows) when a frame is a whole number of rows, e.g. 25 fps and 50 Hz.
     """
+    if rate == "video":
+        return video_windows(
+            features, n_frames, fps=fps, rate_hz=rate_hz, offset_s=offset_s, size=size
+        )
+    if rate != "native":
+        raise UsageError(f"the rate of windows is {' or '.join(RATES)}, not {rate!r}")
     centres = centre_rows(n_frames, fps=fps, rate_hz=rate_hz, offset_s=offset_s)
     last = int(centres[-1]) if n_frames else 0
     padded = pad_features(features, last + size, size=size)
@@ -62,3 +75,32 @@ def windows(
     else:
         every = every[starts]
     return every.swapaxes(1, 2)
+
+
+def video_windows(
+    features: np.ndarray,
+    n_frames: int,
+    *,
+    fps: float,
+    rate_hz: float,
+    offset_s: float = 0.0,
+    size: int = WINDOW,
+) -> np.ndarray:
+    """Cut windows at video rate, as VOCA does (Cudeiro et al. 2019, their audio handler).
+
+    The features are interpolated linearly to one row a frame (here to the frame's middle), zero
+    rows are put around them, and a window is ``size`` of these rows.
+
+    Returns
+    -------
+    ndarray (T, size, D)
+        Row ``size // 2`` of window t is that of frame t. A strided view.
+    """
+    middle = ((np.arange(n_frames) + 0.5) / fps - offset_s) * rate_hz  # in rows
+    middle = np.clip(middle, 0, len(features) - 1)
+    before = np.minimum(middle.astype(np.int64), max(len(features) - 2, 0))
+    after = np.minimum(before + 1, len(features) - 1)
+    share = (middle - before).astype(features.dtype)[:, None]
+    rows = (1 - share) * features[before] + share * features[after]
+    padded = np.pad(rows, ((size // 2, size - size // 2), (0, 0)))
+    return sliding_window_view(padded, size, axis=0)[:n_frames].swapaxes(1, 2)

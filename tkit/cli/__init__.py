@@ -28,6 +28,7 @@ SUMMARIES = {
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
     "protocols": "List the scoring protocols, or show every choice of one.",
     "score": "Score predicted videos against ground truth.",
+    "speech": "Encode speech and print what was heard: does this front end work?",
     "train": "Train one stage on a store.",
     "zoo": "List, describe and verify the released weights.",
 }

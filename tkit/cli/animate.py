@@ -32,6 +32,12 @@ SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 1
 @click.option("--motion", metavar="W", help="Weight file, run folder or name in the zoo.")
 @click.option("--blink", metavar="W", help="The same for the blinks.")
 @click.option("--texture", metavar="W", help="The same for the texture.")
+@click.option(
+    "--speech-weights",
+    default="",
+    metavar="FILE",
+    help="Weights of the speech encoder that the motion was trained on.",
+)
 @click.option("--crop", is_flag=True, help="Write the bare face crop instead of the picture.")
 @_options.seed
 @_options.force
@@ -42,6 +48,7 @@ def command(
     motion: str | None,
     blink: str | None,
     texture: str | None,
+    speech_weights: str,
     crop: bool,
     seed: int,
     force: bool,
@@ -76,7 +83,8 @@ def command(
         click.echo(f"{name}: {trained.weights.path}", err=True)
     wave = media.read_audio(audio, sample_rate=sample_rate(stages["motion"]))
     track = LANDMARKERS.get("dlib68").open()
-    frames = animate(picture, wave, **stages, landmarker=track, seed=seed, crop=crop)
+    options = {"seed": seed, "crop": crop, "speech_weights": speech_weights}
+    frames = animate(picture, wave, **stages, landmarker=track, **options)
     total = count_frames(wave, motion=stages["motion"], fps=FPS)
     bar = tqdm(frames, total=total, desc="animate", unit="frame")
     count = media.write_video(out, bar, fps=FPS, wave=sound, sample_rate=SOUND_HZ)

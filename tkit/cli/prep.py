@@ -24,6 +24,14 @@ from tkit.cli import _options
 @_options.landmarks
 @_options.mesh_model
 @click.option("--speech", default="logmel", show_default=True, metavar="NAME")
+@click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
+@click.option(
+    "--window-rate",
+    type=click.Choice(["native", "video"]),
+    default="native",
+    show_default=True,
+    help="Rows of a speech window: the encoder's own (50 Hz) or one a video frame (as VOCA).",
+)
 @click.option("--crops", is_flag=True, help="Store 128 x 128 face crops (for the texture stage).")
 @click.option(
     "--max-gap", default=5, show_default=True, metavar="N", help="Frames without a face to fill."
@@ -56,6 +64,8 @@ def command(
     landmarks: str,
     mesh_model: str,
     speech: str,
+    speech_weights: str,
+    window_rate: str,
     crops: bool,
     max_gap: int,
     max_drift: float,
@@ -89,6 +99,8 @@ def command(
             max_gap=max_gap,
             max_drift=max_drift,
             landmarks_model=mesh_model if landmarks == "mesh" else "",
+            speech_weights=speech_weights,
+            window_rate=window_rate,
         ),
         protocol=protocol,
         jobs=jobs,

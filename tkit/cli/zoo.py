@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+
+from tkit.cli import _options
 
 
 @click.group()
@@ -14,6 +18,7 @@ def command() -> None:
       tkit zoo list
       tkit zoo info motion
       tkit zoo verify
+      tkit zoo add deepspeech deepspeech-0.9.3-models.pbmm
     """
 
 
@@ -82,3 +87,26 @@ def verify() -> None:
         click.echo(f"{name}: {'; '.join(problems) or 'sound'}")
     if broken:
         raise WeightsError(f"{broken} of {len(_cards.released())} released weight files are broken")
+
+
+@command.command()
+@click.argument("net", type=click.Choice(["deepspeech"]))
+@click.argument("file", type=_options.path)
+@click.option("--out", type=_options.path, metavar="DIR", help="Folder to make.  [default: NET]")
+@_options.force
+def add(net: str, file: Path, out: Path | None, force: bool) -> None:
+    """Convert somebody's released weights once to safetensors with a card.
+
+    FILE is a frozen graph (.pb, .pbmm) or a checkpoint of Mozilla's DeepSpeech.
+
+    \b
+    Example:
+      tkit zoo add deepspeech deepspeech-0.9.3-models.pbmm --out deepspeech
+      tkit speech hello.wav --encoder deepspeech --weights deepspeech
+    """
+    from tkit.clips import refuse_overwrite
+    from tkit.speech.deepspeech import add as convert
+
+    out = refuse_overwrite(out or Path(net), force=force)
+    path = convert(file, out)
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; its card is {out / 'card.toml'}")

@@ -1,0 +1,88 @@
+"""Local folders of speech models: tiny random ones, made here."""
+
+import numpy as np
+import pytest
+
+from tkit.errors import UsageError, WeightsError
+from tkit.speech import open_encoder
+
+CONVOLUTIONS = {
+    "conv_dim": (8,) * 7,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def library():
+    return pytest.importorskip("transformers", reason="the extra transformers is not installed")
+
+
+@pytest.fixture
+def folder(library, tmp_path, monkeypatch):
+    """Save a tiny random model of a family and return its folder."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def make(family):
+        import torch
+
+        torch.manual_seed(0)
+        if family == "whisper":
+            config = library.WhisperConfig(
+                d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+                decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, vocab_size=64,
+                pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
+            )  # fmt: skip
+            model = library.WhisperModel(config)
+        else:
+            kinds = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}
+            config = getattr(library, f"{kinds[family]}Config")(**CONVOLUTIONS)
+            model = getattr(library, f"{kinds[family]}Model")(config)
+        model.save_pretrained(tmp_path / family)
+        return tmp_path / family
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore")  # of the library
+@pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm", "whisper"])
+def test_a_local_model_gives_fifty_rows_a_second(folder, family):
+    encode = open_encoder("transformers", folder(family))
+    wave = np.random.default_rng(0).normal(size=26 * 16000).astype(np.float32)
+    assert (encode.info.version, encode.info.dim, encode.info.rate_hz) == (family, 16, 50)
+    for n_samples in (160, 16000, 26 * 16000):
+        rows = encode(wave[:n_samples])
+        assert rows.dtype == np.float32 and rows.shape[1] == 16 and np.isfinite(rows).all()
+        assert abs(len(rows) - max(n_samples, 800) / 320) <= 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rows_are_where_they_say(folder):
+    """A click changes the rows around its time; the random network spreads it a little."""
+    encode = open_encoder("transformers", folder("hubert"))
+    model = encode._model.feature_extractor
+    import torch
+
+    wave = torch.zeros(1, 16000)
+    still = model(wave)[0]
+    wave[0, 8000] = 1.0
+    changed = (model(wave)[0] - still).abs().mean(dim=0)
+    centre_s = encode.info.offset_s + changed.argmax().item() / encode.info.rate_hz
+    assert abs(centre_s - 0.5) <= 0.0101
+
+
+def test_missing_and_foreign_folders_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="needs the folder"):
+        open_encoder("transformers")
+    with pytest.raises(UsageError, match="no such folder"):
+        open_encoder("transformers", tmp_path / "absent")
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        open_encoder("transformers", tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(WeightsError, match="type 'bert', not one of wav2vec2"):
+        open_encoder("transformers", tmp_path)

@@ -1,0 +1,93 @@
+"""``tkit speech``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tkit.cli import _options
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tkit.speech import OpenEncoder
+
+
+@click.command()
+@click.argument("wav", type=_options.path)
+@click.option("--encoder", default="chars29", show_default=True, metavar="NAME")
+@click.option("--weights", metavar="FILE", help="Weights of the encoder, for those that take some.")
+@click.option("--out", type=_options.path, metavar="F.npy", help="Write the features, (N, D).")
+@click.option("--plot", type=_options.path, metavar="F.png", help="Draw the features over time.")
+@_options.force
+def command(
+    wav: Path,
+    encoder: str,
+    weights: str | None,
+    out: Path | None,
+    plot: Path | None,
+    force: bool,
+) -> None:
+    """Encode speech and print what was heard: does this front end work?
+
+    WAV is any file with sound. Encoders of characters or phones print the best symbol of every row,
+    without a language model.
+
+    \b
+    Example:
+      tkit speech hello.wav
+      tkit speech hello.wav --encoder phones --plot phones.png --out phones.npy
+    """
+    import numpy as np
+
+    from tkit.clips import atomic_path, refuse_overwrite, require_path
+    from tkit.media import read_audio
+    from tkit.speech import ENCODERS, open_encoder
+    from tkit.speech._symbols import greedy
+
+    for path in (out, plot):
+        if path is not None:
+            refuse_overwrite(path, force=force)
+    encode = open_encoder(encoder, weights)
+    wave = read_audio(
+        require_path(wav, "sound file"), sample_rate=ENCODERS.get(encoder).sample_rate
+    )
+    features = encode(wave)
+    symbols = getattr(encode, "symbols", None)
+    if symbols is not None:
+        click.echo(greedy(features, symbols))
+    info = encode.info
+    click.echo(
+        f"{wav}: {features.shape[0]} rows of {features.shape[1]} at {info.rate_hz:g} Hz "
+        f"({info.signature})" + ("" if symbols else "; this encoder has no transcript"),
+        err=True,
+    )
+    if out is not None:
+        with atomic_path(out) as temporary:
+            np.save(temporary, features)
+    if plot is not None:
+        with atomic_path(plot) as temporary:
+            _draw(temporary, features, encode, symbols)
+
+
+def _draw(path: Path, features: np.ndarray, encode: OpenEncoder, symbols: Any) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    info = encode.info
+    half_s = 0.5 / info.rate_hz
+    start_s = info.offset_s - half_s
+    end_s = start_s + len(features) / info.rate_hz
+    # About 2 inches a second, within what a picture viewer opens.
+    figure = Figure(figsize=(min(max(2 * end_s, 5), 60), 5), layout="constrained")
+    axes = figure.subplots()
+    extent = (start_s, end_s, info.dim - 0.5, -0.5)
+    axes.imshow(features.T, aspect="auto", interpolation="nearest", extent=extent)
+    axes.set(xlabel="seconds", ylabel="column", title=info.signature)
+    if symbols is not None and len(symbols) <= 64:
+        names = [{" ": "space", "": "blank"}.get(symbol, symbol) for symbol in symbols]
+        axes.set_yticks(range(len(names)), names, fontsize=6)
+        axes.set_ylabel("")
+    FigureCanvasAgg(figure).print_png(str(path))

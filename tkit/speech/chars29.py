@@ -1,0 +1,67 @@
+"""Logits of DeepSpeech's 29 characters at 50 Hz, from packages and our own weights alone.
+
+The acoustic model of the package ``hama`` hears (``tkit.zoo.hama``), a head of ours spells
+(``tkit.zoo.chars29``). Columns: space, a to z, apostrophe, CTC blank; values before the softmax.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import WeightsError
+from tkit.speech import Encoder
+from tkit.speech._acoustic import HOP, SAMPLE_RATE, encode, model
+from tkit.store import EncoderInfo
+
+VERSION = "1"
+
+
+class Chars29:
+    """The encoder with its two networks loaded.
+
+    Parameters
+    ----------
+    weights : path or str, optional
+        Another head than the released one.
+    """
+
+    def __init__(self, weights: str = "chars29") -> None:
+        from tkit.zoo import _weights, chars29
+
+        loaded = _weights.load(weights)
+        if loaded.net != "chars29":
+            raise WeightsError(f"{loaded.path}: weights of {loaded.net!r}, not of chars29")
+        self._model, self._head = model(), loaded.module
+        self.symbols = chars29.SYMBOLS
+        self.info = EncoderInfo(
+            "chars29",
+            VERSION,
+            loaded.sha256,
+            dim=len(chars29.SYMBOLS),
+            rate_hz=SAMPLE_RATE / HOP,
+            offset_s=0.0,
+        )
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        """Encode (S,) float32 sound at 16 kHz to (S // 320 + 1, 29); row k is at k * 20 ms."""
+        return encode(wave, self._forward)
+
+    def _forward(self, waves: Any) -> Any:
+        import torch
+
+        states = self._model.hidden(waves)
+        seen = [states[block] for block in self._head.config.states]
+        return self._head(torch.cat(seen, dim=-1))
+
+
+ENCODER = Encoder(
+    title="29 characters, as DeepSpeech's",
+    dim=29,
+    rate_hz=SAMPLE_RATE / HOP,
+    offset_s=0.0,
+    sample_rate=SAMPLE_RATE,
+    open=Chars29,
+    takes_weights=True,
+)

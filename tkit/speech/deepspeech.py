@@ -1,0 +1,177 @@
+"""Mozilla's DeepSpeech 0.1 to 0.9 from its own files, without TensorFlow.
+
+Takes a frozen graph (``.pb``, ``.pbmm``), a checkpoint, or what ``tkit zoo add deepspeech`` made of
+one. Columns: the alphabet (English: space, a to z, apostrophe) and CTC's blank; values before the
+softmax in every version, although the graphs call ``logits`` what is after it from 0.4 on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import UsageError, WeightsError
+from tkit.speech import Encoder
+from tkit.speech._mfcc import cepstra_psf, cepstra_tensorflow, stacked
+from tkit.store import EncoderInfo
+
+_BLOCK = 1500  # rows (30 s) at once where the state can be carried on: memory stays bounded
+
+
+class DeepSpeech:
+    """The encoder with its network loaded; on a GPU if there is one.
+
+    Parameters
+    ----------
+    weights : path
+        Mozilla's file, or the converted one (the file or its folder).
+    """
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        import torch
+
+        if weights is None:
+            raise UsageError(
+                "the speech encoder deepspeech needs a file of Mozilla's releases (.pb, .pbmm or a "
+                "checkpoint): pass it as --weights FILE (tkit speech) or --speech-weights FILE "
+                "(tkit prep)"
+            )
+        self._net, sha256 = load(weights)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._net.to(self._device)
+        config = self.config = self._net.config
+        self.symbols = config.symbols
+        self.info = EncoderInfo(
+            "deepspeech",
+            config.version,
+            sha256,
+            dim=len(config.symbols),
+            rate_hz=config.sample_rate / (config.hop * config.every),
+            offset_s=config.window / 2 / config.sample_rate,
+        )
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        """Encode (S,) float32 sound at 16 kHz to logits (N, D)."""
+        import torch
+
+        rows = torch.from_numpy(self.features(wave))[None].to(self._device)
+        with torch.inference_mode():
+            if self.config.bidirectional:  # every row depends on the whole clip
+                return self._net(rows)[0][0].cpu().numpy()
+            pieces, state = [], None
+            for block in rows.split(_BLOCK, dim=1):
+                logits, state = self._net(block, state=state)
+                pieces.append(logits[0].cpu().numpy())
+        return np.concatenate(pieces)
+
+    def batch(self, waves: list[np.ndarray]) -> list[np.ndarray]:
+        """Encode several clips at once: the same rows as one by one, faster on a GPU."""
+        import torch
+
+        features = [torch.from_numpy(self.features(wave)) for wave in waves]
+        lengths = torch.tensor([len(rows) for rows in features])
+        padded = torch.nn.utils.rnn.pad_sequence(features, batch_first=True).to(self._device)
+        with torch.inference_mode():
+            logits, _ = self._net(padded, lengths)
+        return [rows[:n].cpu().numpy() for rows, n in zip(logits, lengths.tolist(), strict=True)]
+
+    def features(self, wave: np.ndarray) -> np.ndarray:
+        """Stacked cepstra (N, 494) float32 that the network takes."""
+        config = self.config
+        samples = np.round(np.asarray(wave, np.float32) * 32768).clip(-32768, 32767)
+        samples = np.pad(samples, (0, max(config.window - len(samples), 0))).astype(np.int16)
+        if config.chain == "psf":
+            cepstra = cepstra_psf(
+                samples, window=config.window, hop=config.hop, hamming=config.hamming
+            )
+        else:
+            cepstra = cepstra_tensorflow(
+                samples,
+                window=config.window,
+                hop=config.hop,
+                low_hz=config.low_hz,
+                high_hz=config.high_hz,
+            )
+        rows = stacked(cepstra[:: config.every])
+        if config.whiten:  # over the whole clip, the zeros beyond its ends included
+            rows = (rows - rows.mean()) / rows.std()
+        return np.array(rows, np.float32)
+
+
+def load(weights: str | Path) -> tuple[Any, str]:
+    """Load the network of a file of Mozilla's, or of a converted one.
+
+    Returns
+    -------
+    DeepSpeech, str
+        The module of :mod:`tkit.zoo.deepspeech`, and the hash of Mozilla's file.
+    """
+    from tkit.zoo import _tensorflow, _weights, deepspeech
+
+    path = Path(weights)
+    if path.is_dir():
+        path = path / "weights.safetensors"
+    if path.suffix != ".safetensors":
+        net = deepspeech.convert(_tensorflow.read(path), where=str(path))
+        return net, file_hash(path)
+    loaded = _weights.load(path)
+    if loaded.net != "deepspeech":
+        raise WeightsError(f"{path}: weights of {loaded.net!r}, not of deepspeech")
+    return loaded.module, loaded.record["source_sha256"]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a graph, or of the index and the data of a checkpoint one after the other."""
+    stem = path.name.removesuffix(".index")
+    parts = [path] if path.is_file() and path.suffix != ".index" else []
+    parts = parts or [path.with_name(f"{stem}.index"), *sorted(path.parent.glob(f"{stem}.data-*"))]
+    digest = hashlib.sha256()
+    for part in parts:
+        with part.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def add(source: str | Path, folder: str | Path) -> Path:
+    """Convert a file of Mozilla's to ``folder``: ``weights.safetensors`` and ``card.toml``.
+
+    Returns
+    -------
+    Path
+        The weight file; its encoder has the same signature as the source's.
+    """
+    from tkit.zoo import _cards, _weights
+
+    net, sha256 = load(source)
+    config, path, name = net.config, Path(folder) / "weights.safetensors", Path(source).name
+    record = {"source": name, "source_sha256": sha256, "version": config.version}
+    _weights.save(path, net="deepspeech", config=config, module=net, record=record)
+    card = _cards.Card(
+        name="deepspeech",
+        net="deepspeech",
+        sha256=_cards.sha256_of(path),
+        data=f"as Mozilla's release {config.version}; converted from {name}, sha256 {sha256}",
+        protocol="none",
+        licence="that of the file it was converted from (Mozilla's releases: MPL-2.0)",
+        attribution="Mozilla DeepSpeech",
+        intended_use="speech features at 50 Hz: logits of characters before the softmax",
+        limits="trained on read English speech; 16 kHz sound; not redistributed by tkit",
+        command=f"tkit zoo add deepspeech {name}",
+    )
+    _cards.write_card(path.with_name("card.toml"), card)
+    return path
+
+
+ENCODER = Encoder(
+    title="Mozilla DeepSpeech 0.1 to 0.9",
+    dim=0,
+    rate_hz=50.0,
+    offset_s=0.0125,
+    sample_rate=16000,
+    open=DeepSpeech,
+    takes_weights=True,
+)

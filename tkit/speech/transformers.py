@@ -1,0 +1,142 @@
+"""Hidden states of a speech model in a local folder: wav2vec2, HuBERT, WavLM, data2vec or Whisper.
+
+The folder holds ``config.json`` and ``model.safetensors`` as the library transformers (an optional
+extra) saves them; nothing is ever downloaded. All of them give 50 rows a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import UsageError, WeightsError
+from tkit.speech import Encoder
+from tkit.speech._acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
+from tkit.store import EncoderInfo
+
+FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "whisper")
+_FIRST_SPAN = 400  # samples behind row 0 of the convolutions of all but Whisper
+_WHISPER_S = 30  # Whisper always takes this much, filled up with silence
+
+
+class Transformers:
+    """The encoder with its model loaded; on a GPU if there is one.
+
+    Parameters
+    ----------
+    weights : path
+        The model's folder.
+    """
+
+    def __init__(self, weights: str | Path | None = None) -> None:
+        if weights is None:
+            raise UsageError(
+                "the speech encoder transformers needs the folder of a model (config.json and "
+                "model.safetensors): pass it as --weights DIR (tkit speech) or --speech-weights DIR"
+            )
+        folder = Path(weights)
+        family, sha256 = _inspect(folder)
+        torch, library = _libraries()
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            model = library.AutoModel.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise WeightsError(f"{folder}: transformers cannot load it: {reason}") from error
+        self._whisper = family == "whisper"
+        if self._whisper:
+            bands = model.config.num_mel_bins
+            self._mel = library.WhisperFeatureExtractor(feature_size=bands)
+            model = model.encoder
+        self._model = model.eval().requires_grad_(False).to(self._device)
+        self._normalise = not self._whisper and _wants_normalised(folder)
+        config = model.config
+        self.info = EncoderInfo(
+            "transformers",
+            family,
+            sha256,
+            dim=int(config.d_model if self._whisper else config.hidden_size),
+            rate_hz=SAMPLE_RATE / HOP,
+            offset_s=0.01 if self._whisper else _FIRST_SPAN / 2 / SAMPLE_RATE,
+        )
+
+    def __call__(self, wave: np.ndarray) -> np.ndarray:
+        """Encode (S,) float32 sound at 16 kHz to (N, D); pieces of 24 s are cross-faded."""
+        import torch
+
+        wave = np.asarray(wave, np.float32)
+        wave = np.pad(wave, (0, max(2 * _FIRST_SPAN - len(wave), 0)))
+        if self._normalise:
+            wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
+        with torch.inference_mode():
+            pieces = [
+                (start // HOP, self._encode(wave[start:stop])) for start, stop in cuts(len(wave))
+            ]
+        return cross_fade(pieces)
+
+    def _encode(self, wave: np.ndarray) -> np.ndarray:
+        import torch
+
+        if self._whisper:
+            mel = self._mel(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
+            rows = self._model(mel.to(self._device)).last_hidden_state
+            rows = rows[:, : len(wave) // HOP]
+        else:
+            rows = self._model(torch.from_numpy(wave)[None].to(self._device)).last_hidden_state
+        return rows[0].float().cpu().numpy()
+
+
+def _inspect(folder: Path) -> tuple[str, str]:
+    """Family of the model in a folder, and the hash of its weights."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; give one with config.json and its weights")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        with (folder / "model.safetensors").open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{folder}: no readable config.json and model.safetensors here ({error})"
+        ) from error
+    family = config.get("model_type")
+    if family not in FAMILIES:
+        raise WeightsError(
+            f"{folder}: a model of type {family!r}, not one of {', '.join(FAMILIES)}"
+        )
+    return family, sha256
+
+
+def _wants_normalised(folder: Path) -> bool:
+    """Whether the model was trained on waves of mean 0 and deviation 1; its own file says so."""
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        return True
+    return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", True))
+
+
+def _libraries() -> tuple[Any, Any]:
+    import torch
+
+    try:
+        import transformers
+    except ImportError as error:
+        raise UsageError(
+            "the speech encoder transformers needs an extra: "
+            "pip install 'talking-face-toolkit[transformers]'"
+        ) from error
+    return torch, transformers
+
+
+ENCODER = Encoder(
+    title="hidden states of wav2vec2, HuBERT, WavLM, data2vec or Whisper",
+    dim=0,
+    rate_hz=SAMPLE_RATE / HOP,
+    offset_s=_FIRST_SPAN / 2 / SAMPLE_RATE,
+    sample_rate=SAMPLE_RATE,
+    open=Transformers,
+    takes_weights=True,
+)
