@@ -216,8 +216,10 @@ def test_features_of_another_encoder_are_refused(store, stores, tmp_path):
 
 def test_weights_of_another_stage_are_refused(store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="no weights for motion"):
+    with monkeypatch.context() as patched, pytest.raises(UsageError, match="no weights for motion"):
+        patched.setattr("tkit.zoo._cards.released", dict)  # as if none came with the package
         _runs.load("motion")
+    assert _runs.load("motion").weights.path.name == "motion.safetensors"  # the released ones
     path = _fit.fit(motion.STAGE, replace(SMALL, steps=1), store, "runs/motion")
     assert _runs.load("motion").weights.path == path
     with pytest.raises(WeightsError, match="of the stage 'motion', not 'blink'"):
