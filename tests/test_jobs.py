@@ -1,3 +1,4 @@
+import operator
 import subprocess
 import sys
 
@@ -7,10 +8,6 @@ from tkit import _jobs, prep
 from tkit.errors import CorpusError, UsageError
 
 
-def square(value: int) -> int:
-    return value * value
-
-
 def program(*args: object) -> subprocess.CompletedProcess:
     """Run the real program: distributed starts processes that must not be children of pytest."""
     command = [sys.executable, "-c", "from tkit.cli import main; main()", *map(str, args)]
@@ -18,16 +15,16 @@ def program(*args: object) -> subprocess.CompletedProcess:
 
 
 def test_every_call_is_done_once():
-    calls = [(value,) for value in range(7)]
+    calls = [(value, value) for value in range(7)]
     for jobs in (1, 2):
-        done = _jobs.run(square, calls, jobs=jobs, cluster="")
+        done = _jobs.run(operator.mul, calls, jobs=jobs, cluster="")
         assert sorted(done) == [value * value for value in range(7)]
 
 
 def test_without_dask_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"pip install 'talking-face-toolkit\[cluster\]'"):
-        list(_jobs.run(square, [(1,)], jobs=1, cluster="local"))
+        list(_jobs.run(operator.neg, [(1,)], jobs=1, cluster="local"))
 
 
 def test_workers_are_checked():
