@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import struct
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -100,6 +102,28 @@ def _settings(config: Any) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
+@contextmanager
+def _step_finishes_first() -> Iterator[list[int]]:
+    """Let Ctrl-C wait for the end of the step, so that it can be saved; pressed again, it does not.
+
+    Yields a list that is empty until Ctrl-C is pressed.
+    """
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed  # signals reach the main thread alone
+        return
+
+    def note(number: int, _frame: Any) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def warm_start(stage: Stage, init: str, fresh: nn.Module, store: Store) -> nn.Module:
     """Return trained weights to go on from, of their own sizes, with what ``store`` says of itself.
 
@@ -156,6 +180,7 @@ class Trainer:
                      file=sys.stderr, dynamic_ncols=True, mininterval=0.5, disable=not main)
             )  # fmt: skip
             log = stack.enter_context(_runs.Log(run, done=self.step)) if main else None
+            pressed = stack.enter_context(_step_finishes_first())
             while self.step < config.steps and not self._time_is_up():
                 losses = self._one_step(draw(self.step))
                 self.step += 1
@@ -165,9 +190,11 @@ class Trainer:
                     values = self._checked(losses)
                     log.add(self.step, values)
                     bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()})
-                if main and self.step % config.checkpoint_every == 0:
+                if main and (pressed or self.step % config.checkpoint_every == 0):
                     self._checked(losses)
                     self.save(run.checkpoint)
+                if pressed:
+                    raise KeyboardInterrupt
             if main:
                 self.save(run.checkpoint)
 

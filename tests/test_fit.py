@@ -1,5 +1,6 @@
 import csv
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -45,6 +46,23 @@ def same(one, two):
 def store(tiny_store):
     with Store(tiny_store) as opened:
         yield opened
+
+
+def test_ctrl_c_saves_the_step_it_falls_into(store, tmp_path):
+    stage, config = small("motion", checkpoint_every=100)
+    whole = _fit.fit(stage, config, store, tmp_path / "whole")
+
+    def press(nets, batch, config, player):
+        signal.raise_signal(signal.SIGINT)
+        return stage.step(nets, batch, config, player)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        _fit.fit(replace(stage, step=press), config, store, tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 1
+    again = _fit.fit(stage, config, store, tmp_path / "run", resume=True)
+    assert same(tensors(again), tensors(whole))
 
 
 @pytest.mark.parametrize("name", STAGES)
