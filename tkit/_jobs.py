@@ -41,13 +41,21 @@ def run(
     if not cluster:
         yield from Parallel(n_jobs=min(jobs, max(len(calls), 1)), **how)(work)
         return
-    with _client(cluster, jobs), parallel_config(backend="dask", n_jobs=-1):
+    with connected(cluster, jobs) as client, parallel_config(backend="dask", n_jobs=-1):
+        if cluster != LOCAL:
+            _require_workers(client, cluster)
         yield from Parallel(**how)(work)
 
 
 @contextmanager
-def _client(cluster: str, jobs: int) -> Iterator[Any]:
-    """Connect to a scheduler, or start one with ``jobs`` processes, for the length of a block."""
+def connected(cluster: str, jobs: int) -> Iterator[Any]:
+    """Connect to a scheduler, or start one with ``jobs`` processes, for the length of a block.
+
+    Raises
+    ------
+    UsageError
+        If the packages for a cluster are not installed or the scheduler does not answer.
+    """
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
@@ -69,7 +77,6 @@ def _client(cluster: str, jobs: int) -> Iterator[Any]:
             f"{cluster}: no Dask scheduler answers ({error}); start one with dask scheduler"
         ) from error
     with client:
-        _require_workers(client, cluster)
         yield client
 
 

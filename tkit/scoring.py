@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
-from tkit import protocols
+from tkit import _jobs, protocols
 from tkit._measuring import Measured, measure_clip
 from tkit._pairing import ClipFiles, pair
 from tkit._summing import signature, summarise
@@ -105,7 +104,7 @@ def _measure_all(
     cluster: str,
 ) -> Iterator[Measured]:
     """Measure every clip, results in the order of ``clips``."""
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
     from tqdm import tqdm
 
     from tkit._resuming import remembering
@@ -115,29 +114,10 @@ def _measure_all(
     bar = {"total": len(clips), "unit": "clip", "disable": None if progress else True}
     tasks = (delayed(measure)(files, plan) for files in clips)
     if cluster:
-        with _cluster(cluster):
+        with _jobs.connected(cluster, jobs), parallel_config("dask"):
             yield from tqdm(iter(Parallel(n_jobs=-1)(tasks)), **bar)
     else:
         yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[None]:
-    """Send joblib's work to a Dask scheduler."""
-    try:
-        from dask.distributed import Client
-    except ImportError as error:
-        raise UsageError(
-            "--cluster needs Dask: pip install 'talking-face-toolkit[cluster]'"
-        ) from error
-    from joblib import parallel_config
-
-    try:
-        client = Client(address, timeout=20)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--cluster {address}: no scheduler answers ({error})") from error
-    with client, parallel_config("dask"):
-        yield
 
 
 def require_scores(report: Report, preds: Iterable[str]) -> None:
