@@ -1,14 +1,23 @@
 """Landmarks against the naive loop (dlib's HOG detector and 68 points on every frame), in one run.
 
-    python benchmarks/landmarks.py --root /data/grid --clips 12 [--mesh-model face_landmarker.task]
+    python benchmarks/landmarks.py --root /data/grid --mesh-model face_landmarker.task
+
+Ways: ``naive``; ``unsteadied`` and ``dlib68``, tracked without and with steadying; ``lipseg``, with
+lips and lids refined too, which is what ``tkit prep`` stores; ``unsteadied lips``, refined from
+unsteadied points and left so.
 
 On generated speakers, whose points are known, in percent of the inter-ocular distance (IOD): mean
 error of the mouth's 20 points and of all 68; the mouth's error after each clip's constant offset is
 taken off (annotators and anatomy disagree by a constant, which no tracking removes); lag of the
-mouth opening in frames; height of its peaks against the truth. With ``--root``, on real clips:
-frames a second of CPU time on one thread; jitter, the noise that second differences show, in the
-stillest 15 frames of each clip (rms) and over all frames (median); peak openings against those of
-the same fits before they are steadied; and where the time goes.
+mouth opening in frames; height of its peaks against the truth; eye aspect ratio (EAR) at the apex
+of blinks and, against the truth, of open eyes.
+
+With ``--root``, on clips of GRID's validation speakers: mean distance of the lip points from the
+lip contours of the mesh, in percent of the IOD; jitter, the noise that second differences show, in
+the stillest 15 frames of each clip (rms) and over all frames (median); peak openings against those
+of the same points before they are steadied; EAR where the mesh sees a blink's apex, and of open
+eyes against the unsteadied; frames a second of CPU time on one thread; and where the time goes,
+with decoding and features, in what prep does with a clip.
 """
 
 from __future__ import annotations
@@ -22,13 +31,21 @@ from time import process_time
 
 import numpy as np
 
-from tkit import geometry, media
-from tkit.clips import Clip, generator
+from tkit import geometry, media, prep, tracking
+from tkit.clips import Clip
 from tkit.corpora import CORPORA
-from tkit.landmarks import LANDMARKERS, dlib68
+from tkit.landmarks import dlib68, mesh
+from tkit.lips import lipseg
+from tkit.lips._refine import refine
 
 Way = Callable[[np.ndarray], np.ndarray]
 STILL_FRAMES = 15
+SHUT = 0.1  # EAR of the mesh below which an eye is really shut
+# Outer and inner contour of the mesh's lips, closed.
+MESH_LIPS = (
+    [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146],
+    [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95],
+)
 
 
 def naive(frames: np.ndarray) -> np.ndarray:
@@ -50,6 +67,19 @@ def unsteadied(frames: np.ndarray) -> np.ndarray:
         return dlib68.track(frames)
     finally:
         dlib68.steady = steady
+
+
+def unsteadied_lips(frames: np.ndarray) -> np.ndarray:
+    """Refine lips and lids from unsteadied points, and leave them so."""
+    points = unsteadied(frames)
+    if np.isnan(points).any():
+        return points
+    return refine(points, lipseg.segment(frames, points)).points
+
+
+def refined(frames: np.ndarray) -> np.ndarray:
+    """Run what ``tkit prep`` stores."""
+    return tracking.open_refined("dlib68")(frames)
 
 
 # -- measures on arrays -----------------------------------------------------------------------
@@ -86,7 +116,16 @@ def peaks(curve: np.ndarray) -> list[int]:
     ]
 
 
-def against_truth(points: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+def to_contour(points: np.ndarray, contour: np.ndarray) -> np.ndarray:
+    """Distances (T, P) of points (T, P, 2) from closed polygons (T, N, 2)."""
+    start, along = contour[:, None], (np.roll(contour, -1, axis=1) - contour)[:, None]
+    offset = points[:, :, None] - start  # (T, P, N, 2)
+    share = (offset * along).sum(axis=-1) / np.maximum(np.square(along).sum(axis=-1), 1e-9)
+    nearest = offset - np.clip(share, 0, 1)[..., None] * along
+    return np.linalg.norm(nearest, axis=-1).min(axis=-1)
+
+
+def against_truth(points: np.ndarray, truth: np.ndarray, blinks: np.ndarray) -> dict[str, float]:
     """Errors of the points (T, 68, 2) of a clip whose truth is known."""
     keep = ~np.isnan(points).any(axis=(1, 2))
     iod = geometry.inter_ocular(truth)[:, None, None]
@@ -95,6 +134,9 @@ def against_truth(points: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     seen, true = np.where(keep, opening(points), opening(truth)), opening(truth)
     lags = [np.corrcoef(seen[5:-5], np.roll(true, lag)[5:-5])[0, 1] for lag in range(-3, 4)]
     at = peaks(true)
+    ear, true_ear = geometry.eye_aspect_ratio(points), geometry.eye_aspect_ratio(truth)
+    apex = np.clip(np.rint(blinks[:, 1] * 25 - 0.5).astype(int), 0, len(points) - 1)
+    open_eyes = true_ear > 0.9 * np.median(true_ear)
     return {
         "mouth %": 100 * np.linalg.norm(error, axis=-1)[:, geometry.MOUTH].mean(),
         "face %": 100 * np.linalg.norm(error, axis=-1).mean(),
@@ -102,20 +144,54 @@ def against_truth(points: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "lag": float(np.argmax(lags)) - 3,
         "peaks": seen[at].mean() / true[at].mean(),
         "opening r": float(np.corrcoef(seen, true)[0, 1]),
+        "shut EAR": float(np.nanmean(ear[apex])) if len(apex) else np.nan,
+        "open EAR / true": float(np.nanmean(ear[open_eyes]) / true_ear[open_eyes].mean()),
     }
 
 
-def on_real(points: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Jitter of a clip's points; ``reference``: the same fits before they are steadied."""
+def on_real(
+    points: np.ndarray, before: np.ndarray, raw: np.ndarray, vertices: np.ndarray | None
+) -> dict[str, float]:
+    """Measures of a clip's points.
+
+    ``before``: the same before they are steadied; ``raw``: unsteadied dlib68, which says where the
+    clip is still; ``vertices``: the mesh (T, 478, 2), if it is there.
+    """
     from scipy.ndimage import gaussian_filter1d
 
     # Peaks of a lightly smoothed curve: those of a noisy one are peaks of its noise.
-    at = peaks(gaussian_filter1d(opening(reference), 1.0))
-    still = noise(points[stillest(reference)])
-    return {
+    at = peaks(gaussian_filter1d(opening(before), 1.0))
+    still = noise(points[stillest(raw)])
+    row = {
         "still jitter %": float(np.sqrt(np.nanmean(still**2))),
         "jitter %": float(np.nanmedian(noise(points))),
-        "peaks kept": np.nanmean(opening(points)[at]) / opening(reference)[at].mean(),
+        "peaks kept": np.nanmean(opening(points)[at]) / opening(before)[at].mean(),
+    }
+    return row if vertices is None else row | beside_mesh(points, raw, vertices)
+
+
+def beside_mesh(points: np.ndarray, raw: np.ndarray, vertices: np.ndarray) -> dict[str, float]:
+    """Lips against the mesh's contours, and the eyes' openings where it sees them shut or open."""
+    parts = geometry.OUTER_LIPS, geometry.INNER_LIPS
+    away = [
+        to_contour(points[:, part], vertices[:, line])
+        for part, line in zip(parts, MESH_LIPS, strict=True)
+    ]
+    seen = vertices[:, mesh.TO_IBUG68]
+    ear, raw_ear = geometry.eye_aspect_ratio(points), geometry.eye_aspect_ratio(raw)
+    mesh_ear = geometry.eye_aspect_ratio(seen)
+    lowest = np.minimum.reduce([mesh_ear[:-2], mesh_ear[1:-1], mesh_ear[2:]])
+    apex = np.zeros(mesh_ear.shape, bool)
+    apex[1:-1] = (mesh_ear[1:-1] == lowest) & (mesh_ear[1:-1] < SHUT)
+    open_eyes = mesh_ear > 0.9 * np.median(mesh_ear)
+    at = peaks(opening(seen))
+    return {
+        "lips to mesh %": float(
+            100 * np.nanmean(np.concatenate(away, axis=1)) / np.nanmean(geometry.inter_ocular(raw))
+        ),
+        "peaks / mesh": float(np.nanmean(opening(points)[at]) / opening(seen)[at].mean()),
+        "shut EAR": float(np.nanmean(ear[apex])) if apex.any() else np.nan,
+        "open EAR / raw": float(np.nanmean(ear[open_eyes]) / np.nanmean(raw_ear[open_eyes])),
     }
 
 
@@ -129,86 +205,128 @@ def puppets(ways: dict[str, Way], clips: int) -> None:
         CORPORA.get("puppet").generate(Path(folder), speakers=clips, clips=1)
         for video in sorted(Path(folder).glob("s*/*.mp4")):
             frames = media.read_clip(video).frames
-            truth = np.load(Path(folder, "truth", video.parent.name, f"{video.stem}.npz"))["points"]
+            truth = np.load(Path(folder, "truth", video.parent.name, f"{video.stem}.npz"))
+            points, blinks = truth["points"].astype(np.float64), truth["blinks"]
             for name, way in ways.items():
-                table[name].append(against_truth(way(frames), truth.astype(np.float64)))
+                table[name].append(against_truth(way(frames), points, blinks))
     print(f"{clips} generated clips")
     show(table)
 
 
-def real(ways: dict[str, Way], root: str, clips: int) -> None:
-    """Print jitter and speed on real clips, and where the time of dlib68 goes."""
-    found = [item for item in CORPORA.get("grid").scan(root) if isinstance(item, Clip)]
-    chosen = generator(0, "benchmark").permutation(len(found))[:clips]
+def real(ways: dict[str, Way], root: str, clips: int, model: str) -> None:
+    """Print the measures on clips of validation speakers, and where the time of prep goes."""
+    corpus = CORPORA.get("grid")
+    found = [item for item in corpus.scan(root) if isinstance(item, Clip)]
+    chosen = [item for item in found if corpus.split_of(item, corpus.default_protocol) == "val"]
     table: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     spent: dict[str, float] = defaultdict(float)
     n_frames = 0
-    for index in sorted(chosen):
-        start = process_time()
-        frames = media.read_clip(found[index].video).frames
-        spent["decode"] += process_time() - start
-        reference = unsteadied(frames)
-        if np.isnan(reference).any():
-            print(f"left out: {found[index].id} (frames without a face)")
-            continue
-        n_frames += len(frames)
+    for clip in chosen[:clips]:
+        frames = media.read_clip(clip.video).frames
+        vertices = mesh.track_mesh(frames, model).astype(np.float64) if model else None
+        found_points, seconds = {}, {}
         for name, way in ways.items():  # interleaved: all see the same machine
             start = process_time()
-            points = way(frames)
-            seconds = process_time() - start
-            row = on_real(points, reference)
-            table[name].append({**row, "frames/s": len(frames) / seconds})
-        for step, seconds in steps(frames).items():
-            spent[step] += seconds
-    print(f"\n{len(table['naive'])} real clips, {n_frames} frames")
+            found_points[name] = way(frames)
+            seconds[name] = process_time() - start
+        raw = found_points["unsteadied"]
+        if np.isnan(raw).any():
+            print(f"left out: {clip.id} (frames without a face)")
+            continue
+        n_frames += len(frames)
+        for name, points in found_points.items():
+            before = found_points["unsteadied lips"] if "lip" in name else raw
+            row = on_real(points, before, raw, vertices)
+            table[name].append(row | {"frames/s": len(frames) / seconds[name]})
+        for step, taken in steps(clip).items():
+            spent[step] += taken
+    print(f"\n{len(table['naive'])} clips of validation speakers, {n_frames} frames")
     show(table)
+    show_worst(table)
+    total = sum(spent.values())
     parts = ", ".join(f"{step} {1000 * spent[step] / n_frames:.2f}" for step in spent)
-    print(f"dlib68, ms a frame of CPU time: {parts}")
+    print(f"one clip in prep: {n_frames / total:.0f} frames/s; ms a frame of CPU time: {parts}")
 
 
-def steps(frames: np.ndarray) -> dict[str, float]:
-    """Seconds of the steps of dlib68 on one clip."""
+def show_worst(table: dict[str, list[dict[str, float]]]) -> None:
+    """Print the refined lips' distance from the mesh against the naive loop's, clip by clip."""
+    pairs = [
+        (row.get("lips to mesh %", np.nan), other.get("lips to mesh %", np.nan))
+        for row, other in zip(table["lipseg"], table["naive"], strict=True)
+    ]
+    text = ", ".join(f"{ours:.2f} / {theirs:.2f}" for ours, theirs in pairs)
+    print(f"lips to mesh, lipseg / naive, every clip: {text}")
+
+
+def steps(clip: Clip) -> dict[str, float]:
+    """Seconds of the steps of prep on one clip, without crops."""
     clock = [process_time()]
-    greys = [dlib68._grey(frame) for frame in frames]
+
+    def lap() -> None:
+        clock.append(process_time())
+
+    encode = prep._encoder("logmel", "")
+    decoded = media.read_clip(clip.video, clip.audio, fps=25.0, sample_rate=16000)
+    lap()
+    greys = [dlib68._grey(frame) for frame in decoded.frames]
     face = dlib68._search(greys, 0, len(greys))[0]
-    clock.append(process_time())
-    fitted = np.stack([points for _, points in dlib68._follow(greys, range(len(greys)), face)])
-    clock.append(process_time())
-    dlib68.steady(fitted)
-    clock.append(process_time())
-    return dict(zip(("detect", "fit", "steady"), np.diff(clock).tolist(), strict=True))
+    lap()
+    fitted = np.full((len(greys), 68, 2), np.nan)
+    for index, points in dlib68._follow(greys, range(len(greys)), face):
+        fitted[index] = points
+    lap()
+    points = dlib68.steady(fitted)
+    lap()
+    regions = lipseg.segment(decoded.frames, points)
+    lap()
+    points = refine(points, regions).points
+    lap()
+    points = tracking.average_parts(points, tracking.REFINED)
+    lap()
+    speech = encode(decoded.wave)
+    lap()
+    with tempfile.TemporaryFile() as file:
+        np.savez(file, points=points.astype(np.float32), speech=speech)
+    lap()
+    names = "decode detect fit steady segment refine steady-lips speech part".split()
+    return dict(zip(names, np.diff(clock).tolist(), strict=True))
 
 
 def show(table: dict[str, list[dict[str, float]]]) -> None:
     """Print the means of every way's rows."""
     columns = list(next(iter(table.values()))[0])
-    print(" " * 12 + "".join(f"{column:>{len(column) + 3}}" for column in columns))
+    print(" " * 16 + "".join(f"{column:>{len(column) + 3}}" for column in columns))
     for name, rows in table.items():
-        means = [np.mean([row[column] for row in rows]) for column in columns]
+        means = [np.nanmean([row[column] for row in rows] or [np.nan]) for column in columns]
         cells = [
             f"{mean:{len(column) + 3}.3f}" for mean, column in zip(means, columns, strict=True)
         ]
-        print(f"{name:12}" + "".join(cells))
+        print(f"{name:16}" + "".join(cells))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", help="a GRID folder")
     parser.add_argument("--clips", type=int, default=12)
-    parser.add_argument("--puppets", type=int, default=4, help="generated clips")
-    parser.add_argument("--mesh-model", help="face_landmarker.task, to compare it too")
+    parser.add_argument("--puppets", type=int, default=6, help="generated clips")
+    parser.add_argument("--mesh-model", default="", help="face_landmarker.task")
     options = parser.parse_args()
     import cv2
 
     cv2.setNumThreads(1)
-    ways: dict[str, Way] = {"naive": naive, "unsteadied": unsteadied, "dlib68": dlib68.track}
-    if options.mesh_model:
-        ways["mesh"] = LANDMARKERS.get("mesh").open(model=options.mesh_model)
-    dlib68.track(np.zeros((1, 240, 240, 3), np.uint8))  # loads the models
+    ways: dict[str, Way] = {
+        "naive": naive,
+        "unsteadied": unsteadied,
+        "dlib68": dlib68.track,
+        "unsteadied lips": unsteadied_lips,
+        "lipseg": refined,
+    }
+    # Load all models before the clock runs.
+    refined(np.zeros((1, 240, 240, 3), np.uint8))
     if options.puppets:
         puppets(ways, options.puppets)
     if options.root:
-        real(ways, options.root, options.clips)
+        real(ways, options.root, options.clips, options.mesh_model)
 
 
 if __name__ == "__main__":

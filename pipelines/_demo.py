@@ -15,11 +15,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from tkit import media, prep, scoring
+from tkit import media, prep, scoring, tracking
 from tkit.clips import generator
 from tkit.corpora import CORPORA
 from tkit.errors import OutputExistsError
-from tkit.landmarks import LANDMARKERS
 from tkit.pipelines import STAGES, _config, _fit, _runs
 from tkit.pipelines.animate import animate, sample_rate
 from tkit.report import page, plots, tables
@@ -139,7 +138,7 @@ def _evaluate(trained: dict[str, _runs.Trained], store: Store) -> dict[str, dict
 
 def _animate_clips(demo: Demo, held_out: list[str], trained: dict[str, _runs.Trained]) -> None:
     """Animate the first frame of each held-out clip with its own sound, for the scores."""
-    track = LANDMARKERS.get("dlib68").open()
+    track = tracking.open_refined("dlib68")
     for id_ in held_out:
         source = demo.out / "corpus" / f"{id_}.mp4"
         truth = demo.out / "gt" / f"{id_}.mp4"
@@ -159,7 +158,7 @@ def _animate_photo(demo: Demo, id_: str, trained: dict[str, _runs.Trained]) -> N
     wave = media.read_audio(
         demo.out / "gt" / f"{id_}.mp4", sample_rate=sample_rate(trained["motion"])
     )
-    track = LANDMARKERS.get("dlib68").open()
+    track = tracking.open_refined("dlib68")
     frames = animate(data.astronaut(), wave, **trained, landmarker=track, seed=demo.seed)
     media.write_video(demo.out / "talking.mp4", frames, wave=wave)
 

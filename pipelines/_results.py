@@ -80,6 +80,7 @@ def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
         **trained.stage.evaluate(trained.nets, store, rows, trained.config),
         "corpus": info.corpus,
         "landmarks": info.landmarks,
+        "lips": info.lips,
         "speech": info.encoder.signature,
         "weights": str(trained.weights.path),
         "sha256": trained.weights.sha256,
@@ -101,6 +102,7 @@ def draft_card(
             f"split:{config.val_split}",
             f"n:{sum(row.split == config.val_split for row in store.clips)}",
             f"landmarks:{info.landmarks}",
+            f"lips:{info.lips}",
             f"speech:{info.encoder.signature}",
             f"v:{__version__}",
         ]
@@ -110,7 +112,7 @@ def draft_card(
         net=net_name(module.config),
         sha256=_cards.sha256_of(run.weights),
         data=f"{info.corpus}: {len(rows)} clips of {', '.join(speakers)}; landmarks "
-        f"{info.landmarks}, speech {info.encoder.signature}",
+        f"{info.landmarks}, lips {info.lips}, speech {info.encoder.signature}",
         protocol=info.protocol,
         licence=corpus.licence if corpus else "",
         attribution=corpus.citation if corpus else "",

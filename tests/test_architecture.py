@@ -14,8 +14,8 @@ LAYERS = [
     {"tkit.pipelines"},
     {"tkit.prep", "tkit.scoring", "tkit.download"},
     {"tkit.tracking"},
-    {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report",
-     "tkit.protocols"},
+    {"tkit.corpora", "tkit.landmarks", "tkit.lips", "tkit.speech", "tkit.metrics",
+     "tkit.report", "tkit.protocols"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.store", "tkit.windows", "tkit.crops",
      "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._jobs",
      "tkit._decoding", "tkit.zoo"},
@@ -23,7 +23,7 @@ LAYERS = [
 ]  # fmt: skip
 SCORING = {f"tkit.{name}" for name in (
     "_pairing", "_measuring", "_reading", "_resuming", "_summing", "_tracking", "_viewing",
-    "framing",
+    "framing", "_neutrals",
 )}  # fmt: skip
 PACKAGES = {"tkit": ROOT / "tkit", "tkit.zoo": ROOT / "zoo", "tkit.pipelines": ROOT / "pipelines"}
 

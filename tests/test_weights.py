@@ -123,7 +123,14 @@ def test_released_weights_are_verified_against_their_cards(tmp_path, monkeypatch
 def test_all_released_weights_are_sound():
     for name in _cards.released():
         assert _cards.verify(name) == []
-        _weights.load(name)
+        _weights.check(name)
+
+
+def test_a_broken_onnx_file_is_found(tmp_path):
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"x\.onnx: OpenCV cannot read it"):
+        _weights.check(path)
 
 
 def test_toml_reads_back():

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,14 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from tkit import _jobs, crops, geometry, media, store, tracking
+from tkit._neutrals import neutrals
 from tkit.clips import Clip, Reject, Remark, atomic_path, validate
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import CorpusError, MediaError, TkitError
 from tkit.landmarks import LANDMARKERS
 from tkit.speech import ENCODERS, OpenEncoder, open_encoder
 from tkit.windows import WINDOW
-
-NEUTRAL_FRAMES = 6000  # at most this many frames of a speaker, evenly spread, make the neutral
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,9 @@ class Settings:
         Names of the back-ends.
     landmarks_model : str
         Model file for a landmark back-end that brings none (``mesh``).
+    lips, lips_model : str
+        Name of the lip segmenter (empty for the landmark back-end's own choice, ``none`` for none)
+        and a model file for one that brings none (``bisenet``).
     speech_weights : str
         Weight file of the speech encoder; empty for its own.
     window_rate : str
@@ -61,6 +63,8 @@ class Settings:
     max_gap: int = 5
     max_drift: float = 5.0
     landmarks_model: str = ""
+    lips: str = ""
+    lips_model: str = ""
     speech_weights: str = ""
     window_rate: str = "native"
 
@@ -117,6 +121,7 @@ def prepare(
     entry: Corpus = CORPORA.get(corpus)
     protocol = entry.require_protocol(protocol)
     tracking.signature(settings.landmarks, settings.landmarks_model)  # unknown names fail now,
+    tracking.lips_signature(*_lips(settings))
     encoder = open_encoder(settings.speech, settings.speech_weights).info  # and missing weights
     encoder = replace(encoder, window_rate=settings.window_rate)
     found = list(entry.scan(Path(root).absolute() if cluster else Path(root)))
@@ -153,9 +158,9 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``speech`` (N, D) float32, ``notes``
-        (any number) str and, with crops, ``crops`` (T, 128, 128, 3) uint8 and ``crop_pose``
-        (T, 2, 3) float64.
+        ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``placed`` (T, 68) bool, ``speech``
+        (N, D) float32, ``notes`` (any number) str and, with crops, ``crops`` (T, 128, 128, 3) uint8
+        and ``crop_pose`` (T, 2, 3) float64.
 
     Raises
     ------
@@ -169,11 +174,15 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     _check_drift(decoded, settings)
     wave = wave[: round(decoded.duration_s * sample_rate)]
     track = tracking.open_landmarks(settings.landmarks, settings.landmarks_model)
-    tracked = tracking.track_clip(decoded, track, video=clip.video, max_gap=settings.max_gap)
+    segment = tracking.open_lips(*_lips(settings))
+    tracked = tracking.track_clip(
+        decoded, track, segment, video=clip.video, max_gap=settings.max_gap
+    )
     points = tracked.points
     arrays: dict[str, np.ndarray] = {
         "points": points,
         "valid": tracked.valid,
+        "placed": tracked.placed,
         "speech": encode(wave),
         "notes": np.array(tracked.notes, np.str_),
     }
@@ -181,6 +190,11 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
         arrays["crop_pose"] = crops.crop_pose(points)
         arrays["crops"] = crops.cut_all(decoded.frames, arrays["crop_pose"])
     return arrays
+
+
+def _lips(settings: Settings) -> tuple[str, str]:
+    """Name and model file of the lip segmenter."""
+    return tracking.lips_for(settings.landmarks, settings.lips), settings.lips_model
 
 
 def _check_drift(decoded: media.Media, settings: Settings) -> None:
@@ -208,7 +222,8 @@ def _part_name(clip: Clip, settings: Settings, encoder: str) -> str:
     files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
     stats = [path.stat() for path in files if path.exists()]
     model = tracking.signature(settings.landmarks, settings.landmarks_model)
-    values = asdict(replace(settings, landmarks_model=model))
+    lips = tracking.lips_signature(*_lips(settings))
+    values = asdict(replace(settings, landmarks_model=model, lips=lips, lips_model=""))
     facts = [clip.id, values, encoder, [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
 
@@ -287,12 +302,12 @@ def _assemble(
         first = f"; the first: {rejects[0].id}: {rejects[0].reason}" if rejects else ""
         raise CorpusError(f"none of {len(rejects)} clips could be prepared{first}")
     splits = {clip.id: entry.split_of(clip, protocol) for clip, _ in kept}
-    neutrals, canonical = _neutrals(kept, splits)
+    own, canonical = neutrals(kept, splits)
     info = store.StoreInfo(
         corpus=corpus,
         protocol=protocol,
         landmarks=tracking.signature(settings.landmarks, settings.landmarks_model),
-        lips="none",
+        lips=tracking.lips_signature(*_lips(settings)),
         fps=settings.fps,
         window=WINDOW,
         encoder=encoder,
@@ -305,7 +320,7 @@ def _assemble(
                 arrays = dict(loaded)
             notes += [Remark(clip.id, str(text)) for text in arrays.pop("notes")]
             arrays["displacement"], arrays["pose"] = geometry.canonicalise(
-                arrays["points"], neutral=neutrals[clip.speaker], canonical=canonical
+                arrays["points"], neutral=own[clip.speaker], canonical=canonical
             )
             split = splits[clip.id]
             writer.add(
@@ -319,42 +334,5 @@ def _assemble(
             )
             n_frames += len(arrays["points"])
             counts[split] += 1
-        writer.finish(speakers=neutrals, canonical=canonical, rejects=rejects, notes=notes)
-    return Summary(len(kept), n_frames, len(neutrals), counts, rejects, notes)
-
-
-def _neutrals(
-    kept: list[tuple[Clip, Path]], splits: dict[str, str]
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Neutral of every speaker and the mean neutral, both in canonical coordinates.
-
-    The mean is over the speakers of the training split, so that held-out people stay held out.
-    """
-    own: dict[str, np.ndarray] = {}
-    training: list[str] = []
-    by_speaker: dict[str, list[tuple[Clip, Path]]] = {}
-    for clip, part in kept:
-        by_speaker.setdefault(clip.speaker, []).append((clip, part))
-    for speaker, pairs in sorted(by_speaker.items()):
-        own[speaker] = geometry.speaker_neutral(_some_points(part for _, part in pairs))
-        if any(splits[clip.id] == "train" for clip, _ in pairs):
-            training.append(speaker)
-    canonical = geometry.mean_neutral(np.stack([own[name] for name in training or sorted(own)]))
-    rigid = geometry.RIGID_INDEX
-    for speaker, neutral in own.items():
-        pose = geometry.similarity(neutral[rigid], canonical[rigid])
-        own[speaker] = geometry.apply(pose, neutral)
-    return own, canonical
-
-
-def _some_points(parts: Iterable[Path]) -> np.ndarray:
-    """Points of a speaker's clips, thinned evenly to at most ``NEUTRAL_FRAMES`` frames."""
-    paths = list(parts)
-    per_clip = max(NEUTRAL_FRAMES // len(paths), 1)
-    chosen = []
-    for path in paths[:: max(len(paths) // NEUTRAL_FRAMES, 1)]:
-        with np.load(path) as arrays:
-            points = arrays["points"]
-        step = max(len(points) // per_clip, 1)
-        chosen.append(points[::step])
-    return np.concatenate(chosen)
+        writer.finish(speakers=own, canonical=canonical, rejects=rejects, notes=notes)
+    return Summary(len(kept), n_frames, len(own), counts, rejects, notes)

@@ -6,6 +6,7 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
 /displacement  (F, 68, 2)        float32  canonical displacement, inter-ocular distances
 /pose          (F, 2, 3)         float64  canonical to image coordinates
 /valid         (F,)              bool     the points were tracked, not filled
+/placed        (F, 68)           bool     on a segment's boundary; others are as they were tracked
 /speech        (N, D)            float32  features of the speech encoder at its own rate
 /crops         (F, 128, 128, 3)  uint8    optional: aligned RGB face crops
 /crop_pose     (F, 2, 3)         float64  optional: image pixels to crop pixels
@@ -140,6 +141,7 @@ class Writer:
         self._array("displacement", (68, 2), "f4", 128)
         self._array("pose", (2, 3), "f8", 1024)
         self._array("valid", (), "?", 8192)
+        self._array("placed", (68,), "?", 1024, compression=1)
         self._array("speech", (info.encoder.dim,), "f4", max(16384 // info.encoder.dim, 1))
         if crop_size:
             # One frame a chunk: training reads single frames. Not lzf, which is faster: its bytes

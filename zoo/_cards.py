@@ -18,6 +18,8 @@ from tkit import toml
 from tkit.clips import atomic_path
 from tkit.errors import UsageError, WeightsError
 
+SUFFIXES = ".safetensors", ".onnx"  # of weights; what runs without torch is released as ONNX
+
 
 @dataclass(frozen=True)
 class Score:
@@ -110,7 +112,8 @@ def sha256_of(path: str | Path) -> str:
 def released() -> dict[str, Path]:
     """Return the released weight files that came with the package: name to path."""
     folder = Path(str(resources.files("tkit.zoo.weights")))
-    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    found = (path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
+    return {path.stem: path for path in sorted(found)}
 
 
 def card_path(name: str) -> Path:

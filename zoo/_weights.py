@@ -93,6 +93,20 @@ def load(name_or_path: str | Path) -> Weights:
     return Weights(about["net"], config, module.eval(), about["record"], sha256_of(path), path)
 
 
+def check(name_or_path: str | Path) -> None:
+    """Raise :class:`WeightsError` if a weight file, safetensors or ONNX, cannot be loaded."""
+    path = locate(name_or_path)
+    if path.suffix != ".onnx":
+        load(path)
+        return
+    import cv2
+
+    try:
+        cv2.dnn.readNetFromONNX(str(path))
+    except cv2.error as error:
+        raise WeightsError(f"{path}: OpenCV cannot read it ({error.err})") from error
+
+
 def read_about(path: str | Path) -> dict[str, Any]:
     """Read what a weight file says of itself: ``net``, ``config`` and ``record``."""
     try:

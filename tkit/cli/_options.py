@@ -44,3 +44,16 @@ mesh_model = click.option(
     metavar="F.task",
     help="Model file for --landmarks mesh.  [default: $TKIT_MESH_MODEL]",
 )
+lips = click.option(
+    "--lips",
+    default="",
+    metavar="NAME",
+    help="Lip segmenter that refines lips and lids: lipseg, bisenet or none.  [default: lipseg "
+    "with dlib68, none with others]",
+)
+lips_model = click.option(
+    "--lips-model",
+    default="",
+    metavar="FILE",
+    help="Model file for --lips bisenet.  [default: $TKIT_BISENET_MODEL]",
+)

@@ -73,7 +73,7 @@ def command(
     # torch takes seconds to load, which a wrong path should not cost.
     from tqdm import tqdm
 
-    from tkit.landmarks import LANDMARKERS
+    from tkit import tracking
     from tkit.pipelines import _runs
     from tkit.pipelines.animate import animate, count_frames, sample_rate
 
@@ -82,7 +82,7 @@ def command(
     for name, trained in stages.items():
         click.echo(f"{name}: {trained.weights.path}", err=True)
     wave = media.read_audio(audio, sample_rate=sample_rate(stages["motion"]))
-    track = LANDMARKERS.get("dlib68").open()
+    track = tracking.open_refined("dlib68")
     options = {"seed": seed, "crop": crop, "speech_weights": speech_weights}
     frames = animate(picture, wave, **stages, landmarker=track, **options)
     total = count_frames(wave, motion=stages["motion"], fps=FPS)

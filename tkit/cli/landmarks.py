@@ -26,6 +26,8 @@ from tkit.cli import _options
 )
 @_options.landmarks
 @_options.mesh_model
+@_options.lips
+@_options.lips_model
 @click.option(
     "--fps",
     default=25.0,
@@ -44,6 +46,8 @@ def command(
     overlay: Path | None,
     landmarks: str,
     mesh_model: str,
+    lips: str,
+    lips_model: str,
     fps: float,
     max_gap: int,
     force: bool,
@@ -66,9 +70,10 @@ def command(
         if path is not None:
             refuse_overwrite(path, force=force)
     track = tracking.open_landmarks(landmarks, mesh_model if landmarks == "mesh" else "")
+    segment = tracking.open_lips(tracking.lips_for(landmarks, lips), lips_model)
     clip = media.read_clip(video, fps=fps or None)
     try:
-        tracked = tracking.track_clip(clip, track, video=str(video), max_gap=max_gap)
+        tracked = tracking.track_clip(clip, track, segment, video=str(video), max_gap=max_gap)
     except NoFaceError as error:
         raise NoFaceError(f"{video}: {error}") from error
     for note in tracked.notes:

@@ -23,6 +23,8 @@ from tkit.cli import _options
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
 @_options.landmarks
 @_options.mesh_model
+@_options.lips
+@_options.lips_model
 @click.option("--speech", default="logmel", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
 @click.option(
@@ -63,6 +65,8 @@ def command(
     protocol: str | None,
     landmarks: str,
     mesh_model: str,
+    lips: str,
+    lips_model: str,
     speech: str,
     speech_weights: str,
     window_rate: str,
@@ -99,6 +103,8 @@ def command(
             max_gap=max_gap,
             max_drift=max_drift,
             landmarks_model=mesh_model if landmarks == "mesh" else "",
+            lips=lips,
+            lips_model=lips_model,
             speech_weights=speech_weights,
             window_rate=window_rate,
         ),

@@ -35,7 +35,7 @@ def list_() -> None:
     found = _cards.released()
     for name, path in found.items():
         card = _cards.read_card(_cards.card_path(name))
-        click.echo(f"{name:<12} {path.stat().st_size / 1e6:5.2f} MB  {card.licence}  {card.data}")
+        click.echo(f"{name:<13} {path.stat().st_size / 1e6:5.2f} MB  {card.licence}  {card.data}")
     if not found:
         click.echo("no weights are released yet; train some with tkit train", err=True)
 
@@ -56,11 +56,13 @@ def info(name: str) -> None:
     from tkit.zoo import _cards, _weights
 
     path = _cards.locate(name)
-    about = _weights.read_about(path)
     card = _cards.card_path(name) if name in _cards.released() else path.with_name("card.toml")
     click.echo(f"# {path}, sha256 {_cards.sha256_of(path)}")
     if card.is_file():
         click.echo(card.read_text(encoding="utf-8"))
+    if path.suffix == ".onnx":  # it holds a network and nothing about it
+        return
+    about = _weights.read_about(path)
     record = {key: value for key, value in about["record"].items() if not isinstance(value, dict)}
     click.echo(f"# record\n{toml.dumps({'net': about['net'], **record})}", nl=False)
 
@@ -80,7 +82,7 @@ def verify() -> None:
     for name in _cards.released():
         problems = _cards.verify(name)
         try:
-            _weights.load(name)
+            _weights.check(name)
         except WeightsError as error:
             problems.append(str(error))
         broken += bool(problems)

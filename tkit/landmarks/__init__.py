@@ -55,6 +55,8 @@ class Landmarker:
         Name and versions; scores and stores made with different signatures are not mixed.
     licence : str
         Of the models.
+    lips : str
+        The lip segmenter that refines its points where the user names none; ``none`` for none.
     sidecar : str, optional
         Suffix of the file beside each video that the back-end reads instead of the frames.
     sign : callable, optional
@@ -67,6 +69,7 @@ class Landmarker:
     open: Callable[..., Track]
     signature: str
     licence: str
+    lips: str = "none"
     sidecar: str = ""
     sign: Callable[..., str] | None = None
 

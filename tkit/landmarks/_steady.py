@@ -10,6 +10,8 @@ that of non-local means (Buades, Coll, Morel 2005) along time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from tkit import geometry
@@ -43,21 +45,41 @@ def steady(points: np.ndarray) -> np.ndarray:
         Of the same dtype.
     """
     result = points.copy()
+    for run in _runs(points):
+        face, pose, shape = _split(points[run].astype(np.float64), PARTS)
+        result[run] = geometry.apply(_smooth_pose(pose, face), shape)
+    return result
+
+
+def average_parts(points: np.ndarray, parts: Sequence[slice]) -> np.ndarray:
+    """Smooth some parts of faces (T, 68, 2) that are steady otherwise; poses stay as they are."""
+    result = points.copy()
+    for run in _runs(points):
+        _, pose, shape = _split(points[run].astype(np.float64), parts)
+        smooth = geometry.apply(pose, shape)
+        for part in parts:
+            result[run, part] = smooth[:, part]
+    return result
+
+
+def _runs(points: np.ndarray) -> Iterator[slice]:
+    """Runs of more than two frames in which there is a face."""
     seen = np.logical_not(np.isnan(points).any(axis=(1, 2)))
     edges = np.flatnonzero(np.diff(np.r_[0, seen.astype(int), 0]))
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         if stop - start > 2:
-            result[start:stop] = _steady_run(points[start:stop].astype(np.float64))
-    return result
+            yield slice(start, stop)
 
 
-def _steady_run(points: np.ndarray) -> np.ndarray:
+def _split(points: np.ndarray, parts: Sequence[slice]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rigid points (N, 2) of the median face, poses (T, 2, 3) and shapes, their parts averaged."""
     face = geometry.normalise(np.median(points, axis=0))
-    pose = geometry.similarity(face[geometry.RIGID_INDEX], points[:, geometry.RIGID_INDEX])
+    rigid = face[geometry.RIGID_INDEX]
+    pose = geometry.similarity(rigid, points[:, geometry.RIGID_INDEX])
     shape = geometry.apply(geometry.invert(pose), points)
-    for part in PARTS:
+    for part in parts:
         shape[:, part] = average_alike(shape[:, part])
-    return geometry.apply(_smooth_pose(pose, face[geometry.RIGID_INDEX]), shape)
+    return rigid, pose, shape
 
 
 def average_alike(track: np.ndarray) -> np.ndarray:

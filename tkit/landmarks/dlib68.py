@@ -217,4 +217,5 @@ LANDMARKER = Landmarker(
     open=_open,
     signature="dlib68-" + metadata.version("dlib-bin").split(".post")[0] + "-steady1",
     licence="code BSL-1.0; model CC0 by its author, trained on iBUG 300-W (non-commercial data)",
+    lips="lipseg",
 )

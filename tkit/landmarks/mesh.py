@@ -48,6 +48,22 @@ def _model_path(model: str) -> str:
     return path
 
 
+def track_mesh(frames: np.ndarray, model: str, *, note: Note = ignore) -> np.ndarray:
+    """Follow the mesh of one face; (T, 478, 2) float32 in pixels, NaN where there is none."""
+    detector, mesh = models.load(model)
+    points = np.full((len(frames), models.N_MESH, 2), np.nan, np.float32)
+    stretches = shots([np.ascontiguousarray(frame[..., 1]) for frame in frames])
+    found = [_search(detector, frames, start, stop) for start, stop in stretches]
+    faces = choose(found)
+    if max(sum(len(face) > 1 for face in shot) for shot in faces) > 1:
+        note("several faces: the points follow the one that is there longest")
+    for (start, stop), shot in zip(stretches, faces, strict=True):
+        if shot:
+            for index, fitted in _follow(mesh, detector, frames, range(start, stop), shot[0]):
+                points[index] = fitted
+    return points
+
+
 def _track(
     frames: np.ndarray,
     *,
@@ -57,18 +73,7 @@ def _track(
     model: str = "",
 ) -> np.ndarray:
     """Track the mesh of one face and return its points (T, 68, 2)."""
-    detector, mesh = models.load(model)
-    points = np.full((len(frames), 68, 2), np.nan, np.float32)
-    stretches = shots([np.ascontiguousarray(frame[..., 1]) for frame in frames])
-    found = [_search(detector, frames, start, stop) for start, stop in stretches]
-    faces = choose(found)
-    if max(sum(len(face) > 1 for face in shot) for shot in faces) > 1:
-        note("several faces: the points follow the one that is there longest")
-    for (start, stop), shot in zip(stretches, faces, strict=True):
-        if shot:
-            for index, fitted in _follow(mesh, detector, frames, range(start, stop), shot[0]):
-                points[index] = fitted[TO_IBUG68]
-    return points
+    return track_mesh(frames, model, note=note)[:, TO_IBUG68]
 
 
 def _search(detector: models.Run, frames: np.ndarray, start: int, stop: int) -> list[Face]:

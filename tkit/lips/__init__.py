@@ -1,0 +1,85 @@
+"""Lip segmenters: faces and their tracked points to regions whose boundaries lips and lids are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tkit.registry import Registry
+
+SEGMENTERS = Registry("tkit.lips", "SEGMENTER")
+
+# Lip points by the boundary they lie on.
+OUTER_SIDES = (*range(49, 54), *range(55, 60))  # without the corners 48 and 54
+INNER_UPPER, INNER_LOWER = (61, 62, 63), (65, 66, 67)  # without the corners 60 and 64
+
+
+@dataclass(frozen=True)
+class Region:
+    """A segment of N frames, and the points that lie on its boundary.
+
+    Parameters
+    ----------
+    index : tuple of int
+        Of the iBUG-68 points.
+    inside : ndarray (N, h, w), float32
+        Probability that a cell belongs to the region.
+    transforms : ndarray (N, 2, 3)
+        Pixels of the frame to cells; whole numbers are their centres.
+    along : bool
+        The points leave the region along their contour, not across it (corners of the mouth).
+    """
+
+    index: tuple[int, ...]
+    inside: np.ndarray
+    transforms: np.ndarray
+    along: bool = False
+
+
+class Segment(Protocol):
+    """What :attr:`Segmenter.open` returns: faces to the regions of their mouths and eyes."""
+
+    def __call__(self, frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
+        """Segment one face in each frame.
+
+        Parameters
+        ----------
+        frames : sequence of N ndarrays (H, W, 3), uint8 RGB
+        points : ndarray (N, 68, 2)
+            Tracked, in pixels; every one finite. They say where the face is, not where the lips
+            end.
+        """
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """One lip segmenter.
+
+    Parameters
+    ----------
+    title : str
+    open : callable
+        ``open(**params)`` loads the model and returns a :class:`Segment`.
+    signature : str
+        Name and version; points refined by different segmenters are not mixed.
+    licence : str
+        Of the model.
+    sign : callable, optional
+        ``sign(**params)`` returns the signature where it depends on files.
+    takes_model : bool
+        It is opened with ``model=FILE``, a file that the user gives.
+    """
+
+    title: str
+    open: Callable[..., Segment]
+    signature: str
+    licence: str
+    sign: Callable[..., str] | None = None
+    takes_model: bool = False
+
+    def signature_with(self, **params: str) -> str:
+        """Return the signature of this segmenter opened with ``params``."""
+        return self.sign(**params) if self.sign else self.signature
