@@ -116,7 +116,8 @@ def _fit(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     corners = round(start), round(start), round(start) + FACE_PX, round(start) + FACE_PX
     shape = predictor(face, dlib.rectangle(*corners))
     points = np.array([(part.x, part.y) for part in shape.parts()], np.float64)
-    look = cv2.resize(face, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float64).ravel()
+    look = cv2.resize(face[::4, ::4], (32, 32), interpolation=cv2.INTER_AREA)
+    look = look.astype(np.float64).ravel()
     look -= look.mean()
     return (points - shift) / scale, look / max(float(np.linalg.norm(look)), 1e-9)
 
