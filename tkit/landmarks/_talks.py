@@ -8,7 +8,9 @@ import numpy as np
 
 from tkit import geometry
 
-MIN_SWING = 0.10  # inter-ocular distances; fits to a closed mouth swing by less
+# Inter-ocular distances. dlib's points of GRID's speakers swing by .09 to .18 in a clip (5 % and
+# 95 % of 187 clips), before and after they speak mostly by .01; fits to silent puppets by .03.
+MIN_SWING = 0.06
 MIN_RATIO = 2.0  # by how much the talker's mouth swings more than any other
 
 
