@@ -1,25 +1,36 @@
-"""Preparation of a corpus as large as GRID, without its media: memory, opening, random windows.
+"""Preparation at scale: a corpus as large as GRID without its media, and real clips in processes.
 
-    python benchmarks/prep_scale.py --clips 33000
+    python benchmarks/prep_scale.py --clips 33000 [--index grid_clips.tsv.gz]
+    python benchmarks/prep_scale.py --root /data/grid --clips 16 [--speech chars29]
 
-The corpus is empty files under real names, landmarks and features are random; everything else is
-``tkit prep``: scan, parts, neutrals, store. Prints the largest memory of the process, the time to
-open the store, and how many random windows of 16 feature rows a second come out of it, in sequences
-of 25 frames from clips drawn at random.
+Without ``--root`` the corpus is empty files under real names (those of an index, a table with the
+columns name and speaker, or the first of GRID's grammar), landmarks and features are random;
+everything else is ``tkit prep``: scan, parts, neutrals, store. Prints the largest memory of the
+process, the time to open the store, and how many random windows of 16 feature rows a second come
+out of it, in training sequences of 25 frames and drawn one by one; and what training starts with:
+the first batch of the motion stage, and its batches after it.
+
+With ``--root`` the first clips of each speaker are prepared by one process, with the time of each
+step, and by two.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
 import itertools
+import os
 import resource
 import tempfile
+from collections import defaultdict
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 
-from tkit import prep
+from tkit import media, prep, tracking
 from tkit.clips import Clip, Reject, atomic_path, generator
 from tkit.corpora import grid
 from tkit.store import Store
@@ -27,23 +38,34 @@ from tkit.windows import windows
 
 N_FRAMES, N_ROWS = 75, 150
 SEQUENCE = 25  # frames of a training sequence
+MAX_S = 10.0  # of one measurement
 
 
-def make_tree(root: Path, count: int) -> None:
-    """Touch ``count`` files that GRID's recipe reads, over 33 speakers."""
+def names_of(index: str, count: int) -> list[tuple[str, str]]:
+    """Speaker and name of ``count`` clips: those of the index, or the grammar's first."""
+    if index:
+        with gzip.open(index, "rt", encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file, delimiter="\t")
+            # There is no video of s21.
+            found = [(row["speaker"], row["name"]) for row in rows if row["speaker"] != "s21"]
+        return found[:count]
+    speakers = itertools.cycle(f"s{number}" for number in range(1, 35) if number != 21)
     names = map("".join, itertools.product(*grid.GRAMMAR))
-    speakers = [f"s{number}" for number in range(1, 35) if number != 21]
-    for speaker in speakers:
-        (root / speaker).mkdir(parents=True)
-    for index, name in enumerate(itertools.islice(names, count)):
-        (root / speakers[index % len(speakers)] / f"{name}.mpg").touch()
+    return list(zip(speakers, itertools.islice(names, count), strict=False))
+
+
+def make_tree(root: Path, names: list[tuple[str, str]]) -> None:
+    """Touch files that GRID's recipe reads."""
+    for speaker, name in names:
+        (root / speaker).mkdir(parents=True, exist_ok=True)
+        (root / speaker / f"{name}.mpg").touch()
 
 
 def stub(clip: Clip, path: Path, settings: prep.Settings) -> Reject | None:
     """Write a part with random points and features instead of decoding anything."""
     rng = generator(0, clip.id)
     points = FACE + rng.normal(0, 1, (N_FRAMES, 68, 2))
-    dim = prep._encoder(settings.speech)[0].info.dim
+    dim = prep._encoder(settings.speech, settings.speech_weights).info.dim
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
@@ -59,48 +81,155 @@ FACE = generator(0, "face").uniform(100, 200, (68, 2))
 FACE[36:42], FACE[42:48] = (120, 120), (180, 120)
 
 
+def simulated(names: list[tuple[str, str]], folder: Path) -> None:
+    """Prepare a corpus without media and read its store."""
+    root, out = folder / "grid", folder / "x.h5"
+    make_tree(root, names)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = perf_counter()
+    summary = prep.prepare("grid", root, out)
+    seconds = perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{summary.clips} clips, {summary.frames} frames in {seconds:.0f} s without media")
+    print(f"largest memory {after / 1024:.0f} MiB, {before / 1024:.0f} MiB before")
+    read(out)
+    train(out)
+
+
+def read(path: Path) -> None:
+    """Time opening the store and random windows, in sequences and one by one."""
+    start = perf_counter()
+    with Store(path) as store:
+        print(f"store: opened in {perf_counter() - start:.2f} s")
+        for length in (SEQUENCE, 1):
+            rng, count, start = generator(0, "read", str(length)), 0, perf_counter()
+            while perf_counter() < start + MAX_S:
+                row = store.clips[int(rng.integers(len(store.clips)))]
+                first = int(rng.integers(row.n_frames - length + 1))
+                count += len(np.ascontiguousarray(cut(store, row)[first : first + length]))
+            rate = count / (perf_counter() - start)
+            print(f"{rate:.0f} random windows a second, {length} from each clip drawn")
+
+
+def cut(store: Store, row: Any) -> np.ndarray:
+    """Windows (T, 16, D) of one clip, as the motion stage cuts them."""
+    encoder = store.info.encoder
+    return windows(
+        store["speech"][row.rows],
+        row.n_frames,
+        fps=row.fps,
+        rate_hz=encoder.rate_hz,
+        offset_s=encoder.offset_s,
+    )
+
+
+def train(path: Path) -> None:
+    """Time the motion stage's way to its first batch, and the batches after it."""
+    from tkit.pipelines import motion
+
+    config = motion.Config()
+    start = perf_counter()
+    with Store(path) as store:
+        draw = motion.batches(store, config, config.train_split)
+        draw(0)
+        print(f"motion: first batch {perf_counter() - start:.2f} s after opening the store")
+        start, step = perf_counter(), 0
+        while perf_counter() < start + MAX_S:
+            step += 1
+            draw(step)
+        rate = step * config.batch_size * config.sequence / (perf_counter() - start)
+        print(f"motion: {rate:.0f} windows a second with their displacement, in {step} batches")
+        start = perf_counter()
+        motion.nets(store, config)
+        print(f"motion: statistics of the training split in {perf_counter() - start:.1f} s, once")
+
+
+def real(root: str, clips: int, settings: prep.Settings, folder: Path) -> None:
+    """Prepare real clips by one process, step by step, and by two."""
+    found = [clip for clip in prep.CORPORA.get("grid").scan(root) if isinstance(clip, Clip)]
+    by_speaker: dict[str, list[Clip]] = defaultdict(list)
+    for clip in found:
+        by_speaker[clip.speaker].append(clip)
+    turns = itertools.zip_longest(*by_speaker.values())
+    chosen = [clip for turn in turns for clip in turn if clip][:clips]
+    for clip in chosen:
+        link = folder / "grid" / clip.speaker / Path(clip.video).name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(clip.video).absolute())
+    spent = timed_steps()
+    taken = {}
+    for jobs in (1, 2):
+        wall, cpu = perf_counter(), process_time()
+        out = folder / f"{jobs}.h5"
+        summary = prep.prepare("grid", folder / "grid", out, settings=settings, jobs=jobs)
+        taken[jobs] = perf_counter() - wall
+        rate = summary.frames / taken[jobs]
+        print(f"--jobs {jobs}: {summary.frames} frames in {taken[jobs]:.1f} s, {rate:.0f} a second")
+        if jobs == 1:
+            spent["all"] = process_time() - cpu
+            show(spent, summary.frames)
+    load = os.getloadavg()[0]
+    print(f"--jobs 2 is {taken[1] / taken[2]:.2f} times as fast (load of the machine {load:.1f})")
+
+
+def timed_steps() -> dict[str, float]:
+    """Make the steps of prep in this process add up their CPU time; returns the sums."""
+    spent: dict[str, float] = defaultdict(float)
+    steps = {
+        "decode": (media, "read_clip"),
+        "points": (tracking, "track_clip"),
+        "crops": (prep.crops, "cut_all"),
+        "part": (np, "savez"),
+        "store": (prep, "_assemble"),
+    }
+    for name, (module, attribute) in steps.items():
+        setattr(module, attribute, timed(name, getattr(module, attribute), spent))
+    prep._encoder = timed_result("speech", timed("load models", prep._encoder, spent), spent)
+    tracking.open_landmarks = timed("load models", tracking.open_landmarks, spent)
+    return spent
+
+
+def timed_result(name: str, function: Any, spent: dict[str, float]) -> Any:
+    """Return ``function``, adding the CPU time of what it returns to ``spent[name]``."""
+    return lambda *arguments: timed(name, function(*arguments), spent)
+
+
+def timed(name: str, function: Any, spent: dict[str, float]) -> Any:
+    """Return ``function``, adding the CPU time of its calls to ``spent[name]``."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        start = process_time()
+        try:
+            return function(*arguments, **named)
+        finally:
+            spent[name] += process_time() - start
+
+    return call
+
+
+def show(spent: dict[str, float], n_frames: int) -> None:
+    """Print the CPU time of every step a frame, and that of the rest."""
+    whole = spent.pop("all")
+    rows = {**spent, "other": whole - sum(spent.values()), "all": whole}
+    for name, seconds in rows.items():
+        print(f"  {name:12}{1000 * seconds / n_frames:8.2f} ms a frame{seconds / whole:8.0%}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=33000)
-    parser.add_argument("--sequences", type=int, default=2000)
+    parser.add_argument("--index", default="", help="names of the clips, a .tsv.gz")
+    parser.add_argument("--root", default="", help="GRID on disk: prepare real clips")
+    parser.add_argument("--speech", default="logmel")
+    parser.add_argument("--crops", action="store_true")
     options = parser.parse_args()
-    prep._make_part = stub
     with tempfile.TemporaryDirectory() as folder:
-        root, out = Path(folder, "grid"), Path(folder, "x.h5")
-        make_tree(root, options.clips)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = perf_counter()
-        summary = prep.prepare("grid", root, out)
-        seconds = perf_counter() - start
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"{summary.clips} clips, {summary.frames} frames in {seconds:.0f} s without media")
-        print(f"largest memory {after / 1024:.0f} MiB, {before / 1024:.0f} MiB before")
-        read(out, options.sequences)
-
-
-def read(path: Path, sequences: int) -> None:
-    """Time opening the store, the first sequence and random ones."""
-    start = perf_counter()
-    with Store(path) as store:
-        opened = perf_counter()
-        encoder, rng = store.info.encoder, generator(0, "read")
-        count = 0
-        for number in range(sequences):
-            row = store.clips[int(rng.integers(len(store.clips)))]
-            cut = windows(
-                store["speech"][row.rows],
-                row.n_frames,
-                fps=row.fps,
-                rate_hz=encoder.rate_hz,
-                offset_s=encoder.offset_s,
-            )
-            first = int(rng.integers(row.n_frames - SEQUENCE + 1))
-            count += len(np.ascontiguousarray(cut[first : first + SEQUENCE]))
-            if not number:
-                begun = perf_counter()
-    rate = count / (perf_counter() - opened)
-    print(f"store: opened in {opened - start:.2f} s, first sequence {begun - opened:.3f} s later")
-    print(f"{rate:.0f} random windows a second, in sequences of {SEQUENCE}")
+        if options.root:
+            settings = prep.Settings(speech=options.speech, crops=options.crops)
+            real(options.root, options.clips, settings, Path(folder))
+        else:
+            prep._make_part = stub
+            simulated(names_of(options.index, options.clips), Path(folder))
 
 
 if __name__ == "__main__":

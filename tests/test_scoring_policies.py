@@ -174,9 +174,14 @@ def test_one_pixel_and_gray_arrays(tmp_path):
 def test_a_dask_cluster_gives_the_same_report(folders):
     distributed = pytest.importorskip("dask.distributed")
     local = {"n_workers": 1, "processes": False, "dashboard_address": None}
-    with distributed.LocalCluster(**local) as cluster:
+    with distributed.LocalCluster(threads_per_worker=1, **local) as cluster:
         report = score(folders, cluster=cluster.scheduler_address)
     assert tables.as_json(report) == tables.as_json(score(folders))
+    with (
+        distributed.LocalCluster(threads_per_worker=2, **local) as cluster,
+        pytest.raises(UsageError, match="--nthreads 1"),
+    ):
+        score(folders, cluster=cluster.scheduler_address)
 
 
 def test_resuming_measures_only_what_changed(folders, monkeypatch):

@@ -41,9 +41,7 @@ def run(
     if not cluster:
         yield from Parallel(n_jobs=min(jobs, max(len(calls), 1)), **how)(work)
         return
-    with connected(cluster, jobs) as client, parallel_config(backend="dask", n_jobs=-1):
-        if cluster != LOCAL:
-            _require_workers(client, cluster)
+    with connected(cluster, jobs), parallel_config(backend="dask", n_jobs=-1):
         yield from Parallel(**how)(work)
 
 
@@ -54,7 +52,8 @@ def connected(cluster: str, jobs: int) -> Iterator[Any]:
     Raises
     ------
     UsageError
-        If the packages for a cluster are not installed or the scheduler does not answer.
+        If the packages for a cluster are not installed, the scheduler does not answer, or its
+        workers have more than one thread.
     """
     try:
         from distributed import Client, LocalCluster
@@ -77,6 +76,7 @@ def connected(cluster: str, jobs: int) -> Iterator[Any]:
             f"{cluster}: no Dask scheduler answers ({error}); start one with dask scheduler"
         ) from error
     with client:
+        _require_workers(client, cluster)
         yield client
 
 
@@ -84,7 +84,7 @@ def _require_workers(client: Any, cluster: str) -> None:
     threads = client.nthreads()
     if not threads:
         raise UsageError(f"{cluster}: the scheduler has no workers; start some with dask worker")
-    if max(threads.values()) > 1:  # the networks' interpreters serve one thread each
+    if max(threads.values()) > 1:  # dlib's and the networks' interpreters serve one thread each
         raise UsageError(
             f"{cluster}: workers with one thread each are needed; start them with "
             "dask worker --nthreads 1 --nworkers N"

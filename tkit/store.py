@@ -233,6 +233,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = require_path(path, "store; make one with tkit prep")
+        self._arrays: dict[str, h5py.Dataset] = {}
         try:
             self._file = h5py.File(self.path, "r")
         except OSError as error:
@@ -267,10 +268,12 @@ class Store:
 
     def __getitem__(self, name: str) -> h5py.Dataset:
         """Return one of the long arrays by its name in the layout."""
-        if name not in self._file:
-            hint = "; prepare the corpus with --crops" if name.startswith("crop") else ""
-            raise StoreError(f"{self.path}: has no /{name}{hint}")
-        return self._file[name]
+        if name not in self._arrays:  # finding one in the file takes as long as reading a clip
+            if name not in self._file:
+                hint = "; prepare the corpus with --crops" if name.startswith("crop") else ""
+                raise StoreError(f"{self.path}: has no /{name}{hint}")
+            self._arrays[name] = self._file[name]
+        return self._arrays[name]
 
     def words(self) -> dict[str, list[Word]]:
         """Return the word alignment of every clip id that has one."""
