@@ -19,8 +19,10 @@ from tkit.speech._mfcc import cepstra_psf, cepstra_tensorflow, stacked
 from tkit.zoo import _tensorflow, deepspeech
 
 DATA = Path(__file__).with_name("data")
-LOGITS = {"deepspeech-0.1.pb": "logits_01", "deepspeech-0.9.pb": "logits_09",
-          "deepspeech-0.9": "logits_09"}  # fmt: skip
+VERSIONS = {"0.1": "0.1", "0.2": "0.2-0.3", "0.4": "0.4", "0.5": "0.5", "0.6": "0.6",
+            "0.9": "0.7-0.9"}  # fmt: skip
+LOGITS = {f"deepspeech-{made}.pb": f"logits_{made.replace('.', '')}" for made in VERSIONS}
+LOGITS["deepspeech-0.9"] = "logits_09"  # the checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +39,10 @@ def wave(truth):
 # -- features -----------------------------------------------------------------------------------
 
 
-def test_cepstra_are_those_of_tensorflow_to_the_bit(truth):
-    ours = cepstra_tensorflow(truth["wave"], window=512, hop=320, low_hz=20, high_hz=8000)
-    np.testing.assert_array_equal(ours, truth["cepstra_09"])
+@pytest.mark.parametrize(("made", "high_hz"), [("05", 4000), ("09", 8000)])
+def test_cepstra_are_those_of_tensorflow_to_the_bit(truth, made, high_hz):
+    ours = cepstra_tensorflow(truth["wave"], window=512, hop=320, low_hz=20, high_hz=high_hz)
+    np.testing.assert_array_equal(ours, truth[f"cepstra_{made}"])
 
 
 def test_cepstra_are_those_of_python_speech_features(truth):
@@ -99,7 +102,12 @@ def test_very_short_sound_and_silence_are_defined(n_samples):
         assert found.shape[0] >= 1 and np.isfinite(found).all()
 
 
-def test_version_and_features_follow_from_the_graph():
+@pytest.mark.parametrize("made", VERSIONS)
+def test_the_version_follows_from_the_graph(made):
+    assert open_encoder("deepspeech", DATA / f"deepspeech-{made}.pb").info.version == VERSIONS[made]
+
+
+def test_features_and_forget_bias_follow_from_the_graph():
     saved = _tensorflow.read(DATA / "deepspeech-0.9.pb")
     newest = deepspeech.convert(saved, where="graph")
     assert newest.config.version == "0.7-0.9"
