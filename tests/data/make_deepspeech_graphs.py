@@ -82,6 +82,9 @@ def alphabet() -> bytes:
     return struct.pack("<H", len(symbols)) + b"".join(packed)
 
 
+INPUTS_LITE = "input_node previous_state_c previous_state_h input_samples".split()
+
+
 @dataclass(frozen=True)
 class Release:
     """What tells the releases with one LSTM apart."""
@@ -175,6 +178,35 @@ def graph_with_lstm(release: Release):
     flat = dense(flat, *names.format(6, 6).split(), width, SYMBOLS, clip=False)
     raw = tf.reshape(flat, [16, 1, SYMBOLS], name="raw_logits")
     (tf.nn.softmax if release.softmax else tf.identity)(raw, name="logits")
+    return raw
+
+
+def graph_lite(release: Release):
+    """Network as exported for TensorFlow Lite: the LSTM unrolled into elementary operations."""
+    features_in_graph(release.upper_hz)
+    size, width, names = release.cell, release.width, release.names
+    rows = v1.placeholder(tf.float32, [1, 16, ROWS, CEPSTRA], name="input_node")
+    cell, hidden = state_of(release)
+    flat = tf.reshape(rows, [16, ROWS * CEPSTRA])
+    for number, (n_in, n_out) in enumerate(
+        [(ROWS * CEPSTRA, width), (width, width), (width, size)], start=1
+    ):
+        flat = dense(flat, *names.format(number, number).split(), n_in, n_out)
+    kernel = variable(f"{release.scope}/kernel", 2 * size, 4 * size)
+    bias = variable(f"{release.scope}/bias", 4 * size, scale=0.3)
+    outputs = []
+    for step in tf.unstack(tf.reshape(flat, [16, 1, size])):
+        gates = tf.matmul(tf.concat([step, hidden], 1), kernel) + bias
+        enter, new, keep, leave = tf.split(gates, 4, axis=1)
+        keep = keep + release.forget_bias if release.forget_bias else keep
+        cell = cell * tf.sigmoid(keep) + tf.sigmoid(enter) * tf.tanh(new)
+        hidden = tf.tanh(cell) * tf.sigmoid(leave)
+        outputs.append(hidden)
+    flat = dense(tf.concat(outputs, 0), *names.format(5, 5).split(), size, width)
+    raw = dense(flat, *names.format(6, 6).split(), width, SYMBOLS, clip=False)
+    tf.nn.softmax(raw, name="logits")
+    tf.identity(cell, name="new_state_c")
+    tf.identity(hidden, name="new_state_h")
     return raw
 
 
@@ -281,11 +313,46 @@ def run(version: str, folder: Path, wave: np.ndarray) -> dict[str, np.ndarray]:
         return found | ({f"cepstra_{short}": cepstra} if inside else {})
 
 
+def run_lite(folder: Path, wave: np.ndarray, *, forget_bias: float) -> dict[str, np.ndarray]:
+    """Convert with weights of 8 bits; the reference is TensorFlow's, with the weights rounded.
+
+    One scale for each matrix as in DeepSpeech's releases, or for each column as is usual now.
+    """
+    axis = None if forget_bias == 0 else 0
+    release = Release(upper_hz=8000.0, forget_bias=forget_bias, width=36, cell=32)
+    name = "lite" if forget_bias == 0 else "lite_forget"
+    with v1.Session(graph=tf.Graph()) as session:
+        with session.graph.as_default():
+            logits = graph_lite(release)
+            outputs = ["logits", "new_state_c", "new_state_h", "mfccs", *metadata()]
+            session.run(v1.global_variables_initializer())
+            for weights in v1.global_variables():
+                if weights.shape.rank == 2:
+                    values = session.run(weights)
+                    scale = np.abs(values).max(axis=axis, keepdims=True) / 127
+                    weights.load(np.round(values / scale) * scale, session)
+        graph = session.graph
+        converter = v1.lite.TFLiteConverter.from_session(
+            session,
+            [graph.get_tensor_by_name(f"{node}:0") for node in INPUTS_LITE],
+            [graph.get_tensor_by_name(f"{node}:0") for node in outputs],
+        )
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.allow_custom_ops = True
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = axis is None
+        (folder / f"deepspeech-{name}.tflite").write_bytes(converter.convert())
+        cepstra = cepstra_inside(session, wave)
+        logits = tf.expand_dims(logits, 1)
+        return {f"logits_{name}": logits_in_steps(session, logits, release, cepstra)}
+
+
 if __name__ == "__main__":
     target, wave = Path(sys.argv[1]), sound()
     found = {"wave": wave, **run_01(target, wave)}
     for version in RELEASES:
         found |= run(version, target, wave)
+    for forget_bias in (0.0, 1.0):
+        found |= run_lite(target, wave, forget_bias=forget_bias)
     found["rows_01"] = found["rows_01"][[0, 20, -1]]  # 500 kB of neighbours
     del found["cepstra_06"]  # those of 0.5
     np.savez_compressed(target / "deepspeech.npz", **found)
