@@ -23,7 +23,7 @@ from tkit.cli import _options
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
 @_options.landmarks
 @_options.mesh_model
-@click.option("--speech", default="logmel", show_default=True, metavar="NAME")
+@click.option("--speech", default="chars29", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
 @click.option(
     "--window-rate",
