@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -101,13 +100,12 @@ def run_errors(encoders: dict[str, OpenEncoder], root: Path | None) -> None:
 def run_cost(names: list[str], deepspeech: Path | None) -> None:
     """Measure each encoder in a process of its own: peak memory only ever grows."""
     with tempfile.TemporaryDirectory() as folder:
-        made = {"deepspeech": deepspeech or random_deepspeech(Path(folder)), "transformers": None}
-        if "transformers" in names:
-            made["transformers"] = random_wav2vec2(Path(folder))
         for name in names:
             command = [sys.executable, __file__, "cost-of-one", "--encoders", name]
-            if made.get(name):
-                command += ["--weights", str(made[name])]
+            if name == "deepspeech":
+                command += ["--weights", str(deepspeech or random_deepspeech(Path(folder)))]
+            if name == "transformers":
+                command += ["--weights", str(random_wav2vec2(Path(folder)))]
             subprocess.run(command, check=True)
 
 
@@ -154,7 +152,9 @@ def cost_of_one(name: str, weights: Path | None) -> None:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak resident memory of this process; getrusage would give its parent's if that had more."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 def run_voices(encoders: dict[str, OpenEncoder]) -> None:
