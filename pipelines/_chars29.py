@@ -1,9 +1,10 @@
 """Train the head of ``chars29`` with CTC on synthetic speech, and write its weights and card.
 
-    python -m tkit.pipelines._chars29 --cache chars29.npz --out chars29.safetensors
+    python -m tkit.pipelines._chars29 --jobs 2 --cache chars29.npz --out chars29.safetensors
 
 The acoustic model stays as it is; its hidden states of all utterances are computed once and kept in
-the cache, in half precision. Tests of the result on real speech: ``benchmarks/speech.py``.
+the cache, in half precision. That takes about 10 minutes of one core, the training after it 10 more
+on one thread. Tests of the result on real speech: ``benchmarks/speech.py``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from tkit import _jobs
 from tkit.clips import atomic_path, generator
 from tkit.pipelines import _chars29_speech as speech
+from tkit.speech import _acoustic
 from tkit.speech._symbols import edits, greedy
 from tkit.zoo import _weights, chars29, hama
 
 COLUMN = {symbol: index for index, symbol in enumerate(chars29.SYMBOLS)}
 BLANK = len(chars29.SYMBOLS) - 1
+_PART = 50  # utterances that a process takes at a time
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ class Settings:
         Longest run of rows that is blanked out in an utterance.
     """
 
-    utterances: int = 1600
-    held_out: int = 60
-    epochs: int = 11
+    utterances: int = 3600
+    held_out: int = 100
+    epochs: int = 8
     batch: int = 16
     learning_rate: float = 3e-3
     noise: float = 0.3
@@ -67,21 +71,30 @@ class Heard:
         return self.states[self.starts[index] : self.starts[index + 1]]
 
 
-def hear(settings: Settings, cache: Path) -> Heard:
+def hear(settings: Settings, cache: Path, *, jobs: int = 1) -> Heard:
     """Synthesise all utterances and compute their states, or read them from ``cache``."""
     if not cache.is_file():
-        model, pieces, texts = hama.load(), [], []
-        for index in range(settings.utterances):
-            utterance = speech.utter(index, seed=settings.seed)
-            pieces.append(states_of(model, utterance.wave).astype(np.float16))
-            texts.append(utterance.text)
-            if index % 50 == 0:
-                print(f"{index} of {settings.utterances} utterances", file=sys.stderr)
+        parts, numbers = {}, range(settings.utterances)
+        calls = [(numbers[at : at + _PART], settings.seed) for at in numbers[::_PART]]
+        for first, pieces, texts in _jobs.run(_hear_part, calls, jobs=jobs, cluster=""):
+            parts[first] = pieces, texts
+            print(f"{len(parts)} of {len(calls)} parts of the utterances", file=sys.stderr)
+        pieces = [piece for first in sorted(parts) for piece in parts[first][0]]
+        texts = [text for first in sorted(parts) for text in parts[first][1]]
         starts = np.cumsum([0, *(len(piece) for piece in pieces)])
         with atomic_path(cache.with_suffix(".npz")) as temporary:
             np.savez(temporary, states=np.concatenate(pieces), starts=starts, texts=texts)
     with np.load(cache) as arrays:
         return Heard(arrays["states"], arrays["starts"], arrays["texts"].tolist())
+
+
+def _hear_part(numbers: range, seed: int) -> tuple[int, list[np.ndarray], list[str]]:
+    """States and texts of a few utterances, in a process of its own."""
+    torch.set_num_threads(1)
+    model = _acoustic.model()
+    spoken = [speech.utter(number, seed=seed) for number in numbers]
+    pieces = [states_of(model, utterance.wave).astype(np.float16) for utterance in spoken]
+    return numbers[0], pieces, [utterance.text for utterance in spoken]
 
 
 def states_of(model: hama.Hama, wave: np.ndarray) -> np.ndarray:
@@ -105,10 +118,8 @@ def train(heard: Heard, settings: Settings, config: chars29.Config) -> chars29.C
     start = perf_counter()
     for epoch in range(settings.epochs):
         rng = generator(settings.seed, "chars29-epoch", str(epoch))
-        order = rng.permutation(indices)
         losses = []
-        for at in range(0, len(order) - settings.batch + 1, settings.batch):
-            chosen = order[at : at + settings.batch]
+        for chosen in _batches(heard, indices, settings.batch, rng):
             states, lengths = _batch(heard, chosen, columns, settings, spread, rng)
             loss = _loss(net(states), lengths, [heard.texts[index] for index in chosen])
             optimiser.zero_grad()
@@ -124,6 +135,16 @@ def train(heard: Heard, settings: Settings, config: chars29.Config) -> chars29.C
             file=sys.stderr,
         )
     return net.eval()
+
+
+def _batches(
+    heard: Heard, indices: np.ndarray, size: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Utterances of nearly one length together, so that little is padded; the rest waits."""
+    order = rng.permutation(indices)[: len(indices) // size * size]
+    lengths = np.diff(heard.starts)[order]
+    order = order[np.argsort(lengths + rng.uniform(0, 25, len(order)))]
+    return list(rng.permutation(order.reshape(-1, size)))
 
 
 def _columns(config: chars29.Config) -> np.ndarray:
@@ -191,13 +212,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tkit.pipelines._chars29")
     parser.add_argument("--cache", type=Path, default=Path("chars29.npz"))
     parser.add_argument("--out", type=Path, default=Path("chars29.safetensors"))
+    parser.add_argument("--jobs", type=int, default=1, help="Processes that synthesise.")
     for name, value in asdict(Settings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     values = vars(parser.parse_args())
-    cache, out = values.pop("cache"), values.pop("out")
+    cache, out, jobs = values.pop("cache"), values.pop("out"), values.pop("jobs")
     settings = Settings(**values)
     torch.set_num_threads(1)
-    heard = hear(settings, cache)
+    heard = hear(settings, cache, jobs=jobs)
     net = train(heard, settings, chars29.Config())
     save(out, net, heard, settings)
     print(f"{out}: {out.stat().st_size} bytes")

@@ -1,4 +1,4 @@
-"""Synthetic speech with its text, to train the head of ``chars29`` on: sentences, voices, rooms.
+"""Synthetic speech with its text, to train the head of ``chars29`` on: voices, rooms, noise.
 
 Everything about utterance ``i`` follows from the seed and ``i``. Voices are those of espeak-ng (a
 dependency) and, where its program is installed, flite; a voice read faster or slower by resampling
@@ -11,8 +11,6 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,8 @@ from scipy.signal import fftconvolve, resample_poly
 
 from tkit import media
 from tkit.clips import generator
-from tkit.corpora import _espeak, grid
+from tkit.corpora import _espeak
+from tkit.pipelines._chars29_text import sentence
 
 SAMPLE_RATE = 16000
 _LANGUAGES = "en-us en-us en-us en en-gb-x-rp en-us-nyc en-gb-scotland en-gb-x-gbcwmd".split()
@@ -28,29 +27,8 @@ _VARIANTS = (
     "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 Alex Alicia Annie Andy Michael ed grandma linda".split()
 )
 _FLITE = "slt rms awb kal16".split()
-_FLITE_SHARE = 0.7
+_FLITE_SHARE = 0.75
 _SPELLED = {"a": ("[[eI]]", "ay")}  # the article would be read for the letter: espeak, flite
-_PATTERNS = [
-    pattern.split()
-    for pattern in (
-        "poss adj noun past prep poss noun",
-        "pron past poss adj noun prep poss noun",
-        "pron modal verb poss noun adv",
-        "poss noun modal verb prep poss adj noun",
-        "verb poss noun conj verb poss adj noun",
-        "pron past adv conj poss noun past prep noun",
-        "ing poss noun past adj",
-        "poss noun prep poss noun past ing adv",
-        "adv poss adj adj noun past",
-        "number noun conj number noun prep poss noun",
-        "noun adj verb noun past adv ing",
-        "adj noun noun verb",
-        "noun verb",
-        "number number number number",
-        "letter letter letter number number letter",
-        "letter number letter",
-    )
-]
 
 
 @dataclass(frozen=True)
@@ -60,31 +38,6 @@ class Utterance:
     wave: np.ndarray
     text: str
     voice: str
-
-
-@cache
-def _words() -> dict[str, list[str]]:
-    """Return the lines of the word list by kind; ``say`` holds sentences."""
-    found: dict[str, list[str]] = {}
-    text = (resources.files("tkit.pipelines") / "_chars29.txt").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        kind, _, rest = line.partition(": ")
-        if not line.startswith("#"):
-            found.setdefault(kind, []).extend([rest] if kind == "say" else rest.split())
-    return found
-
-
-def sentence(rng: np.random.Generator) -> tuple[str, bool]:
-    """Draw a sentence, and whether it is of GRID's grammar (its ``a`` is then a letter)."""
-    kind = rng.random()
-    if kind < 0.15:
-        return " ".join(str(rng.choice(list(slot.values()))) for slot in grid.GRAMMAR), True
-    words = _words()
-    if kind < 0.27:
-        return str(rng.choice(words["say"])), False
-    pattern = _PATTERNS[rng.integers(len(_PATTERNS))]
-    text = " ".join(str(rng.choice(words[name])) for name in pattern)
-    return text, pattern[0] == "letter"
 
 
 def utter(index: int, *, seed: int) -> Utterance:
@@ -97,7 +50,8 @@ def utter(index: int, *, seed: int) -> Utterance:
         words = [_SPELLED[word][use_flite] if word in _SPELLED else word for word in words]
     if use_flite:
         voice = str(rng.choice(_FLITE))
-        wave, rate_hz = _flite(" ".join(words), voice, stretch=rng.uniform(0.8, 1.35))
+        stretch, pitch_hz = rng.uniform(0.8, 1.4), rng.uniform(80, 220)
+        wave, rate_hz = _flite(" ".join(words), voice, stretch=stretch, pitch_hz=pitch_hz)
     else:
         voice = f"{rng.choice(_LANGUAGES)}+{rng.choice(_VARIANTS)}"
         rate_wpm, pitch = int(rng.integers(120, 200)), int(rng.integers(25, 75))
@@ -110,21 +64,23 @@ def utter(index: int, *, seed: int) -> Utterance:
     return Utterance(record(wave, rng), text, voice)
 
 
-def _flite(text: str, voice: str, *, stretch: float) -> tuple[np.ndarray, int]:
+def _flite(text: str, voice: str, *, stretch: float, pitch_hz: float) -> tuple[np.ndarray, int]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "spoken.wav")
-        setting = f"duration_stretch={stretch:.2f}"
-        command = ["flite", "-voice", voice, "--setf", setting, "-t", text, "-o", str(path)]
+        settings = f"duration_stretch={stretch:.2f}", f"int_f0_target_mean={pitch_hz:.0f}"
+        command = ["flite", "-voice", voice, "-t", text, "-o", str(path)]
+        for setting in settings:
+            command += ["--setf", setting]
         subprocess.run(command, check=True, capture_output=True)
         return media.read_audio(path, sample_rate=SAMPLE_RATE), SAMPLE_RATE
 
 
 def record(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Put dry speech into a room, add coloured noise, tilt the spectrum, set a level."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         wave = fftconvolve(wave, _room(rng))[: len(wave)]
     if rng.random() < 0.7:
-        snr_db = rng.uniform(8, 40)
+        snr_db = rng.uniform(10, 40)
         noise = _coloured(len(wave), rng)
         wave = wave + noise * np.sqrt(np.mean(wave**2)) * 10 ** (-snr_db / 20)
     if rng.random() < 0.5:  # a microphone: one pole or one zero

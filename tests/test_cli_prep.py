@@ -31,7 +31,7 @@ def test_prepare_and_check(tmp_path, write_clip):
     assert "0 bytes" in stderr
     code, stdout, _ = run("check", out)
     assert code == 0
-    for wanted in ("corpus: folder", "dlib68", "logmel", "anna/b (prep)", "sound: yes"):
+    for wanted in ("corpus: folder", "dlib68", "chars29-1-", "anna/b (prep)", "sound: yes"):
         assert wanted in stdout
     code, _, stderr = run("prep", "folder", "--root", tmp_path / "corpus", "--out", out)
     assert code == 2 and "--force" in one_line(stderr)

@@ -16,11 +16,14 @@ from tkit.cli import main
 from tkit.errors import UsageError, WeightsError
 from tkit.speech import open_encoder
 from tkit.speech._mfcc import cepstra_psf, cepstra_tensorflow, stacked
-from tkit.zoo import _tensorflow, deepspeech
+from tkit.zoo import _deepspeech_lite, _tensorflow, _tflite, deepspeech
 
 DATA = Path(__file__).with_name("data")
-LOGITS = {"deepspeech-0.1.pb": "logits_01", "deepspeech-0.9.pb": "logits_09",
-          "deepspeech-0.9": "logits_09"}  # fmt: skip
+VERSIONS = {"0.1": "0.1", "0.2": "0.2-0.3", "0.4": "0.4", "0.5": "0.5", "0.6": "0.6",
+            "0.9": "0.7-0.9"}  # fmt: skip
+LOGITS = {f"deepspeech-{made}.pb": f"logits_{made.replace('.', '')}" for made in VERSIONS}
+LOGITS["deepspeech-0.9"] = "logits_09"  # the checkpoint
+LOGITS |= {f"deepspeech-{name}.tflite": f"logits_{name}" for name in ("lite", "lite_forget")}
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +40,10 @@ def wave(truth):
 # -- features -----------------------------------------------------------------------------------
 
 
-def test_cepstra_are_those_of_tensorflow_to_the_bit(truth):
-    ours = cepstra_tensorflow(truth["wave"], window=512, hop=320, low_hz=20, high_hz=8000)
-    np.testing.assert_array_equal(ours, truth["cepstra_09"])
+@pytest.mark.parametrize(("made", "high_hz"), [("05", 4000), ("09", 8000)])
+def test_cepstra_are_those_of_tensorflow_to_the_bit(truth, made, high_hz):
+    ours = cepstra_tensorflow(truth["wave"], window=512, hop=320, low_hz=20, high_hz=high_hz)
+    np.testing.assert_array_equal(ours, truth[f"cepstra_{made}"])
 
 
 def test_cepstra_are_those_of_python_speech_features(truth):
@@ -99,7 +103,12 @@ def test_very_short_sound_and_silence_are_defined(n_samples):
         assert found.shape[0] >= 1 and np.isfinite(found).all()
 
 
-def test_version_and_features_follow_from_the_graph():
+@pytest.mark.parametrize("made", VERSIONS)
+def test_the_version_follows_from_the_graph(made):
+    assert open_encoder("deepspeech", DATA / f"deepspeech-{made}.pb").info.version == VERSIONS[made]
+
+
+def test_features_and_forget_bias_follow_from_the_graph():
     saved = _tensorflow.read(DATA / "deepspeech-0.9.pb")
     newest = deepspeech.convert(saved, where="graph")
     assert newest.config.version == "0.7-0.9"
@@ -188,6 +197,57 @@ def test_a_checkpoint_holds_the_graphs_tensors():
         np.testing.assert_array_equal(value, graph.tensors[name])
     by_index = _tensorflow.read(DATA / "deepspeech-0.9.index")
     assert by_index.tensors.keys() == checkpoint.tensors.keys()
+
+
+def test_a_lite_file_tells_its_features_alphabet_and_forget_bias():
+    saved = _tflite.read(DATA / "deepspeech-lite.tflite")
+    assert saved.nodes.keys() and "metadata_alphabet" not in saved.tensors
+    graph = _deepspeech_lite.as_graph(saved)
+    assert graph.nodes["lstm"].attributes == {"forget_bias": 0.0}
+    newer = _deepspeech_lite.as_graph(_tflite.read(DATA / "deepspeech-lite_forget.tflite"))
+    assert newer.nodes["lstm"].attributes == {"forget_bias": 1.0}
+    (mfcc,) = (node for node in graph.nodes.values() if node.op == "Mfcc")
+    assert mfcc.attributes["upper_frequency_limit"] == 8000
+    assert mfcc.attributes["dct_coefficient_count"] == 26
+
+
+def test_a_lite_file_is_what_the_interpreter_runs(wave):
+    """The interpreter also rounds what goes into a layer: equal best symbols nearly everywhere."""
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT runs it")
+    path = DATA / "deepspeech-lite.tflite"
+    encode = open_encoder("deepspeech", path)
+    lite = interpreter.Interpreter(str(path), num_threads=1)
+    lite.allocate_tensors()
+    inputs = {each["name"]: each["index"] for each in lite.get_input_details()}
+    outputs = {each["name"]: each["index"] for each in lite.get_output_details()}
+    states = dict.fromkeys("ch", np.zeros((1, encode.config.cell), np.float32))
+    rows, found = encode.features(wave).reshape(-1, 16, 19, 26), []
+    lite.set_tensor(inputs["input_samples"], np.zeros(512, np.float32))
+    for block in rows:
+        lite.set_tensor(inputs["input_node"], block[None])
+        for name, value in states.items():
+            lite.set_tensor(inputs[f"previous_state_{name}"], value)
+        lite.invoke()
+        found.append(lite.get_tensor(outputs["logits"]))
+        states = {name: lite.get_tensor(outputs[f"new_state_{name}"]) for name in states}
+    ours, theirs = torch.from_numpy(encode(wave)).softmax(-1).numpy(), np.concatenate(found)
+    assert (ours.argmax(1) == theirs.argmax(1)).mean() > 0.95
+    assert np.abs(ours - theirs).mean() < 2e-3
+
+
+def test_damaged_and_other_lite_files_are_refused(tmp_path):
+    whole, path = (DATA / "deepspeech-lite.tflite").read_bytes(), tmp_path / "graph.tflite"
+    for damaged in (whole[:3000], b"RIFF0000WAVE", b"", whole[:40] + b"\xff" * 400 + whole[440:]):
+        path.write_bytes(damaged)
+        with pytest.raises(WeightsError, match="not a "):
+            open_encoder("deepspeech", path)
+    with pytest.raises(UsageError, match="no such file"):
+        open_encoder("deepspeech", tmp_path / "absent.tflite")
+    other = _tflite.read(DATA / "deepspeech-lite.tflite")
+    nodes = {name: node for name, node in other.nodes.items() if node.op != "MatMul"}
+    changed = _deepspeech_lite.as_graph(_tensorflow.Saved(other.tensors, nodes))
+    with pytest.raises(WeightsError, match="operations Add, AudioSpectrogram, "):
+        deepspeech.convert(changed, where="graph")
 
 
 def test_what_is_no_deepspeech_is_refused_by_its_operations(tmp_path):

@@ -171,7 +171,7 @@ def test_weights_that_cannot_be_used_fail_before_any_clip_is_read(corpus, tmp_pa
 
 def test_the_rate_of_windows_is_recorded_and_makes_other_features(corpus, tmp_path):
     out = tmp_path / "x.h5"
-    settings = prep.Settings(window_rate="video")
+    settings = prep.Settings(speech="logmel", window_rate="video")
     prep.prepare("folder", corpus / "ben", out, settings=settings)
     with Store(out) as store:
         assert store.info.encoder.window_rate == "video"

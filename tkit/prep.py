@@ -57,7 +57,7 @@ class Settings:
     """
 
     landmarks: str = "dlib68"
-    speech: str = "logmel"
+    speech: str = "chars29"
     crops: bool = False
     fps: float = 25.0
     max_gap: int = 5

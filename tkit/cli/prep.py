@@ -25,7 +25,7 @@ from tkit.cli import _options
 @_options.mesh_model
 @_options.lips
 @_options.lips_model
-@click.option("--speech", default="logmel", show_default=True, metavar="NAME")
+@click.option("--speech", default="chars29", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
 @click.option(
     "--window-rate",

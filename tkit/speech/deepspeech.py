@@ -1,8 +1,9 @@
 """Mozilla's DeepSpeech 0.1 to 0.9 from its own files, without TensorFlow.
 
-Takes a frozen graph (``.pb``, ``.pbmm``), a checkpoint, or what ``tkit zoo add deepspeech`` made of
-one. Columns: the alphabet (English: space, a to z, apostrophe) and CTC's blank; values before the
-softmax in every version, although the graphs call ``logits`` what is after it from 0.4 on.
+Takes a frozen graph (``.pb``, ``.pbmm``, ``.tflite``), a checkpoint, or what ``tkit zoo add
+deepspeech`` made of one. Columns: the alphabet (English: space, a to z, apostrophe) and CTC's
+blank; values before the softmax in every version, although the graphs call ``logits`` what is after
+it from 0.4 on. The 8-bit weights of a ``.tflite`` act on numbers of full precision here.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class DeepSpeech:
 
         if weights is None:
             raise UsageError(
-                "the speech encoder deepspeech needs a file of Mozilla's releases (.pb, .pbmm or a "
-                "checkpoint): pass it as --weights FILE (tkit speech) or --speech-weights FILE "
-                "(tkit prep)"
+                "the speech encoder deepspeech needs a file of Mozilla's releases (.pb, .pbmm, "
+                ".tflite or a checkpoint): pass it as --weights FILE (tkit speech) or "
+                "--speech-weights FILE (tkit prep)"
             )
         self._net, sha256 = load(weights)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -109,14 +110,15 @@ def load(weights: str | Path) -> tuple[Any, str]:
     DeepSpeech, str
         The module of :mod:`tkit.zoo.deepspeech`, and the hash of Mozilla's file.
     """
-    from tkit.zoo import _tensorflow, _weights, deepspeech
+    from tkit.zoo import _deepspeech_lite, _tensorflow, _tflite, _weights, deepspeech
 
     path = Path(weights)
     if path.is_dir():
         path = path / "weights.safetensors"
     if path.suffix != ".safetensors":
-        net = deepspeech.convert(_tensorflow.read(path), where=str(path))
-        return net, file_hash(path)
+        lite = path.suffix == ".tflite"
+        saved = _deepspeech_lite.as_graph(_tflite.read(path)) if lite else _tensorflow.read(path)
+        return deepspeech.convert(saved, where=str(path)), file_hash(path)
     loaded = _weights.load(path)
     if loaded.net != "deepspeech":
         raise WeightsError(f"{path}: weights of {loaded.net!r}, not of deepspeech")
