@@ -184,16 +184,14 @@ def timed_steps() -> dict[str, float]:
     }
     for name, (module, attribute) in steps.items():
         setattr(module, attribute, timed(name, getattr(module, attribute), spent))
-    encoder = prep._encoder
-
-    def loaded(*arguments: str) -> Any:
-        start = process_time()
-        encode = encoder(*arguments)
-        spent["load models"] += process_time() - start
-        return timed("speech", encode, spent)
-
-    prep._encoder = loaded
+    prep._encoder = timed_result("speech", timed("load models", prep._encoder, spent), spent)
+    tracking.open_landmarks = timed("load models", tracking.open_landmarks, spent)
     return spent
+
+
+def timed_result(name: str, function: Any, spent: dict[str, float]) -> Any:
+    """Return ``function``, adding the CPU time of what it returns to ``spent[name]``."""
+    return lambda *arguments: timed(name, function(*arguments), spent)
 
 
 def timed(name: str, function: Any, spent: dict[str, float]) -> Any:

@@ -26,7 +26,8 @@ def centre_rows(n_frames: int, *, fps: float, rate_hz: float, offset_s: float = 
 def pad_features(features: np.ndarray, n_rows: int, *, size: int = WINDOW) -> np.ndarray:
     """Put ``size`` edge rows before the features and enough behind them for ``n_rows`` rows."""
     behind = max(n_rows - len(features), 0) + size
-    return np.pad(features, ((size, behind), (0, 0)), mode="edge")
+    before, after = features[:1].repeat(size, axis=0), features[-1:].repeat(behind, axis=0)
+    return np.concatenate([before, features, after])  # np.pad takes ten times as long
 
 
 def windows(
