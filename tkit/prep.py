@@ -139,7 +139,9 @@ def prepare(
             f"{missing} of {len(names)} parts are not in {parts}: do the cluster's workers see "
             "this folder under the same path?"
         )
-    summary = _assemble(out, entry, corpus, protocol, clips, names, rejects, settings, encoder)
+    built = parts / "store.h5"  # what a killed run leaves of it goes with the parts
+    summary = _assemble(built, entry, corpus, protocol, clips, names, rejects, settings, encoder)
+    built.replace(out)
     shutil.rmtree(parts)
     return summary
 
