@@ -15,6 +15,7 @@ Face = dict[int, Box]  # frame index to the box of one person
 
 REACH = 0.8  # box sides that a face can move (or grow) between two detections
 SAME_PLACE = 0.25  # box sides that a face may seem to move at a cut and be the same
+NEARLY = 0.9  # of the longest time that a face is seen, from which on another rivals it
 THUMB_PX = 36, 28  # width and height of the pictures in which cuts are sought
 CUT_LEVEL = 8.0  # grey levels: smaller mean differences of two frames are never a cut
 CUT_RATIO = 4.0  # times the usual difference of two frames from which on it is a cut
@@ -70,7 +71,7 @@ def link(seen: Mapping[int, Sequence[Box]]) -> list[Face]:
     return faces
 
 
-def choose(faces: Sequence[Sequence[Face]]) -> list[list[Face]]:
+def choose(faces: Sequence[Sequence[Face]], *, first: int | None = None) -> list[list[Face]]:
     """Sort the faces of every shot: the one to follow first.
 
     That is the face that is seen longest, of equals the largest. A face that stands at one place
@@ -80,8 +81,35 @@ def choose(faces: Sequence[Sequence[Face]]) -> list[list[Face]]:
     ----------
     faces : sequence of sequence of Face
         The faces of each shot, in order.
+    first : int, optional
+        The person of :func:`rivals` who goes before everybody else.
     """
-    span: list[int] = []  # frames of each person
+    who, span = _people(faces)
+
+    def rank(pair: tuple[Face, int]) -> tuple[bool, int, float]:
+        face, person = pair
+        return person != first, -span[person], -float(np.mean([box[2] for box in face.values()]))
+
+    return [
+        [face for face, _ in sorted(zip(shot, whose, strict=True), key=rank)]
+        for shot, whose in zip(faces, who, strict=True)
+    ]
+
+
+def rivals(faces: Sequence[Sequence[Face]]) -> dict[int, list[Face]]:
+    """Faces of every person who is seen nearly as long as the one who is seen longest."""
+    who, span = _people(faces)
+    found: dict[int, list[Face]] = {}
+    for shot, whose in zip(faces, who, strict=True):
+        for face, person in zip(shot, whose, strict=True):
+            if span[person] >= NEARLY * max(span):
+                found.setdefault(person, []).append(face)
+    return found
+
+
+def _people(faces: Sequence[Sequence[Face]]) -> tuple[list[list[int]], list[int]]:
+    """Whose the faces of every shot are, by number, and for how many frames each is seen."""
+    span: list[int] = []
     before: list[tuple[Face, int]] = []  # faces of the shot before and whose they are
     who: list[list[int]] = []
     for shot in faces:
@@ -95,15 +123,7 @@ def choose(faces: Sequence[Sequence[Face]]) -> list[list[Face]]:
             span[whose[-1]] += _span(face)
         before = list(zip(shot, whose, strict=True))
         who.append(whose)
-
-    def rank(pair: tuple[Face, int]) -> tuple[int, float]:
-        face, person = pair
-        return -span[person], -float(np.mean([box[2] for box in face.values()]))
-
-    return [
-        [face for face, _ in sorted(zip(shot, whose, strict=True), key=rank)]
-        for shot, whose in zip(faces, who, strict=True)
-    ]
+    return who, span
 
 
 def _span(face: Face) -> int:

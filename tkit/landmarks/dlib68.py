@@ -3,11 +3,11 @@
 The detector (HOG) runs on every ``KEY_STEP``-th frame only; between key frames the box is
 interpolated over time, which costs less and removes the jitter of the boxes without lag. Boxes are
 never interpolated across a cut. Of several faces, the one that is there in most key frames of a
-shot is followed, of equals the largest. A frame whose face looks unlike the one before is searched
-again, so a face that vanishes between key frames is noticed. dlib rounds its points to whole
-pixels; here the face is first resampled to ``FACE_PX`` pixels, so that the rounding is a small
-fraction of a pixel of the frame. What trembles nevertheless is averaged over time where the face
-rests.
+shot is followed, of equals the one that talks, else the largest. A frame whose face looks unlike
+the one before is searched again, so a face that vanishes between key frames is noticed. dlib rounds
+its points to whole pixels; here the face is first resampled to ``FACE_PX`` pixels, so that the
+rounding is a small fraction of a pixel of the frame. What trembles nevertheless is averaged over
+time where the face rests.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ import numpy as np
 
 from tkit.errors import TkitError
 from tkit.landmarks import Landmarker, Note, ignore
-from tkit.landmarks._boxes import Box, Face, choose, link, near, shots
+from tkit.landmarks._boxes import Box, Face, choose, link, near, rivals, shots
 from tkit.landmarks._steady import steady
+from tkit.landmarks._talks import talker
 
 KEY_STEP = 10  # frames between detections: 0.4 s at 25 fps
 FACE_PX = 300  # side of the face box after resampling
 MARGIN = 0.35  # picture kept around the box, in box sides
 MAX_SIDE_PX = 960  # larger pictures are reduced before detection
 LIKENESS = 0.7  # correlation of two faces 32 pixels wide below which the box is not trusted
+TALK_FRAMES = 25  # in which two faces are compared: every third of a clip of 3 s
 DOUBTFUL = 0.25  # share of the best score below which another find is no face
 SMALL_SIDE_PX = 240  # smaller pictures are framed and enlarged: HOG wants faces of 80 px
 
@@ -164,16 +166,42 @@ def track(
     if len(stretches) > 1:
         cuts = ", ".join(str(start) for start, _ in stretches[1:])
         note(f"cut at frame {cuts}: each shot is tracked by itself")
-    faces = choose([_search(greys, start, stop) for start, stop in stretches])
+    found = [_search(greys, start, stop) for start, stop in stretches]
+    talks = _talker(greys, found)
+    faces = choose(found, first=talks)
     lasting = max(sum(len(face) > 1 for face in shot) for shot in faces)
     if lasting > 1:
-        note(f"{lasting} faces: the points follow the one that is there longest")
+        why = "is there longest" if talks is None else "talks"
+        note(f"{lasting} faces: the points follow the one that {why}")
     for (start, stop), shot in zip(stretches, faces, strict=True):
         if shot:
             for index, fitted in _follow(greys, range(start, stop), shot[0]):
                 points[index] = fitted
             points[start:stop] = steady(points[start:stop])
     return points
+
+
+def _talker(greys: list[np.ndarray], faces: list[list[Face]]) -> int | None:
+    """Who of those that are there about equally long talks; only then some frames are fitted."""
+    people = rivals(faces)
+    if len(people) < 2:
+        return None
+    return talker({
+        person: np.concatenate([_some_fits(greys, face) for face in seen])
+        for person, seen in people.items()
+    })  # fmt: skip
+
+
+def _some_fits(greys: list[np.ndarray], face: Face) -> np.ndarray:
+    """Points (N, 68, 2) of a face in up to ``TALK_FRAMES`` frames, evenly spread over its time."""
+    keys = np.array(sorted(face))
+    boxes = np.stack([face[key] for key in keys])
+    chosen = np.unique(np.linspace(keys[0], keys[-1], TALK_FRAMES).round().astype(int))
+    fits = []
+    for index in chosen:
+        box = np.array([np.interp(index, keys, column) for column in boxes.T])
+        fits.append(_fit(greys[index], box)[0])
+    return np.stack(fits)
 
 
 def _follow(greys: list[np.ndarray], shot: range, face: Face) -> Iterator[tuple[int, np.ndarray]]:
