@@ -134,12 +134,10 @@ def prepare(
     names = [parts / _part_name(clip, settings, encoder.signature) for clip in clips]
     todo = [pair for pair in zip(clips, names, strict=True) if not pair[1].exists()]
     done = len(clips) - len(todo)
-    results = _run(todo, settings, jobs=jobs, cluster=cluster, done=done, progress=progress)
-    for reject in results:
+    for reject in _run(todo, settings, jobs=jobs, cluster=cluster, done=done, progress=progress):
         if strict and reject:
             raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
-    missing = sum(not name.exists() for name in names)
-    if missing:
+    if missing := sum(not name.exists() for name in names):
         raise CorpusError(
             f"{missing} of {len(names)} parts are not in {parts}: do the cluster's workers see "
             "this folder under the same path?"

@@ -240,11 +240,10 @@ class Store:
             raise StoreError(f"{self.path}: not an HDF5 file") from error
         try:
             self.info = _read_info(self._file)
-            # tolist() makes Python values of the whole table at once: 33,000 clips open quickly.
-            self.clips = [Row(*_plain(row)) for row in self._file["clips"][:].tolist()]
-            self.rejects = [Reject(*_plain(row)) for row in self._file["rejects"][:]]
-            notes = self._file["notes"][:] if "notes" in self._file else ()
-            self.notes = [Remark(*_plain(row)) for row in notes]
+            self.clips = [Row(*row) for row in _rows(self._file["clips"])]
+            self.rejects = [Reject(*row) for row in _rows(self._file["rejects"])]
+            notes = _rows(self._file["notes"]) if "notes" in self._file else ()
+            self.notes = [Remark(*row) for row in notes]
             names = [name.decode() for name in self._file["speakers/name"][:]]
             self.speakers = dict(zip(names, self._file["speakers/neutral"][:], strict=True))
             self.canonical = self._file["canonical/neutral"][:]
@@ -278,8 +277,7 @@ class Store:
     def words(self) -> dict[str, list[Word]]:
         """Return the word alignment of every clip id that has one."""
         found: dict[str, list[Word]] = {}
-        for row in self._file["words"][:]:
-            clip, start_s, end_s, text = _plain(row)
+        for clip, start_s, end_s, text in _rows(self._file["words"]):
             found.setdefault(self.clips[clip].id, []).append(Word(start_s, end_s, text))
         return found
 
@@ -345,7 +343,7 @@ def _table(rows: list[tuple[Any, ...]], columns: Mapping[str, Any]) -> np.ndarra
 
 
 def _read_info(file: h5py.File) -> StoreInfo:
-    attributes = {key: _python(value) for key, value in file.attrs.items()}
+    attributes = {key: np.asarray(value).item() for key, value in file.attrs.items()}
     if attributes.get("schema") != SCHEMA:
         raise StoreError(
             f"{file.filename}: store schema is {attributes.get('schema')}, this tkit reads "
@@ -355,9 +353,8 @@ def _read_info(file: h5py.File) -> StoreInfo:
     return StoreInfo(**attributes)
 
 
-def _python(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _plain(row: Any) -> list[Any]:
-    return [item.decode() if isinstance(item, bytes) else _python(item) for item in row]
+def _rows(table: h5py.Dataset) -> Iterator[tuple[Any, ...]]:
+    """Rows of a table as Python values; column by column, so that 33,000 clips open quickly."""
+    data = table[:]
+    columns = ((data.dtype[name].kind, data[name].tolist()) for name in data.dtype.names)
+    return zip(*(map(bytes.decode, v) if kind == "S" else v for kind, v in columns), strict=True)
