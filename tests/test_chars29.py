@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tkit.clips import generator
-from tkit.pipelines import _chars29, _chars29_speech
+from tkit.pipelines import _chars29, _chars29_speech, _chars29_text
 from tkit.zoo import chars29
 
 SMALL = _chars29.Settings(utterances=6, held_out=2, epochs=2, batch=2, noise=0.0, masked_rows=0)
@@ -17,6 +17,24 @@ def test_sentences_can_be_spelled_and_follow_from_the_seed():
     assert len(set(texts)) > 200
     assert texts[7] == _chars29_speech.sentence(generator(0, "7"))[0]
     assert any(text.split()[0] in ("bin", "lay", "place", "set") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("word", "ending", "form"),
+    [("box", "s", "boxes"), ("city", "s", "cities"), ("day", "s", "days"),
+     ("child", "s", "children"),
+     ("stop", "ed", "stopped"), ("enter", "ed", "entered"), ("carry", "ed", "carried"),
+     ("take", "ed2", "taken"), ("agree", "ing", "agreeing"), ("move", "ing", "moving"),
+     ("begin", "ing", "beginning"), ("play", "ed", "played")],
+)  # fmt: skip
+def test_words_are_inflected(word, ending, form):
+    assert _chars29_text.inflect(word, ending) == form
+
+
+def test_every_pattern_can_be_drawn():
+    for index, pattern in enumerate(_chars29_text.lists()["line"]):
+        text = _chars29_text.expand(pattern, generator(0, str(index)))
+        assert text and set(text) <= set(" 'abcdefghijklmnopqrstuvwxyz")
 
 
 def test_a_room_keeps_length_and_level_sane():

@@ -10,6 +10,7 @@ from tkit.errors import UsageError
 
 LOCAL = "local"  # a cluster of this machine's processes, for trying it out
 _WAIT_S = 10
+_MAX_GROWTH = 8e9  # bytes
 
 Result = TypeVar("Result")
 
@@ -37,12 +38,25 @@ def run(
 
     # "spawn"-like loky workers load the models once each; batch_size=1 keeps the bar honest.
     how = {"return_as": "generator_unordered", "batch_size": 1}
-    work = (delayed(function)(*call) for call in calls)
+    work = (delayed(_in_worker)(function, *call) for call in calls)
     if not cluster:
         yield from Parallel(n_jobs=min(jobs, max(len(calls), 1)), **how)(work)
         return
     with connected(cluster, jobs), parallel_config(backend="dask", n_jobs=-1):
         yield from Parallel(**how)(work)
+
+
+def _in_worker(function: Callable[..., Result], *call: Any) -> Result:
+    """Call a function in a process that may grow.
+
+    joblib takes a worker that grew by 300 MB since its first call for leaking and replaces it, with
+    a warning; where warnings are errors that ends the thread that hands out work, and the run
+    hangs. Ours grow once, by the networks that the first clip with a face and sound loads.
+    """
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = _MAX_GROWTH
+    return function(*call)
 
 
 @contextmanager
