@@ -11,7 +11,8 @@ from tkit.cli import main
 from tkit.clips import generator
 from tkit.errors import NoFaceError, WeightsError
 from tkit.landmarks import LANDMARKERS
-from tkit.pipelines import _regions, _runs, animate, blink, motion, texture
+from tkit.pipelines import _moves, _regions, _runs, animate, blink, motion, texture
+from tkit.pipelines._paste import Paste
 from tkit.speech import ENCODERS
 from tkit.zoo import _weights
 from tkit.zoo import blink as blink_net
@@ -143,25 +144,30 @@ def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
 # --- pasting ---------------------------------------------------------------------------------
 
 
+STILL = np.zeros((128, 128, 2), np.float32)
+
+
+def paste_of(image, points, canonical) -> tuple[animate.Person, Paste]:
+    person = animate.look_at(image, points, canonical=canonical, size=128)
+    return person, Paste(image, person.points, person.transform, size=128)
+
+
 def test_a_shut_attention_map_returns_the_picture(astronaut, face, canonical):
-    paste = animate.Paste(
-        astronaut, animate.look_at(astronaut, face, canonical=canonical, size=128)
-    )
+    _, paste = paste_of(astronaut, face, canonical)
     noise = generator(0, "noise").uniform(0, 255, (128, 128, 3)).astype(np.float32)
-    same = paste(np.ones((128, 128, 1), np.float32), noise)
+    same = paste(np.ones((128, 128, 1), np.float32), noise, STILL)
     np.testing.assert_array_equal(same, astronaut)
     assert same is not astronaut
 
 
 def test_an_open_attention_map_puts_the_crop_where_it_came_from(astronaut, face, canonical):
-    person = animate.look_at(astronaut, face, canonical=canonical, size=128)
-    paste = animate.Paste(astronaut, person)
-    frame = paste(np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32))
+    person, paste = paste_of(astronaut, face, canonical)
+    frame = paste(np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32), STILL)
     difference = np.abs(frame.astype(float) - astronaut)
     assert 0 < difference.mean() < 0.2  # the enlarged crop is a little softer
     assert np.quantile(difference[difference > 0], 0.99) < 30
     red = np.full((128, 128, 3), (255, 0, 0), np.float32)
-    frame = paste(np.zeros((128, 128, 1), np.float32), red)
+    frame = paste(np.zeros((128, 128, 1), np.float32), red, STILL)
     x, y = np.rint(face[30]).astype(int)  # the tip of the nose
     np.testing.assert_array_equal(frame[y, x], [255, 0, 0])
     changed = (frame != astronaut).any(axis=-1)
@@ -169,15 +175,39 @@ def test_an_open_attention_map_puts_the_crop_where_it_came_from(astronaut, face,
     assert away.max() < 3 * geometry.inter_ocular(face)
 
 
+def test_a_flow_carries_the_pixels_of_the_picture(astronaut, face, canonical):
+    person, paste = paste_of(astronaut, face, canonical)
+    scale = np.linalg.norm(person.transform[0, :2])  # crop pixels a picture pixel
+    flow = STILL + np.array([0, 2 * scale], np.float32)  # from two picture pixels below
+    frame = paste(np.ones((128, 128, 1), np.float32), 0 * STILL[..., [0, 0, 0]], flow)
+    x, y = np.rint(face[27:48].mean(axis=0)).astype(int)  # between eyes and nose: the mask is one
+    around = slice(y - 5, y + 6), slice(x - 5, x + 6)
+    source = slice(y - 3, y + 8), around[1]
+    assert np.abs(frame[around].astype(float) - astronaut[source]).max() <= 12
+    assert np.abs(frame[around].astype(float) - astronaut[around]).mean() > 2
+    away = np.ones(astronaut.shape[:2], bool)
+    away[paste.region] = False
+    np.testing.assert_array_equal(frame[away], astronaut[away])
+
+
+def test_there_is_no_seam(face, canonical):
+    """On a plain picture with plain colours, the change fades in without a step."""
+    plain = np.full((512, 512, 3), 100, np.uint8)
+    _, paste = paste_of(plain, face, canonical)
+    bright = np.full((128, 128, 3), 160, np.float32)
+    frame = paste(np.zeros((128, 128, 1), np.float32), bright, STILL)[..., 0].astype(float)
+    assert frame.max() == 160 and (frame == 100).mean() > 0.5
+    for axis in (0, 1):  # at least six pixels from the picture to what was put in
+        assert np.abs(np.diff(frame, axis=axis)).max() <= 60 / 6
+
+
 @pytest.mark.parametrize("shift", [(-190, -80), (250, 330)])
 def test_a_face_at_the_picture_border_is_pasted(astronaut, face, canonical, shift):
     x, y = shift
     cut = astronaut[max(-y, 0) : 512 - max(y, 0), max(-x, 0) : 512 - max(x, 0)]
     moved = face + np.minimum(shift, 0)
-    person = animate.look_at(cut, moved, canonical=canonical, size=128)
-    frame = animate.Paste(cut, person)(
-        np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32)
-    )
+    person, paste = paste_of(cut, moved, canonical)
+    frame = paste(np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32), STILL)
     assert frame.shape == cut.shape
     assert np.abs(frame.astype(float) - cut).mean() < 0.01 * 255
 
@@ -230,8 +260,8 @@ def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
 
 
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):
-    slow = animate.eyes(50, blink=stages["blink"], fps=25.0, seed=3)
-    fast = animate.eyes(100, blink=stages["blink"], fps=50.0, seed=3)
+    slow = _moves.eyes(50, blink=stages["blink"], fps=25.0, seed=3)
+    fast = _moves.eyes(100, blink=stages["blink"], fps=50.0, seed=3)
     assert slow.shape == (50, 68, 2) and fast.shape == (100, 68, 2)
     np.testing.assert_allclose((fast[::2] + fast[1::2])[1:-1] / 2, slow[1:-1], atol=0.02)
     outside = np.setdiff1d(np.arange(68), geometry.EYE_REGION_INDEX)

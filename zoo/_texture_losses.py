@@ -18,6 +18,11 @@ def pixel(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (weight * (image - target).abs()).mean()
 
 
+def square(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Squared error with the same mask: what PSNR is made of."""
+    return (weight * (image - target).square()).mean()
+
+
 def discriminator(real: Tensor, generated: Tensor) -> Tensor:
     """Least-squares loss of the discriminator's decisions, any shape (eq. 8)."""
     return 0.5 * ((real - 1) ** 2).mean() + 0.5 * (generated**2).mean()
