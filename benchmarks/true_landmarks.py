@@ -31,7 +31,7 @@ from tkit.pipelines._regions import mouth_box
 from tkit.pipelines._rendering import Renderer
 from tkit.pipelines._texture_data import held_out
 from tkit.pipelines.texture import psnr
-from tkit.report import Report
+from tkit.report import Report, Score
 from tkit.store import Row, Store
 
 CROP = "sda96x128"
@@ -124,6 +124,12 @@ def _save(folder: Path, clip: str, frames: np.ndarray) -> None:
     np.save(path, frames)
 
 
+def interval(score: Score) -> str:
+    if score.value is None or score.low is None or score.high is None:
+        return f"{score.value:7.3f} [one speaker]" if score.value is not None else "-"
+    return f"{score.value:7.3f} [{score.low:.3f}, {score.high:.3f}]"
+
+
 def show(results: dict[str, tuple[Report, dict[str, float]]]) -> None:
     print(
         f"{'clips':<7} {'method':<14} {'n':>3} {'psnr':>21} {'mouth':>6} {'ssim':>23} {'cpbd':>23}"
@@ -131,8 +137,7 @@ def show(results: dict[str, tuple[Report, dict[str, float]]]) -> None:
     for group, (report, mouths) in results.items():
         for name, scores in report.methods.items():
             mouth = f"{mouths[name]:6.2f}" if name in mouths else "     -"
-            cells = [f"{s.value:7.3f} [{s.low:.3f}, {s.high:.3f}]"
-                     for s in (scores[m] for m in ("psnr", "ssim", "cpbd"))]  # fmt: skip
+            cells = [interval(scores[metric]) for metric in ("psnr", "ssim", "cpbd")]
             n = scores["psnr"].n
             print(f"{group:<7} {name:<14} {n:>3} {cells[0]:>21} {mouth} {cells[1]:>23} {cells[2]}")
 

@@ -259,6 +259,39 @@ def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
     assert len(list(frames)) == 12
 
 
+def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
+    wave = babble(4.0)
+    whole = [m for _, m in _moves.Voice(stages["motion"], fps=25.0).parts(wave, 100)]
+    monkeypatch.setattr(_moves, "PART_S", 1.0)
+    monkeypatch.setattr(_moves, "CONTEXT_S", 0.5)
+    parts = list(_moves.Voice(stages["motion"], fps=25.0).parts(wave, 100))
+    assert [start for start, _ in parts][:5] == [0, 8, 16, 24, 25]
+    joined = np.concatenate([moved for _, moved in parts])
+    assert joined.shape == (100, 68, 2)
+    np.testing.assert_allclose(joined, np.concatenate(whole), atol=2e-3)
+
+
+def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
+    """Only a few frames are ahead of the one that was taken."""
+    made = []
+    frames = animate.animate(
+        astronaut, babble(2.0), **stages, landmarker=landmarker,
+        watch=lambda points, rendered: made.append(len(points)),
+    )  # fmt: skip
+    for count, _ in enumerate(frames, start=1):
+        assert sum(made) - count < _moves.AT_ONCE
+    assert sum(made) == count == 50
+
+
+def test_a_moving_head_moves_the_landmarks(astronaut, face, canonical):
+    person = animate.look_at(astronaut, face, canonical=canonical, size=128)
+    head = np.array([[[1.0, 0.0, 0.1], [0.0, 1.0, 0.0]]])
+    still = person.landmarks(np.zeros((1, 68, 2)))
+    moved = person.landmarks(np.zeros((1, 68, 2)), head)
+    step = np.linalg.norm(moved - still, axis=-1)
+    np.testing.assert_allclose(step, 0.1 * crops.CROP_IOD, rtol=0.1)
+
+
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):
     slow = _moves.eyes(50, blink=stages["blink"], fps=25.0, seed=3)
     fast = _moves.eyes(100, blink=stages["blink"], fps=50.0, seed=3)
@@ -323,6 +356,46 @@ def test_a_bare_crop_is_written(work, capsys):
     assert code == 0
     info = media.probe("out.mp4")
     assert (info.width, info.height) == (128, 128)
+
+
+def test_several_pictures_and_sounds_make_a_folder(work, capsys, astronaut):
+    media.write_image("other.png", astronaut[:300, 60:460])
+    again = "--image", "other.png", "--fps", "10", "--blink-rate", "0", "--debug", "maps"
+    code, err = call(capsys, *again)
+    assert code == 0, err
+    names = ["face_speech", "other_speech"]
+    assert sorted(path.name for path in (work / "out.mp4").iterdir()) == [
+        f"{name}.mp4" for name in names
+    ]
+    assert media.probe("out.mp4/other_speech.mp4").fps == 10.0
+    assert sum(1 for _ in media.iter_frames("out.mp4/face_speech.mp4")) == 6
+    for name in names:
+        pictures = sorted((work / "maps" / name).iterdir())
+        assert len(pictures) == 6
+        assert media.read_image(pictures[0]).shape == (128, 4 * 128, 3)
+
+
+def test_the_head_moves_as_in_another_video(work, capsys, face):
+    sway = np.sin(np.linspace(0, 6, 40))[:, None, None] * np.array([3.0, 0.0])
+    np.save("head.npy", (face + sway).astype(np.float32))
+    assert call(capsys, "--crop")[0] == 0
+    still = media.read_clip("out.mp4").frames.astype(float)
+    assert call(capsys, "--crop", "--pose", "head.npy", "--force")[0] == 0
+    moved = media.read_clip("out.mp4").frames.astype(float)
+    assert np.abs(moved - still).mean() > 0.5
+    np.save("wrong.npy", np.zeros((3, 5)))
+    code, err = call(capsys, "--pose", "wrong.npy", "--force")
+    assert code == 2 and "not points (T, 68, 2)" in err
+
+
+def test_inputs_that_contradict_each_other_are_refused(work, capsys):
+    code, err = call(capsys, "--corpus", "grid.h5")
+    assert code == 2 and "--corpus brings its own" in err
+    with pytest.raises(SystemExit):
+        main(["animate", "--image", "face.png", "--out", "x.mp4"])
+    assert "--audio" in capsys.readouterr().err
+    code, err = call(capsys, "--audio", "other/speech.wav")
+    assert code == 2 and "same name" in err
 
 
 def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):

@@ -53,16 +53,20 @@ def landmark_flow(points: Tensor, still: Tensor, ground: Tensor, *, size: int) -
     return both.transpose(1, 2).unflatten(2, (len(steps), len(steps)))
 
 
-def carry(image: Tensor, flow: Tensor) -> Tensor:
-    """Sample images (B or 1, 3, H, W) by a flow (B, 2, h, w); the border is repeated."""
+def carry(image: Tensor, flow: Tensor, *, mode: str = "bilinear") -> Tensor:
+    """Sample images (B or 1, 3, H, W) by a flow (B, 2, h, w); the border is repeated.
+
+    ``mode`` is that of :func:`torch.nn.functional.grid_sample`.
+    """
     count, height, width = len(flow), *image.shape[-2:]
     flow = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
     unit = torch.eye(2, 3, device=flow.device).expand(count, -1, -1)
     grid = F.affine_grid(unit, [count, 3, height, width], align_corners=False)
     grid = grid + flow.permute(0, 2, 3, 1)
     return F.grid_sample(
-        image.expand(count, -1, -1, -1), grid, padding_mode="border", align_corners=False
-    )
+        image.expand(count, -1, -1, -1), grid,
+        mode=mode, padding_mode="border", align_corners=False,
+    )  # fmt: skip
 
 
 def _moved(transform: Tensor, points: Tensor) -> Tensor:
