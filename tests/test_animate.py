@@ -1,7 +1,10 @@
 """Animation with tiny untrained networks: what it does with pictures, sound and places."""
 
+import shutil
 from dataclasses import asdict
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -386,6 +389,37 @@ def test_the_head_moves_as_in_another_video(work, capsys, face):
     np.save("wrong.npy", np.zeros((3, 5)))
     code, err = call(capsys, "--pose", "wrong.npy", "--force")
     assert code == 2 and "not points (T, 68, 2)" in err
+
+
+def test_the_clips_of_a_corpus_are_animated_under_their_names(
+    work, capsys, tiny_store_crops, write_clip
+):
+    shutil.copy(tiny_store_crops, "own.h5")
+    with h5py.File("own.h5", "r+") as file:
+        file.attrs["corpus"] = "folder"
+    for name in ("a/000", "c/000", "c/001"):
+        path = work / "folder" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(path, n_frames=20, sound_s=0.75)
+    asked = ["animate", "--corpus", "own.h5", "--out", "preds"]
+    with pytest.raises(SystemExit) as stop:
+        main([*asked, "--root", "folder", "--split", "val"])
+    assert not stop.value.code, capsys.readouterr().err
+    made = sorted(path.relative_to("preds") for path in Path("preds").rglob("*.mp4"))
+    assert [str(path) for path in made] == ["c/000.mp4", "c/001.mp4"]
+    frames = list(media.iter_frames("preds/c/000.mp4"))
+    assert len(frames) == 20  # as the clip, though its sound is shorter
+    first = next(media.iter_frames("folder/c/000.mp4"))
+    assert frames[0].shape == first.shape and np.abs(frames[0].astype(float) - first).mean() < 8
+    capsys.readouterr()
+    for wrong, reason in (
+        (["--root", "nowhere"], "nowhere: no such folder"),
+        (["--root", "folder", "--split", "test"], "no clip of the split 'test'"),
+        (["--root", "folder", "--protocol", "x"], "unknown protocol 'x'"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main([*asked, *wrong])
+        assert stop.value.code == 2 and reason in capsys.readouterr().err
 
 
 def test_inputs_that_contradict_each_other_are_refused(work, capsys):

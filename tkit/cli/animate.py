@@ -175,6 +175,7 @@ def _head(path: Path, landmarker: Any) -> np.ndarray:
 
 def _make(job: Job, options: dict[str, Any], debug: Path | None) -> None:
     """Make one video."""
+    import numpy as np
     from tqdm import tqdm
 
     from tkit import media
@@ -187,6 +188,9 @@ def _make(job: Job, options: dict[str, Any], debug: Path | None) -> None:
     wave = media.read_audio(job.audio, sample_rate=sample_rate(options["motion"]))
     watch = Writer(debug) if debug else None
     fps = options["fps"]
+    if job.n_frames:  # the sound of a video often ends a little before its picture
+        missing = round(job.n_frames / fps * sample_rate(options["motion"])) - len(wave)
+        wave = np.pad(wave, (0, max(missing, 0)))
     frames = animate(picture, wave, **options, watch=watch)
     total = job.n_frames or count_frames(wave, motion=options["motion"], fps=fps)
     taken = (frame for frame, _ in zip(frames, range(total), strict=False))
