@@ -18,6 +18,8 @@ from tkit.zoo.blink import generate
 
 AT_ONCE = 8  # frames that are made together
 PART_S, CONTEXT_S = 10.0, 2.0  # of speech that is heard together, and of what is around it
+# The jaw turns about its joints at the ears (points 0 and 16), where only the head could move it.
+HINGED = 1 - np.abs(np.arange(17) - 8) / 8
 BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to another rate
 
 
@@ -69,7 +71,9 @@ class Voice:
         hop = self._sample_rate / self._fps
         stop = len(wave) if round(last * hop) > len(wave) - hop else round(last * hop)
         features = self._encode(wave[round(first * hop) : stop])
-        return predict(self._module, features, last - first, fps=self._fps, encoder=self._info)
+        moved = predict(self._module, features, last - first, fps=self._fps, encoder=self._info)
+        moved[:, geometry.JAW] *= HINGED[:, None]
+        return moved
 
 
 def eyes(

@@ -64,6 +64,12 @@ class Config(Common):
     )
     pixel_weight: float = option(50.0, "Weight of the pixel loss.", low=0)
     square_weight: float = option(1000.0, "Weight of the squared error; the paper has none.", low=0)
+    colour_weight: float = option(
+        0.5,
+        "Share of both that the bare colour map pays, too: without it the map of a saturated "
+        "attention learns nothing more; the paper has none.",
+        low=0,
+    )
     adversarial_weight: float = option(0.0, "Weight of the adversarial loss.", low=0)
     regular_weight: float = option(0.2, "Weight of the attention and temporal losses.", low=0)
     hold_out: int = option(
@@ -191,19 +197,20 @@ def step(
         batch["prior"].flatten(0, 1),
     )
     batch["generated"] = image.detach()
-    pixel = losses.pixel(image, frames, every["weight"])
-    square = losses.square(image, frames, every["weight"])
+    pixel, square = _errors(image, frames, every["weight"])
+    loss = config.pixel_weight * pixel + config.square_weight * square
+    if config.colour_weight:
+        bare = _errors(colour, frames, every["weight"])
+        loss += config.colour_weight * (
+            config.pixel_weight * bare[0] + config.square_weight * bare[1]
+        )
     adversarial = image.new_zeros(())
     if config.adversarial_weight:
         adversarial = losses.adversarial(nets["patchgan"](image).float())
     pairs = attention.unflatten(0, (-1, PAIR)), colour.unflatten(0, (-1, PAIR))
     open_, temporal = losses.attention(attention), losses.temporal(*pairs)
-    loss = (
-        config.pixel_weight * pixel
-        + config.square_weight * square
-        + config.adversarial_weight * adversarial
-        + config.regular_weight * (open_ + temporal)
-    )
+    loss += config.adversarial_weight * adversarial
+    loss += config.regular_weight * (open_ + temporal)
     statistics = losses.attention_statistics(attention, every["mouth"])
     _warn_if_frozen(attention, every["mouth"])
     parts = {
@@ -214,6 +221,10 @@ def step(
         "temporal": temporal,
     }
     return {"loss": loss, **parts, **statistics}
+
+
+def _errors(image: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    return losses.pixel(image, target, weight), losses.square(image, target, weight)
 
 
 def _warn_if_frozen(attention: Tensor, mouth: Tensor) -> None:
