@@ -66,8 +66,8 @@ def at_rate(
 def _blinks(opening: np.ndarray, fps: float) -> list[tuple[int, int]]:
     """First and last frame of every whole blink: from open to open eyes."""
     middle = np.median(opening)
+    spans: list[tuple[int, int]] = []
     shut = np.diff(np.r_[0, (opening < SHUT * middle).astype(int), 0])
-    spans = []
     for fall, rise in zip(np.flatnonzero(shut > 0), np.flatnonzero(shut < 0), strict=True):
         before = np.flatnonzero(opening[:fall] >= OPEN * middle)
         after = np.flatnonzero(opening[rise:] >= OPEN * middle)

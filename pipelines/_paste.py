@@ -79,8 +79,9 @@ class Paste:
         move = enlarge((flow @ self.to_px).astype(np.float32)) * mask
         source = self.grid + move
         carried = cv2.remap(
-            self.part, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        ).astype(np.float32)
+            self.part, source[..., 0], source[..., 1], cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).astype(np.float32)  # fmt: skip
         layers = enlarge(np.concatenate([colour, 1 - attention], axis=-1))
         share = mask * layers[..., 3:]
         frame = self.image.copy()

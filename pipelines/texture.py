@@ -71,7 +71,9 @@ class Config(Common):
         low=0,
     )
     adversarial_weight: float = option(0.0, "Weight of the adversarial loss.", low=0)
-    regular_weight: float = option(0.2, "Weight of the attention and temporal losses.", low=0)
+    regular_weight: float = option(
+        8.0, "Weight of the attention and temporal losses; the paper's is 0.2.", low=0
+    )
     hold_out: int = option(
         10, "Keep every n-th clip of each speaker out of training; 0: none.", low=0
     )
