@@ -72,7 +72,10 @@ class Config(Common):
     )
     adversarial_weight: float = option(0.0, "Weight of the adversarial loss.", low=0)
     regular_weight: float = option(
-        8.0, "Weight of the attention and temporal losses; the paper's is 0.2.", low=0
+        3.0, "Weight of the attention and temporal losses; the paper's is 0.2.", low=0
+    )
+    attention_focus: bool = option(
+        True, "Attention opens as much more cheaply at mouth and eyes as pixels count there."
     )
     hold_out: int = option(
         10, "Keep every n-th clip of each speaker out of training; 0: none.", low=0
@@ -210,7 +213,8 @@ def step(
     if config.adversarial_weight:
         adversarial = losses.adversarial(nets["patchgan"](image).float())
     pairs = attention.unflatten(0, (-1, PAIR)), colour.unflatten(0, (-1, PAIR))
-    open_, temporal = losses.attention(attention), losses.temporal(*pairs)
+    ground = every["weight"].amin() / every["weight"] if config.attention_focus else 1.0
+    open_, temporal = losses.attention(attention, ground), losses.temporal(*pairs)
     loss += config.adversarial_weight * adversarial
     loss += config.regular_weight * (open_ + temporal)
     statistics = losses.attention_statistics(attention, every["mouth"])

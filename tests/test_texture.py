@@ -165,9 +165,9 @@ def test_carrying_samples_the_image_where_the_flow_says():
     flow = torch.full((2, 2, 8, 8), 0.0)
     flow[1, 0] = 5 * 2 / 64
     carried = _flow.carry(image, flow)
-    torch.testing.assert_close(carried[:1], image, atol=1e-4, rtol=0)
-    torch.testing.assert_close(carried[1:, :, :, :58], image[..., 5:63], atol=1e-4, rtol=0)
-    torch.testing.assert_close(carried[1, :, :, -1], image[0, :, :, -1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(carried[:1], image, atol=1e-3, rtol=0)
+    torch.testing.assert_close(carried[1:, :, :, :58], image[..., 5:63], atol=1e-3, rtol=0)
+    torch.testing.assert_close(carried[1, :, :, -1], image[0, :, :, -1], atol=1e-3, rtol=0)
 
 
 # --- rendering -------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_rendering_is_the_forward_pass_on_arrays(sizes):
     )
     with torch.no_grad():
         made = module(lines, lines[:1], net.image_tensor(identity[None]), prior)
-    wanted = (made.image.permute(0, 2, 3, 1).numpy() + 1) * 127.5
+    wanted = ((made.image.permute(0, 2, 3, 1).numpy() + 1) * 127.5).clip(0, 255)
     np.testing.assert_allclose(rendered.images, wanted, atol=0.55)
     np.testing.assert_allclose(rendered.attention[..., 0], made.attention[:, 0], atol=1e-5)
     if sizes.carried:
@@ -232,6 +232,12 @@ def test_attention_loss_pulls_towards_keeping_the_identity():
     loss.backward()
     assert (att.grad < 0).all()  # descent raises the attention
     assert float(losses.attention(torch.ones(3, 1, 8, 8))) < 1e-3
+    half = torch.ones(8)
+    half[4:] = 0.5
+    open_right = torch.ones(1, 1, 8, 8)
+    open_right[..., 4:] = 0.4
+    whole, cheap = losses.attention(open_right), losses.attention(open_right, half)
+    assert float(cheap) == pytest.approx(0.5 * float(whole), abs=1e-4)
 
 
 def test_temporal_loss_is_zero_for_a_still_face_and_finite_in_its_gradient():

@@ -33,9 +33,12 @@ def adversarial(generated: Tensor) -> Tensor:
     return 0.5 * ((generated - 1) ** 2).mean()
 
 
-def attention(att: Tensor) -> Tensor:
-    """Distance of attention maps (B, 1, H, W) from keeping the identity everywhere (eq. 11)."""
-    return _rms(1 - att).mean()
+def attention(att: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+    """Distance of attention maps (B, 1, H, W) from keeping the identity everywhere (eq. 11).
+
+    ``weight`` says how much that matters where; the paper's is 1 everywhere.
+    """
+    return _rms(weight * (1 - att)).mean()
 
 
 def temporal(att: Tensor, colour: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ class Maps(NamedTuple):
     Parameters
     ----------
     image : Tensor (B, 3, H, W)
-        In [-1, 1], by :func:`compose`.
+        In [-1, 1], by :func:`compose`; bicubic carrying may overshoot a little.
     attention : Tensor (B, 1, H, W)
         In (0, 1); 1 keeps the (carried) identity image.
     colour : Tensor (B, 3, H, W)

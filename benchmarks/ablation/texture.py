@@ -32,6 +32,7 @@ from tkit.store import Row, Store
 PAPER: dict[str, Any] = {
     "pixel_weight": 100.0, "square_weight": 0.0, "colour_weight": 0.0,
     "adversarial_weight": 0.5, "regular_weight": 0.2,
+    "attention_focus": False,
 }  # fmt: skip
 ROWS: dict[str, dict[str, Any]] = {
     "L_pix": {"adversarial_weight": 0.0, "regular_weight": 0.0},
