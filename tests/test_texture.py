@@ -432,11 +432,11 @@ def test_held_out_clips_are_never_drawn(store):
 # --- training --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "sizes",
-    [{"fold": 1, "carried": False, "skips": False, "norm": True, "adversarial_weight": 0.5}, {}],
-    ids=["paper", "lite"],
-)
+PAPER = _config.read_values("paper-texture")
+PAPER = {key: PAPER[key] for key in PAPER.keys() - {"width", "patch_width", "batch_size", "lr"}}
+
+
+@pytest.mark.parametrize("sizes", [PAPER, {}], ids=["paper", "lite"])
 def test_one_batch_is_overfitted(store, sizes):
     settings = config(width=8, landmark_width=4, same_clip=1.0, **sizes, **PLAIN)
     nets = texture.nets(store, settings)
