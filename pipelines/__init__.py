@@ -36,6 +36,8 @@ class Stage:
     released : str
         The net whose weights are the result of the stage. Its module keeps its sizes in ``config``,
         the Config of an entry of :data:`tkit.zoo.NETS`.
+    weights : str
+        Name in the zoo of the weights that are used when none are given; empty for the stage's own.
     needs_speech : bool
         Whether it hears: its weights then fit only stores of the same speech encoder.
     """
@@ -48,6 +50,7 @@ class Stage:
     step: Callable[..., dict[str, Any]]
     evaluate: Callable[..., dict[str, float]]
     released: str
+    weights: str = ""
     needs_speech: bool = False
 
     @property

@@ -47,6 +47,7 @@ class Common:
     lr: float = option(1e-3, "Learning rate of Adam.", low=0)
     beta1: float = option(0.9, "First momentum of Adam.", low=0)
     beta2: float = option(0.999, "Second momentum of Adam.", low=0)
+    ema: float = option(0.0, "Release the average of the weights, decaying so; 0: the last.", low=0)
     seed: int = option(0, "Seed of all randomness.", low=0)
     init: str = option("", "Start from these weights: file, run folder or name in the zoo.")
     train_split: str = option("train", "Split of the store that is trained on.")

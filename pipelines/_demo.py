@@ -20,7 +20,8 @@ from tkit.clips import generator
 from tkit.corpora import CORPORA
 from tkit.errors import OutputExistsError
 from tkit.pipelines import STAGES, _config, _fit, _runs
-from tkit.pipelines.animate import animate, sample_rate
+from tkit.pipelines._moves import sample_rate
+from tkit.pipelines.animate import animate
 from tkit.report import page, plots, tables
 from tkit.store import Store
 
@@ -30,7 +31,7 @@ from tkit.store import Store
 SETTINGS: dict[str, dict[str, Any]] = {
     "motion": {"steps": 1500},
     "blink": {"steps": 100, "init": "blink", "lr": 3e-4},
-    "texture": {"steps": 100_000, "init": "texture", "lr": 1e-4, "batch_size": 4},
+    "texture": {"steps": 100_000, "init": "texture-lite", "lr": 1e-4, "batch_size": 4},
 }
 SHARE = {"motion": 0.25, "blink": 0.1, "texture": 0.65}  # of the training time, at most
 OWN = ("corpus", "gt", "preds", "runs", "plots", "puppet.h5", "talking.mp4", "scores.json",

@@ -8,6 +8,7 @@ uninterrupted one.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import signal
@@ -84,7 +85,7 @@ def fit(
                 temporary.write_text(_config.to_toml(config), encoding="utf-8")
         trainer.train(run)
         if main:
-            _results.export(stage, trainer.nets, store, config, run, steps=trainer.step)
+            _results.export(stage, trainer.results(), store, config, run, steps=trainer.step)
         accelerator.wait_for_everyone()
     return run.weights
 
@@ -159,6 +160,7 @@ class Trainer:
             player: [p for p in self.nets[player].parameters() if p.requires_grad]
             for player in stage.players
         }
+        self.average = copy.deepcopy(self.nets[stage.released]) if config.ema else None
         self.optimisers = {
             player: torch.optim.Adam(parameters, config.lr, (config.beta1, config.beta2))
             for player, parameters in self.parameters.items()
@@ -184,6 +186,7 @@ class Trainer:
             while self.step < config.steps and not self._time_is_up():
                 losses = self._one_step(draw(self.step))
                 self.step += 1
+                self._average_weights()
                 self.seconds = before + time.monotonic() - start
                 bar.update()
                 if log and (self.step % config.log_every == 0 or self.step == config.steps):
@@ -235,6 +238,20 @@ class Trainer:
                 if parameter.grad is not None:
                     parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
 
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        """Move the average towards the weights; at first fast, or it would keep the first ones."""
+        if self.average is None:
+            return
+        part = 1 - min(self.config.ema, (1 + self.step) / (10 + self.step))
+        now = self.nets[self.stage.released].parameters()
+        for mean, weight in zip(self.average.parameters(), now, strict=True):
+            mean.lerp_(weight.to(mean), part)
+
+    def results(self) -> dict[str, nn.Module]:
+        """The nets as they are released and measured: with averaged weights, if there are any."""
+        return self.nets | ({self.stage.released: self.average} if self.average else {})
+
     def _checked(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
         """Return the losses as numbers; :class:`TkitError` if one is not finite."""
         values = {name: float(value) for name, value in losses.items()}
@@ -254,6 +271,7 @@ class Trainer:
             "seconds": self.seconds,
             "nets": {name: net.state_dict() for name, net in self.nets.items()},
             "optimisers": {name: one.state_dict() for name, one in self.optimisers.items()},
+            "average": self.average.state_dict() if self.average else {},
         }
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
@@ -278,6 +296,8 @@ class Trainer:
             net.load_state_dict(state["nets"][name])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]
 
 

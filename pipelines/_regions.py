@@ -54,5 +54,5 @@ def face_mask(points: np.ndarray, size: int) -> np.ndarray:
     wide = cv2.dilate(mask, disc).astype(np.float32)
     edge = np.minimum(np.arange(size), np.arange(size)[::-1])
     border = np.clip(edge / (size / 16), 0, 1)
-    soft = cv2.GaussianBlur(wide, (0, 0), grow / 3)
+    soft = cv2.GaussianBlur(wide, (0, 0), grow / 2.5)
     return (soft * np.minimum.outer(border, border)).astype(np.float32)

@@ -180,7 +180,7 @@ def load(stage: str, name_or_path: str | Path | None = None) -> Trained:
         Its name.
     name_or_path : str or Path, optional
         A weight file, a run folder, or a name in the zoo. By default ``runs/STAGE``, if it holds
-        weights, else the released weights named like the stage.
+        weights, else the released weights of the stage.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def load(stage: str, name_or_path: str | Path | None = None) -> Trained:
         If the weights are of another stage.
     """
     entry: Stage = STAGES.get(stage)
-    weights = _weights.load(_find(entry.name, name_or_path))
+    weights = _weights.load(_find(entry, name_or_path))
     trained_as = weights.record.get("stage")
     if trained_as != entry.name:
         raise WeightsError(
@@ -198,16 +198,17 @@ def load(stage: str, name_or_path: str | Path | None = None) -> Trained:
     return Trained(entry, config, weights)
 
 
-def _find(stage: str, name_or_path: str | Path | None) -> Path:
+def _find(stage: Stage, name_or_path: str | Path | None) -> Path:
     if name_or_path is not None:
         path = Path(name_or_path)
         return _cards.locate(Run(path).weights if path.is_dir() else path)
-    path = Run(Path("runs") / stage).weights
+    path = Run(Path("runs") / stage.name).weights
     if path.is_file():
         return path
     released = _cards.released()
-    if stage not in released:
+    name = stage.weights or stage.name
+    if name not in released:
         raise UsageError(
-            f"no weights for {stage}: {path} is not there; run tkit train {stage} first"
+            f"no weights for {stage.name}: {path} is not there; run tkit train {stage.name} first"
         )
-    return released[stage]
+    return released[name]

@@ -7,24 +7,19 @@ renders the face crop, which is blended into the picture. The head stays as it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from tkit import crops, drawing, geometry
-from tkit.clips import generator
+from tkit import crops, geometry
 from tkit.errors import NoFaceError
 from tkit.landmarks import Track
-from tkit.pipelines._regions import face_mask
+from tkit.pipelines._moves import Voice, count_frames, eyes, repeated
+from tkit.pipelines._paste import Paste
+from tkit.pipelines._rendering import Rendered, Renderer
 from tkit.pipelines._runs import Trained
-from tkit.pipelines.motion import predict
-from tkit.speech import ENCODERS, open_encoder
-from tkit.store import EncoderInfo
 from tkit.zoo import texture as texture_net
-from tkit.zoo.blink import generate
-
-AT_ONCE = 8  # frames that are rendered together: memory does not grow with the speech
 
 # Lips that are one above the other when the mouth is shut: inner points that meet, then how far
 # each point goes along with which pair.
@@ -60,10 +55,19 @@ class Person:
     points: np.ndarray
     crop: np.ndarray
 
-    def landmarks(self, displacement: np.ndarray) -> np.ndarray:
-        """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2)."""
+    def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
+        """Landmarks (T, 68, 2) in pixels of the crop.
+
+        Parameters
+        ----------
+        displacement : ndarray (T, 68, 2)
+            Of the canonical face.
+        head : ndarray (T, 2, 3), optional
+            Movement of the head, from :func:`tkit.pipelines._moves.head_moves`.
+        """
+        pose = self.pose if head is None else geometry.compose(self.pose, head)
         points = geometry.retarget(
-            displacement, pose=self.pose, neutral=self.neutral, canonical=self.canonical
+            displacement, pose=pose, neutral=self.neutral, canonical=self.canonical
         )
         return geometry.apply(self.transform, points)
 
@@ -80,6 +84,9 @@ def animate(
     seed: int = 0,
     crop: bool = False,
     speech_weights: str = "",
+    blink_rate: float | None = None,
+    head: np.ndarray | None = None,
+    watch: Callable[[np.ndarray, Rendered], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Make the face of a still picture speak.
 
@@ -89,7 +96,7 @@ def animate(
         Picture with a face, of any size; of several faces the largest speaks.
     wave : ndarray (S,) float32
         Speech at the sample rate of the encoder that ``motion`` was trained on
-        (:func:`sample_rate`).
+        (:func:`tkit.pipelines._moves.sample_rate`).
     motion, blink, texture : Trained
         From :func:`tkit.pipelines._runs.load`.
     landmarker : callable
@@ -102,6 +109,13 @@ def animate(
         Give the bare face crop instead of the picture.
     speech_weights : str
         Weight file of the speech encoder; empty for its own.
+    blink_rate : float, optional
+        Blinks a second; by default as the blink stage makes them.
+    head : ndarray (N, 2, 3), optional
+        Movement of the head, from :func:`tkit.pipelines._moves.head_moves`; repeated there and
+        back. By default the head is still.
+    watch : callable, optional
+        ``watch(points, rendered)`` is shown what every pass of the network saw and made.
 
     Returns
     -------
@@ -116,26 +130,22 @@ def animate(
     WeightsError
         At once, if ``motion`` needs another version of its speech encoder than this tkit has.
     """
-    module = texture.weights.module
     points = landmarker(image[None])[0]
     if np.isnan(points).any():
         raise NoFaceError("no face found in the picture; use one that shows a face from the front")
     canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
     person = look_at(image, points, canonical=canonical, size=texture.weights.config.size)
     n_frames = count_frames(wave, motion=motion, fps=fps)
-    moved = mouth(wave, n_frames, motion=motion, fps=fps, speech_weights=speech_weights)
-    moved = moved + eyes(n_frames, blink=blink, fps=fps, seed=seed)
-    return _render(image, person, moved, module, crop=crop)
+    speak = Voice(motion, fps=fps, speech_weights=speech_weights)
+    look = eyes(n_frames, blink=blink, fps=fps, seed=seed, rate_hz=blink_rate, canonical=canonical)
 
+    def landmarks() -> Iterator[np.ndarray]:
+        for start, moved in speak.parts(wave, n_frames):
+            part = slice(start, start + len(moved))
+            yield person.landmarks(moved + look[part], repeated(head, start, len(moved)))
 
-def sample_rate(motion: Trained) -> int:
-    """Sample rate in Hz of the speech that a motion stage's encoder takes."""
-    return ENCODERS.get(motion.weights.record["encoder"]["name"]).sample_rate
-
-
-def count_frames(wave: np.ndarray, *, motion: Trained, fps: float) -> int:
-    """Number of frames that speech takes: its length rounded, at least one."""
-    return max(round(len(wave) / sample_rate(motion) * fps), 1)
+    module = texture.weights.module
+    return _render(image, person, landmarks(), module, crop=crop, watch=watch)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:
@@ -182,101 +192,24 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     return closed
 
 
-def mouth(
-    wave: np.ndarray, n_frames: int, *, motion: Trained, fps: float, speech_weights: str = ""
-) -> np.ndarray:
-    """Displacement (T, 68, 2) of the canonical face that speech causes."""
-    trained = EncoderInfo(**motion.weights.record["encoder"])
-    encode = open_encoder(trained.name, speech_weights)
-    info = replace(encode.info, window_rate=trained.window_rate)
-    motion.require_encoder(info, where="this tkit")
-    return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=info)
-
-
-def eyes(n_frames: int, *, blink: Trained, fps: float, seed: int) -> np.ndarray:
-    """Displacement (T, 68, 2) of the canonical face by blinks, which speech does not cause.
-
-    They are generated at the rate the stage was trained at and interpolated to ``fps``.
-    """
-    own_fps = blink.weights.record["fps"]
-    rng = generator(seed, "animate", "blink")
-    n_own = max(round(n_frames * own_fps / fps), 1)
-    moved, _ = generate(blink.weights.module, n_own, rng=rng)
-    if own_fps == fps:
-        return moved
-    position = np.clip((np.arange(n_frames) + 0.5) * own_fps / fps - 0.5, 0, n_own - 1)
-    before = position.astype(int)
-    after = np.minimum(before + 1, n_own - 1)
-    part = (position - before)[:, None, None]
-    return (1 - part) * moved[before] + part * moved[after]
-
-
 def _render(
     image: np.ndarray,
     person: Person,
-    moved: np.ndarray,
+    landmarks: Iterator[np.ndarray],
     module: texture_net.Generator,
     *,
     crop: bool,
+    watch: Callable[[np.ndarray, Rendered], None] | None,
 ) -> Iterator[np.ndarray]:
     size = len(person.crop)
-    still = drawing.draw(person.points[None], size=size)[0]
-    paste = Paste(image, person)
-    for start in range(0, len(moved), AT_ONCE):
-        points = person.landmarks(moved[start : start + AT_ONCE])
-        maps = texture_net.render(
-            module, drawing.draw(points, size=size), identity=person.crop, identity_drawing=still
-        )
-        for attention, colour in zip(*maps, strict=True):
-            if crop:
-                blend = (1 - attention) * colour + attention * person.crop
-                yield np.rint(blend).astype(np.uint8)
-            else:
-                yield paste(attention, colour)
-
-
-class Paste:
-    """Blends rendered crops into the full picture: eq. 6 in the picture's own resolution.
-
-    Where the attention map keeps the identity, the picture's own pixels stay, finer than the crop;
-    where it is open, the colour map is put in, enlarged. Outside a soft-edged face region around
-    the landmarks nothing changes at all.
-
-    Parameters
-    ----------
-    image : ndarray (H, W, 3) uint8
-    person : Person
-    """
-
-    def __init__(self, image: np.ndarray, person: Person) -> None:
-        size = len(person.crop)
-        self.image = image
-        self.face = face_mask(person.points, size)[..., None]
-        to_image = geometry.invert(person.transform)
-        corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64) - 0.5
-        corners = geometry.apply(to_image, corners)
-        limit = image.shape[1], image.shape[0]
-        left, top = np.clip(np.floor(corners.min(axis=0)), 0, limit).astype(int)
-        right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, limit).astype(int)
-        self.region = slice(top, bottom), slice(left, right)
-        self.transform = to_image - [[0, 0, left], [0, 0, top]]
-
-    def __call__(self, attention: np.ndarray, colour: np.ndarray) -> np.ndarray:
-        """Return the picture with one crop blended in.
-
-        Parameters
-        ----------
-        attention : ndarray (size, size, 1) float32
-        colour : ndarray (size, size, 3) float32, 0 to 255
-        """
-        import cv2
-
-        part = self.image[self.region]
-        layers = np.concatenate([colour, self.face * (1 - attention)], axis=-1)
-        layers = cv2.warpAffine(
-            layers, self.transform, part.shape[1::-1],
-            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        frame = self.image.copy()
-        frame[self.region] = np.rint(part + layers[..., 3:] * (layers[..., :3] - part))
-        return frame
+    renderer = Renderer(module, person.crop, person.points)
+    paste = Paste(image, person.points, person.transform, size=size)
+    for points in landmarks:
+        rendered = renderer(points)
+        if watch:
+            watch(points, rendered)
+        if crop:
+            yield from rendered.images
+        else:
+            for maps in zip(rendered.attention, rendered.colour, rendered.flow, strict=True):
+                yield paste(*maps)

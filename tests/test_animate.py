@@ -1,7 +1,10 @@
 """Animation with tiny untrained networks: what it does with pictures, sound and places."""
 
+import shutil
 from dataclasses import asdict
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,8 @@ from tkit.cli import main
 from tkit.clips import generator
 from tkit.errors import NoFaceError, WeightsError
 from tkit.landmarks import LANDMARKERS
-from tkit.pipelines import _regions, _runs, animate, blink, motion, texture
+from tkit.pipelines import _moves, _regions, _runs, animate, blink, motion, texture
+from tkit.pipelines._paste import Paste
 from tkit.speech import ENCODERS
 from tkit.zoo import _weights
 from tkit.zoo import blink as blink_net
@@ -143,25 +147,30 @@ def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
 # --- pasting ---------------------------------------------------------------------------------
 
 
+STILL = np.zeros((128, 128, 2), np.float32)
+
+
+def paste_of(image, points, canonical) -> tuple[animate.Person, Paste]:
+    person = animate.look_at(image, points, canonical=canonical, size=128)
+    return person, Paste(image, person.points, person.transform, size=128)
+
+
 def test_a_shut_attention_map_returns_the_picture(astronaut, face, canonical):
-    paste = animate.Paste(
-        astronaut, animate.look_at(astronaut, face, canonical=canonical, size=128)
-    )
+    _, paste = paste_of(astronaut, face, canonical)
     noise = generator(0, "noise").uniform(0, 255, (128, 128, 3)).astype(np.float32)
-    same = paste(np.ones((128, 128, 1), np.float32), noise)
+    same = paste(np.ones((128, 128, 1), np.float32), noise, STILL)
     np.testing.assert_array_equal(same, astronaut)
     assert same is not astronaut
 
 
 def test_an_open_attention_map_puts_the_crop_where_it_came_from(astronaut, face, canonical):
-    person = animate.look_at(astronaut, face, canonical=canonical, size=128)
-    paste = animate.Paste(astronaut, person)
-    frame = paste(np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32))
+    person, paste = paste_of(astronaut, face, canonical)
+    frame = paste(np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32), STILL)
     difference = np.abs(frame.astype(float) - astronaut)
     assert 0 < difference.mean() < 0.2  # the enlarged crop is a little softer
     assert np.quantile(difference[difference > 0], 0.99) < 30
     red = np.full((128, 128, 3), (255, 0, 0), np.float32)
-    frame = paste(np.zeros((128, 128, 1), np.float32), red)
+    frame = paste(np.zeros((128, 128, 1), np.float32), red, STILL)
     x, y = np.rint(face[30]).astype(int)  # the tip of the nose
     np.testing.assert_array_equal(frame[y, x], [255, 0, 0])
     changed = (frame != astronaut).any(axis=-1)
@@ -169,15 +178,39 @@ def test_an_open_attention_map_puts_the_crop_where_it_came_from(astronaut, face,
     assert away.max() < 3 * geometry.inter_ocular(face)
 
 
+def test_a_flow_carries_the_pixels_of_the_picture(astronaut, face, canonical):
+    person, paste = paste_of(astronaut, face, canonical)
+    scale = np.linalg.norm(person.transform[0, :2])  # crop pixels a picture pixel
+    flow = STILL + np.array([0, 2 * scale], np.float32)  # from two picture pixels below
+    frame = paste(np.ones((128, 128, 1), np.float32), 0 * STILL[..., [0, 0, 0]], flow)
+    x, y = np.rint(face[27:48].mean(axis=0)).astype(int)  # between eyes and nose: the mask is one
+    around = slice(y - 5, y + 6), slice(x - 5, x + 6)
+    source = slice(y - 3, y + 8), around[1]
+    assert np.abs(frame[around].astype(float) - astronaut[source]).max() <= 12
+    assert np.abs(frame[around].astype(float) - astronaut[around]).mean() > 2
+    away = np.ones(astronaut.shape[:2], bool)
+    away[paste.region] = False
+    np.testing.assert_array_equal(frame[away], astronaut[away])
+
+
+def test_there_is_no_seam(face, canonical):
+    """On a plain picture with plain colours, the change fades in without a step."""
+    plain = np.full((512, 512, 3), 100, np.uint8)
+    _, paste = paste_of(plain, face, canonical)
+    bright = np.full((128, 128, 3), 160, np.float32)
+    frame = paste(np.zeros((128, 128, 1), np.float32), bright, STILL)[..., 0].astype(float)
+    assert frame.max() == 160 and (frame == 100).mean() > 0.5
+    for axis in (0, 1):  # at least six pixels from the picture to what was put in
+        assert np.abs(np.diff(frame, axis=axis)).max() <= 60 / 6
+
+
 @pytest.mark.parametrize("shift", [(-190, -80), (250, 330)])
 def test_a_face_at_the_picture_border_is_pasted(astronaut, face, canonical, shift):
     x, y = shift
     cut = astronaut[max(-y, 0) : 512 - max(y, 0), max(-x, 0) : 512 - max(x, 0)]
     moved = face + np.minimum(shift, 0)
-    person = animate.look_at(cut, moved, canonical=canonical, size=128)
-    frame = animate.Paste(cut, person)(
-        np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32)
-    )
+    person, paste = paste_of(cut, moved, canonical)
+    frame = paste(np.zeros((128, 128, 1), np.float32), person.crop.astype(np.float32), STILL)
     assert frame.shape == cut.shape
     assert np.abs(frame.astype(float) - cut).mean() < 0.01 * 255
 
@@ -229,9 +262,42 @@ def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
     assert len(list(frames)) == 12
 
 
+def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
+    wave = babble(4.0)
+    whole = [m for _, m in _moves.Voice(stages["motion"], fps=25.0).parts(wave, 100)]
+    monkeypatch.setattr(_moves, "PART_S", 1.0)
+    monkeypatch.setattr(_moves, "CONTEXT_S", 0.5)
+    parts = list(_moves.Voice(stages["motion"], fps=25.0).parts(wave, 100))
+    assert [start for start, _ in parts][:5] == [0, 8, 16, 24, 25]
+    joined = np.concatenate([moved for _, moved in parts])
+    assert joined.shape == (100, 68, 2)
+    np.testing.assert_allclose(joined, np.concatenate(whole), atol=2e-3)
+
+
+def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
+    """Only a few frames are ahead of the one that was taken."""
+    made = []
+    frames = animate.animate(
+        astronaut, babble(2.0), **stages, landmarker=landmarker,
+        watch=lambda points, rendered: made.append(len(points)),
+    )  # fmt: skip
+    for count, _ in enumerate(frames, start=1):
+        assert sum(made) - count < _moves.AT_ONCE
+    assert sum(made) == count == 50
+
+
+def test_a_moving_head_moves_the_landmarks(astronaut, face, canonical):
+    person = animate.look_at(astronaut, face, canonical=canonical, size=128)
+    head = np.array([[[1.0, 0.0, 0.1], [0.0, 1.0, 0.0]]])
+    still = person.landmarks(np.zeros((1, 68, 2)))
+    moved = person.landmarks(np.zeros((1, 68, 2)), head)
+    step = np.linalg.norm(moved - still, axis=-1)
+    np.testing.assert_allclose(step, 0.1 * crops.CROP_IOD, rtol=0.1)
+
+
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):
-    slow = animate.eyes(50, blink=stages["blink"], fps=25.0, seed=3)
-    fast = animate.eyes(100, blink=stages["blink"], fps=50.0, seed=3)
+    slow = _moves.eyes(50, blink=stages["blink"], fps=25.0, seed=3)
+    fast = _moves.eyes(100, blink=stages["blink"], fps=50.0, seed=3)
     assert slow.shape == (50, 68, 2) and fast.shape == (100, 68, 2)
     np.testing.assert_allclose((fast[::2] + fast[1::2])[1:-1] / 2, slow[1:-1], atol=0.02)
     outside = np.setdiff1d(np.arange(68), geometry.EYE_REGION_INDEX)
@@ -293,6 +359,77 @@ def test_a_bare_crop_is_written(work, capsys):
     assert code == 0
     info = media.probe("out.mp4")
     assert (info.width, info.height) == (128, 128)
+
+
+def test_several_pictures_and_sounds_make_a_folder(work, capsys, astronaut):
+    media.write_image("other.png", astronaut[:300, 60:460])
+    again = "--image", "other.png", "--fps", "10", "--blink-rate", "0", "--debug", "maps"
+    code, err = call(capsys, *again)
+    assert code == 0, err
+    names = ["face_speech", "other_speech"]
+    assert sorted(path.name for path in (work / "out.mp4").iterdir()) == [
+        f"{name}.mp4" for name in names
+    ]
+    assert media.probe("out.mp4/other_speech.mp4").fps == 10.0
+    assert sum(1 for _ in media.iter_frames("out.mp4/face_speech.mp4")) == 6
+    for name in names:
+        pictures = sorted((work / "maps" / name).iterdir())
+        assert len(pictures) == 6
+        assert media.read_image(pictures[0]).shape == (128, 4 * 128, 3)
+
+
+def test_the_head_moves_as_in_another_video(work, capsys, face):
+    sway = np.sin(np.linspace(0, 6, 40))[:, None, None] * np.array([3.0, 0.0])
+    np.save("head.npy", (face + sway).astype(np.float32))
+    assert call(capsys, "--crop")[0] == 0
+    still = media.read_clip("out.mp4").frames.astype(float)
+    assert call(capsys, "--crop", "--pose", "head.npy", "--force")[0] == 0
+    moved = media.read_clip("out.mp4").frames.astype(float)
+    assert np.abs(moved - still).mean() > 0.5
+    np.save("wrong.npy", np.zeros((3, 5)))
+    code, err = call(capsys, "--pose", "wrong.npy", "--force")
+    assert code == 2 and "not points (T, 68, 2)" in err
+
+
+def test_the_clips_of_a_corpus_are_animated_under_their_names(
+    work, capsys, tiny_store_crops, write_clip
+):
+    shutil.copy(tiny_store_crops, "own.h5")
+    with h5py.File("own.h5", "r+") as file:
+        file.attrs["corpus"] = "folder"
+    for name in ("a/000", "c/000", "c/001"):
+        path = work / "folder" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(path, n_frames=20, sound_s=0.75)
+    asked = ["animate", "--corpus", "own.h5", "--out", "preds"]
+    with pytest.raises(SystemExit) as stop:
+        main([*asked, "--root", "folder", "--split", "val"])
+    assert not stop.value.code, capsys.readouterr().err
+    made = sorted(path.relative_to("preds") for path in Path("preds").rglob("*.mp4"))
+    assert [str(path) for path in made] == ["c/000.mp4", "c/001.mp4"]
+    frames = list(media.iter_frames("preds/c/000.mp4"))
+    assert len(frames) == 20  # as the clip, though its sound is shorter
+    first = next(media.iter_frames("folder/c/000.mp4"))
+    assert frames[0].shape == first.shape and np.abs(frames[0].astype(float) - first).mean() < 8
+    capsys.readouterr()
+    for wrong, reason in (
+        (["--root", "nowhere"], "nowhere: no such folder"),
+        (["--root", "folder", "--split", "test"], "no clip of the split 'test'"),
+        (["--root", "folder", "--protocol", "x"], "unknown protocol 'x'"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main([*asked, *wrong])
+        assert stop.value.code == 2 and reason in capsys.readouterr().err
+
+
+def test_inputs_that_contradict_each_other_are_refused(work, capsys):
+    code, err = call(capsys, "--corpus", "grid.h5")
+    assert code == 2 and "--corpus brings its own" in err
+    with pytest.raises(SystemExit):
+        main(["animate", "--image", "face.png", "--out", "x.mp4"])
+    assert "--audio" in capsys.readouterr().err
+    code, err = call(capsys, "--audio", "other/speech.wav")
+    assert code == 2 and "same name" in err
 
 
 def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):

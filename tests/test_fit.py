@@ -119,6 +119,31 @@ def test_the_seed_decides_and_the_caller_keeps_its_generator(store, tmp_path):
     assert not same(tensors(one), tensors(three))
 
 
+def test_the_average_of_the_weights_is_released(store, tmp_path):
+    stage, config = small("motion", ema=0.5, steps=4)
+    weights = []
+
+    def watched(nets, batch, config, player):
+        weights.append([p.detach().clone() for p in nets["motion"].parameters()])
+        return stage.step(nets, batch, config, player)
+
+    path = _fit.fit(replace(stage, step=watched), config, store, tmp_path / "run")
+    last = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["nets"]["motion"]
+    names = [name for name, _ in _weights.load(path).module.named_parameters()]
+    weights.append([last[name] for name in names])
+    mean = weights[0]
+    for step, now in enumerate(weights[1:], start=1):
+        part = 1 - min(0.5, (1 + step) / (10 + step))
+        mean = [(1 - part) * old + part * new for old, new in zip(mean, now, strict=True)]
+    released = tensors(path)
+    for name, wanted, final in zip(names, mean, weights[-1], strict=True):
+        # Weights are released in half precision.
+        torch.testing.assert_close(released[name], wanted, atol=1e-3, rtol=1e-3)
+        assert not torch.equal(wanted, final)
+    plain = tensors(_fit.fit(stage, replace(config, ema=0.0), store, tmp_path / "plain"))
+    torch.testing.assert_close(plain[names[0]], last[names[0]], atol=1e-3, rtol=1e-3)
+
+
 def test_a_run_folder_is_complete(store, tmp_path):
     stage, config = small("motion")
     path = _fit.fit(stage, config, store, tmp_path)

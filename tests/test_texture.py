@@ -1,7 +1,6 @@
 """Texture stage: generator, discriminator, losses, batches, training."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +9,15 @@ import torch
 from tkit import crops, drawing, geometry
 from tkit.clips import generator
 from tkit.errors import ConfigError
-from tkit.pipelines import _config, _fit, _regions, texture
+from tkit.pipelines import _config, _fit, _regions, _texture_data, texture
+from tkit.pipelines._rendering import Renderer
 from tkit.store import Store
-from tkit.zoo import _patchgan, _weights
+from tkit.zoo import _flow, _patchgan, _weights
 from tkit.zoo import _texture_losses as losses
 from tkit.zoo import texture as net
 
 TINY = net.Config(width=4, blocks=1, landmark_width=2)
+LITE = replace(TINY, fold=2, carried=True, skips=True, norm=False)
 PLAIN = {"colour_jitter": 0.0, "shift": 0.0, "scale": 0.0, "turn_deg": 0.0, "mirror": False}
 
 
@@ -39,29 +40,42 @@ def store(tiny_store_crops):
 
 def config(**values) -> texture.Config:
     small = {"width": 4, "blocks": 1, "landmark_width": 2, "patch_width": 4, "batch_size": 1}
+    small["hold_out"] = 0  # the store is small
     return _config.make(texture.Config, small | values)
 
 
 # --- the networks ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("sizes", [TINY, LITE], ids=["paper", "lite"])
 @pytest.mark.parametrize("size", [128, 256])
-def test_generator_gives_an_image_and_two_maps_of_the_input_size(size):
-    module = net.NET.build(replace(TINY, size=size))
+def test_generator_gives_an_image_and_maps_of_the_input_size(size, sizes):
+    module = net.NET.build(replace(sizes, size=size))
     lines, identity = torch.rand(2, 1, size, size), torch.rand(1, 3, size, size) * 2 - 1
-    image, attention, colour = module(lines, lines[:1], identity)
+    image, attention, colour, flow = module(lines, lines[:1], identity)
     assert image.shape == colour.shape == (2, 3, size, size)
     assert attention.shape == (2, 1, size, size)
     assert float(attention.detach().min()) > 0 and float(attention.detach().max()) < 1
     assert float(colour.detach().abs().max()) < 1
-    torch.testing.assert_close(image, (1 - attention) * colour + attention * identity)
+    assert (flow is None) != sizes.carried
+    carried = identity if flow is None else _flow.carry(identity, flow)
+    torch.testing.assert_close(image, (1 - attention) * colour + attention * carried)
+
+
+def test_before_training_the_landmarks_alone_carry():
+    module = net.NET.build(LITE)
+    lines, identity = torch.rand(1, 1, 64, 64), torch.rand(1, 3, 64, 64)
+    prior = torch.rand(1, 4, 16, 16)
+    flow = module(lines, lines, identity, prior).flow
+    wanted = torch.nn.functional.interpolate(prior[:, :2], (32, 32), mode="bilinear")
+    torch.testing.assert_close(flow, wanted)
 
 
 def test_attention_starts_half_open():
     module = net.NET.build(net.Config(width=16, blocks=2))
     lines = torch.rand(1, 1, 128, 128)
     with torch.no_grad():
-        _, attention, _ = module(lines, 0 * lines, torch.rand(1, 3, 128, 128))
+        attention = module(lines, 0 * lines, torch.rand(1, 3, 128, 128)).attention
     assert 0.4 < float(attention.mean()) < 0.6
 
 
@@ -84,16 +98,16 @@ def test_only_the_difference_of_the_landmarks_is_seen():
 
 def test_the_papers_generator_has_its_layers():
     module = net.NET.build(net.Config())
-    convolutions = [m for m in module.trunk if isinstance(m, torch.nn.Conv2d)]
+    convolutions = [layer[0] for layer in module.down]
     assert [(c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions] == [
         (64, 7, 1), (128, 4, 2), (256, 4, 2),
     ]  # fmt: skip
-    ups = [m for m in module.trunk if isinstance(m, torch.nn.ConvTranspose2d)]
+    ups = [layer[0] for layer in module.up]
     assert [(up.out_channels, up.kernel_size[0], up.stride[0]) for up in ups] == [
         (128, 4, 2), (64, 4, 2),
     ]  # fmt: skip
-    assert sum(isinstance(m, net.Residual) for m in module.trunk) == 6
-    assert module.attention.bias is None and module.colour.bias is None
+    assert sum(isinstance(m, net.Residual) for m in module.middle) == 6
+    assert module.heads.out_channels == 1 + 3 and module.heads.bias is None
     norms = [m for m in module.modules() if isinstance(m, torch.nn.InstanceNorm2d)]
     assert len(norms) == 3 + 12 + 2 and all(norm.affine for norm in norms)
 
@@ -110,23 +124,81 @@ def test_instance_norm_is_the_same_with_and_without_gradients():
 def test_sizes_that_cannot_be_halved_twice_are_refused():
     with pytest.raises(ConfigError, match="multiple of 4"):
         net.Config(size=130)
+    with pytest.raises(ConfigError, match="multiple of 8"):
+        net.Config(size=132, fold=2)
 
 
-def test_render_is_the_forward_pass_on_arrays():
-    module = net.NET.build(TINY).eval()
+# --- carrying --------------------------------------------------------------------------------
+
+
+def grid_of(size: int) -> torch.Tensor:
+    """Where each of the (size / 4) ** 2 cells has its centre, pixels, (1, 2, h, w)."""
+    steps = torch.arange(size // 4) * 4 + 1.5
+    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([columns, rows])[None]
+
+
+STILL = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+
+
+def test_landmarks_that_rest_carry_nothing():
+    points = torch.rand(1, 68, 2) * 128
+    flow = _flow.landmark_flow(points, points, STILL, size=128)
+    assert flow.shape == (1, 4, 32, 32) and not flow.any()
+
+
+def test_the_flow_is_the_landmarks_near_them_and_the_grounds_far_away():
+    rows, columns = np.mgrid[44:84:5j, 24:104:14j][:, :5]
+    points = torch.tensor(np.stack([columns, rows], axis=-1).reshape(-1, 2)[:68])[None]
+    ground = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 6.0]]])
+    moved = points + torch.tensor([3.0, 0.0])
+    flow = _flow.landmark_flow(moved, points, ground, size=128) * 64  # pixels
+    inside = flow[0, :2, 15:17, 15:17].flatten(1).mean(dim=1)
+    np.testing.assert_allclose(inside, [-3.0, 0.0], atol=0.4)
+    np.testing.assert_allclose(flow[0, :2, -1, -1], [0.0, 6.0], atol=0.3)
+    np.testing.assert_allclose(flow[0, 2:, 15, 15], [0.0, 6.0], atol=1e-4)
+
+
+def test_carrying_samples_the_image_where_the_flow_says():
+    ramp = grid_of(512)[..., :64, :64] / 128  # (1, 2, 64, 64), known at every place
+    image = torch.cat([ramp, ramp[:, :1]], dim=1)
+    flow = torch.full((2, 2, 8, 8), 0.0)
+    flow[1, 0] = 5 * 2 / 64
+    carried = _flow.carry(image, flow)
+    torch.testing.assert_close(carried[:1], image, atol=1e-3, rtol=0)
+    torch.testing.assert_close(carried[1:, :, :, :58], image[..., 5:63], atol=1e-3, rtol=0)
+    torch.testing.assert_close(carried[1, :, :, -1], image[0, :, :, -1], atol=1e-3, rtol=0)
+
+
+# --- rendering -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [TINY, LITE], ids=["paper", "lite"])
+def test_rendering_is_the_forward_pass_on_arrays(sizes):
+    module = net.NET.build(sizes).eval()
     rng = np.random.default_rng(0)
-    drawings = rng.integers(0, 256, (5, 64, 64), np.uint8)
+    points = rng.uniform(10, 50, (5, 68, 2))
     identity = rng.integers(0, 256, (64, 64, 3), np.uint8)
-    attention, colour = net.render(
-        module, drawings, identity=identity, identity_drawing=drawings[0], at_once=2
+    rendered = Renderer(module, identity, points[0], at_once=2)(points)
+    assert rendered.attention.shape == (5, 64, 64, 1)
+    assert rendered.colour.shape == rendered.images.shape == (5, 64, 64, 3)
+    lines = net.drawing_tensor(drawing.draw(points, size=64))
+    where = torch.tensor(points)
+    prior = _flow.landmark_flow(
+        where, where[:1].expand(5, -1, -1), STILL.expand(5, -1, -1), size=64
     )
-    assert attention.shape == (5, 64, 64, 1) and colour.shape == (5, 64, 64, 3)
-    lines = net.drawing_tensor(drawings)
     with torch.no_grad():
-        image, _, _ = module(lines, lines[:1], net.image_tensor(identity[None]))
-    blend = (1 - attention) * colour + attention * identity
-    wanted = (image.permute(0, 2, 3, 1).numpy() + 1) * 127.5
-    np.testing.assert_allclose(blend, wanted, atol=0.02)
+        made = module(lines, lines[:1], net.image_tensor(identity[None]), prior)
+    wanted = ((made.image.permute(0, 2, 3, 1).numpy() + 1) * 127.5).clip(0, 255)
+    np.testing.assert_allclose(rendered.images, wanted, atol=0.55)
+    np.testing.assert_allclose(rendered.attention[..., 0], made.attention[:, 0], atol=1e-5)
+    if sizes.carried:
+        assert np.abs(rendered.flow).max() > 1
+    else:
+        assert not rendered.flow.any()
+
+
+# --- the discriminator -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("layers", "patch", "decisions"), [(3, 70, 14), (2, 34, 30)])
@@ -160,6 +232,12 @@ def test_attention_loss_pulls_towards_keeping_the_identity():
     loss.backward()
     assert (att.grad < 0).all()  # descent raises the attention
     assert float(losses.attention(torch.ones(3, 1, 8, 8))) < 1e-3
+    half = torch.ones(8)
+    half[4:] = 0.5
+    open_right = torch.ones(1, 1, 8, 8)
+    open_right[..., 4:] = 0.4
+    whole, cheap = losses.attention(open_right), losses.attention(open_right, half)
+    assert float(cheap) == pytest.approx(0.5 * float(whole), abs=1e-4)
 
 
 def test_temporal_loss_is_zero_for_a_still_face_and_finite_in_its_gradient():
@@ -268,53 +346,104 @@ def test_identity_frames_come_from_the_clips_asked_for(store, same_clip):
     own = [row for row in store.select("train") if row.speaker == target.speaker]
     rows = [target] if same_clip else own
     for seed in range(20):
-        frame = texture._identity_frame(rows, target, target.frame_start + 4, generator(seed))
-        inside = target.frame_start <= frame < target.frame_start + target.n_frames
-        assert inside == bool(same_clip)
-        assert frame not in (target.frame_start + 4, target.frame_start + 5)
+        row, frame = _texture_data.identity_frame(rows, target, 4, 2, generator(seed))
+        assert (row is target) == bool(same_clip) and 0 <= frame < row.n_frames
+        assert row is not target or frame not in (4, 5)
+
+
+def pictures_of(images: np.ndarray, points: np.ndarray) -> _texture_data.Pictures:
+    return _texture_data.Pictures(images, points, np.repeat(STILL.numpy(), len(images), axis=0))
 
 
 def test_augmentation_moves_points_and_pictures_together(store):
     points = geometry.apply(store["crop_pose"][:3], store["points"][:3])
     images = np.repeat(drawing.draw(points)[..., None], 3, axis=-1)
     settings = config(colour_jitter=0.0, shift=0.05, scale=0.1, turn_deg=10.0)
-    mirrored = 0
     for seed in range(8):
-        moved, places = texture.augment(images, points, settings, generator(seed))
-        mirrored += places[0, 0, 0] > places[0, 16, 0] or places[0, 36, 0] > places[0, 45, 0]
-        wanted = drawing.draw(places)
-        assert np.corrcoef(moved[..., 0].ravel(), wanted.ravel())[0, 1] > 0.8
-    assert mirrored == 0  # left stays left: a mirrored face's points are renumbered
+        moved = _texture_data.augment(pictures_of(images, points), settings, generator(seed))
+        # Left stays left: a mirrored face's points are renumbered.
+        assert moved.points[0, 0, 0] < moved.points[0, 16, 0]
+        wanted = drawing.draw(moved.points)
+        assert np.corrcoef(moved.images[..., 0].ravel(), wanted.ravel())[0, 1] > 0.8
+
+
+def test_augmentation_moves_the_ground_along():
+    rng = np.random.default_rng(0)
+    points = rng.uniform(30, 90, (2, 68, 2))
+    ground = np.array([[[1.0, 0, 0], [0, 1, 0]], [[0.9, 0.1, 5.0], [-0.1, 0.9, 2.0]]])
+    points[0] = geometry.apply(ground[1], points[1])  # what is drawn rests in the scene
+    images = np.zeros((2, 128, 128, 3), np.uint8)
+    for seed in range(6):
+        pictures = _texture_data.Pictures(images, points, ground)
+        moved = _texture_data.augment(pictures, config(), generator(seed))
+        there = geometry.apply(moved.ground[1], moved.points[1])
+        np.testing.assert_allclose(there, moved.points[0], atol=1e-9)
 
 
 def test_augmentation_can_be_switched_off(store):
     points = geometry.apply(store["crop_pose"][:2], store["points"][:2])
     images = store["crops"][:2]
-    same, places = texture.augment(images, points, config(**PLAIN), generator(0))
-    np.testing.assert_array_equal(same, images)
-    np.testing.assert_allclose(places, points)
+    same = _texture_data.augment(pictures_of(images, points), config(**PLAIN), generator(0))
+    np.testing.assert_array_equal(same.images, images)
+    np.testing.assert_allclose(same.points, points)
 
 
 def test_augmentation_colours_all_pictures_alike():
     images = np.full((2, 8, 8, 3), 100, np.uint8)
     settings = config(**PLAIN | {"colour_jitter": 0.3})
-    found = {
-        tuple(texture.augment(images, np.zeros((2, 68, 2)), settings, generator(s))[0][0, 0, 0])
-        for s in range(5)
-    }
-    assert len(found) == 5
-    moved, _ = texture.augment(images, np.zeros((2, 68, 2)), settings, generator(0))
-    assert (moved == moved[0, 0, 0]).all()
+    found = {}
+    for seed in range(5):
+        plain = pictures_of(images, np.zeros((2, 68, 2)))
+        found[seed] = _texture_data.augment(plain, settings, generator(seed)).images
+    assert len({tuple(moved[0, 0, 0]) for moved in found.values()}) == 5
+    assert (found[0] == found[0][0, 0, 0]).all()
+
+
+def test_pictures_of_a_clip_know_where_the_ground_was(store):
+    row = store.select("train")[0]
+    other = store.select("train")[1]
+    pictures = _texture_data.Reader(store).read([(row, 2), (row, 9), (other, 1)])
+    np.testing.assert_array_equal(pictures.images[1], store["crops"][row.frame_start + 9])
+    poses = store["crop_pose"][row.frames].astype(float)
+    place = np.array([[70.0, 40.0]])  # of the video
+    crops_of = [geometry.apply(poses[index], place) for index in (2, 9)]
+    np.testing.assert_allclose(geometry.apply(pictures.ground[1], crops_of[1]), crops_of[0])
+    np.testing.assert_array_equal(pictures.ground[2], STILL[0])
+
+
+def test_held_out_clips_are_never_drawn(store):
+    rows = store.select("train")
+    kept = _texture_data.held_out(rows, 2)
+    per_speaker = {name: len(own) // 2 for name, own in _texture_data.by_speaker(rows).items()}
+    assert {row.speaker for row in kept} == {name for name, count in per_speaker.items() if count}
+    assert len(kept) == sum(per_speaker.values()) > 0
+    assert _texture_data.held_out(rows, 0) == []
+    with_them = texture.batches(store, config(batch_size=6, **PLAIN), "train")(0)
+    without = texture.batches(store, config(batch_size=6, hold_out=2, **PLAIN), "train")(0)
+    frames = torch.cat([net.image_tensor(store["crops"][row.frames]) for row in kept])
+
+    def seen(batch: dict[str, torch.Tensor]) -> bool:
+        drawn = torch.cat([batch["frames"].flatten(0, 1), batch["identity"]])
+        return any(bool((frames == image).flatten(1).all(dim=1).any()) for image in drawn)
+
+    assert seen(with_them) and not seen(without)
 
 
 # --- training --------------------------------------------------------------------------------
 
 
-def test_one_batch_is_overfitted(store):
-    settings = config(width=8, landmark_width=4, same_clip=1.0, **PLAIN)
+PAPER = _config.read_values("paper-texture")
+PAPER = {key: PAPER[key] for key in PAPER.keys() - {"width", "patch_width", "batch_size", "lr"}}
+
+
+@pytest.mark.parametrize("sizes", [PAPER, {}], ids=["paper", "lite"])
+def test_one_batch_is_overfitted(store, sizes):
+    settings = config(width=8, landmark_width=4, same_clip=1.0, **sizes, **PLAIN)
     nets = texture.nets(store, settings)
     batch = texture.batches(store, settings, "train")(3)
+    prior = batch.pop("prior")[..., 16:28, 10:22]
     batch = {name: maps[..., 64:112, 40:88] for name, maps in batch.items()}  # the lower face
+    batch["prior"] = prior * (128 / 48)  # in half sizes of what was cut out
     mouth = batch["mouth"].bool().expand(-1, 3, -1, -1)
     still = (batch["frames"] - batch["identity"][:, None]).abs()[:, :, mouth[0]].mean()
     players = {
@@ -333,7 +462,8 @@ def test_one_batch_is_overfitted(store):
     assert logged[-1]["pixel"] < 0.25 * logged[0]["pixel"]
     made = (batch["generated"].unflatten(0, (1, 2)) - batch["frames"]).abs()[:, :, mouth[0]].mean()
     assert float(made) < 0.5 * float(still)
-    assert logged[-1]["att_mouth"] < logged[-1]["att_elsewhere"]
+    if not settings.carried:
+        assert logged[-1]["att_mouth"] < logged[-1]["att_elsewhere"]
 
 
 def test_a_frozen_mouth_is_warned_of(store):
@@ -341,9 +471,9 @@ def test_a_frozen_mouth_is_warned_of(store):
     nets = texture.nets(store, settings)
     batch = texture.batches(store, settings, "train")(0)
 
-    def frozen(landmarks, identity_landmarks, identity):
+    def frozen(landmarks, identity_landmarks, identity, prior):
         attention = torch.ones(len(landmarks), 1, 128, 128)
-        return identity, attention, torch.zeros_like(identity)
+        return net.Maps(identity, attention, torch.zeros_like(identity), None)
 
     with pytest.warns(UserWarning, match="attention map is saturated"):
         texture.step(nets | {"texture": frozen}, batch, settings, "texture")
@@ -355,7 +485,7 @@ def test_both_players_train_and_a_resumed_run_is_an_uninterrupted_one(store, tmp
     _fit.fit(texture.STAGE, replace(settings, steps=2), store, tmp_path / "parts")
     parts = _fit.fit(texture.STAGE, settings, store, tmp_path / "parts", resume=True)
     one, two = _weights.load(whole), _weights.load(parts)
-    assert one.net == "texture" and one.config == replace(TINY, size=128)
+    assert one.net == "texture" and one.config == replace(LITE, size=128)
     for name, tensor in one.module.state_dict().items():
         assert torch.equal(tensor, two.module.state_dict()[name]), name
     np.testing.assert_allclose(one.module.canonical.numpy(), store.canonical, atol=1e-6)
@@ -366,7 +496,8 @@ def test_evaluation_stands_beside_the_static_row(store):
     rows = store.select("val")
     found = texture.evaluate(nets, store, rows, config(eval_frames=5))
     assert set(found) == {
-        "psnr", "psnr_static", "psnr_mouth", "psnr_mouth_static", "att_mean", "att_saturated",
+        "psnr", "psnr_static", "psnr_mouth", "psnr_mouth_static",
+        "att_mean", "att_saturated", "att_mouth", "att_elsewhere",
     }  # fmt: skip
     assert all(np.isfinite(value) for value in found.values())
     picked = [0, 5, 10, 14, 19]
@@ -377,16 +508,19 @@ def test_evaluation_stands_beside_the_static_row(store):
 
 
 def test_a_generator_that_copies_scores_as_the_static_row(store, monkeypatch):
-    def copy(module, drawings, *, identity, identity_drawing):
-        still = np.ones((len(drawings), 128, 128, 1), np.float32)
-        return still, np.zeros((len(drawings), 128, 128, 3), np.float32)
+    module = net.NET.build(TINY)
 
-    monkeypatch.setattr(net, "render", copy)
+    def copy(moved, identity, prior):
+        attention = torch.ones(len(moved), 1, 128, 128)
+        image = identity.expand(len(moved), -1, -1, -1)
+        return net.Maps(image, attention, torch.zeros_like(image), None)
+
+    monkeypatch.setattr(module, "paint", copy)
     rows = store.select("val")
-    found = texture.evaluate({"texture": SimpleNamespace()}, store, rows, config())
+    found = texture.evaluate({"texture": module}, store, rows, config())
     assert found["psnr"] == found["psnr_static"]
     assert found["psnr_mouth"] == found["psnr_mouth_static"]
-    assert found["att_mean"] == found["att_saturated"] == 1.0
+    assert found["att_mean"] == found["att_saturated"] == found["att_mouth"] == 1.0
 
 
 def test_psnr_has_its_known_values():
@@ -402,4 +536,5 @@ def test_the_papers_settings_are_shipped():
     assert (paper.width, paper.blocks, paper.lr) == (64, 6, 1e-4)
     assert (paper.beta1, paper.beta2, 2 * paper.batch_size) == (0.5, 0.999, 16)
     weights = paper.pixel_weight, paper.adversarial_weight, paper.regular_weight
-    assert weights == (100.0, 0.5, 0.2)
+    assert weights == (100.0, 0.5, 0.2) and paper.square_weight == 0
+    assert (paper.fold, paper.carried, paper.skips, paper.norm) == (1, False, False, True)

@@ -18,6 +18,11 @@ def pixel(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (weight * (image - target).abs()).mean()
 
 
+def square(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Squared error with the same mask: what PSNR is made of."""
+    return (weight * (image - target).square()).mean()
+
+
 def discriminator(real: Tensor, generated: Tensor) -> Tensor:
     """Least-squares loss of the discriminator's decisions, any shape (eq. 8)."""
     return 0.5 * ((real - 1) ** 2).mean() + 0.5 * (generated**2).mean()
@@ -28,9 +33,12 @@ def adversarial(generated: Tensor) -> Tensor:
     return 0.5 * ((generated - 1) ** 2).mean()
 
 
-def attention(att: Tensor) -> Tensor:
-    """Distance of attention maps (B, 1, H, W) from keeping the identity everywhere (eq. 11)."""
-    return _rms(1 - att).mean()
+def attention(att: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+    """Distance of attention maps (B, 1, H, W) from keeping the identity everywhere (eq. 11).
+
+    ``weight`` says how much that matters where; the paper's is 1 everywhere.
+    """
+    return _rms(weight * (1 - att)).mean()
 
 
 def temporal(att: Tensor, colour: Tensor) -> Tensor:

@@ -1,0 +1,95 @@
+"""Table II of Sinha et al. 2020: what the adversarial and the regularising losses add.
+
+    python benchmarks/ablation/texture.py --data grid.h5 --root /data/grid --out ablation
+        --steps 300 [--config paper-texture] [--precision bf16] [--threads 1]
+
+Three runs with the same seed, the same batches and the same number of steps, the paper's losses
+and weights: the pixel loss alone, with the adversarial loss, with the regularisation, too. Measured
+on the val clips as benchmarks/true_landmarks.py does, whose folder of frames stays in OUT; for each
+row OUT/ROW.png shows landmarks, attention map, colour map and result of some frames. Runs that are
+there already are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import true_landmarks
+
+from tkit import media
+from tkit.pipelines import STAGES, _config, _fit, _runs
+from tkit.pipelines._maps import panels
+from tkit.pipelines._rendering import Renderer
+from tkit.store import Row, Store
+
+PAPER: dict[str, Any] = {
+    "pixel_weight": 100.0, "square_weight": 0.0, "colour_weight": 0.0,
+    "adversarial_weight": 0.5, "regular_weight": 0.2,
+    "attention_focus": False,
+}  # fmt: skip
+ROWS: dict[str, dict[str, Any]] = {
+    "L_pix": {"adversarial_weight": 0.0, "regular_weight": 0.0},
+    "L_adv": {"regular_weight": 0.0},
+    "L_reg": {},
+}
+SHOWN = 4  # frames of a clip in a row's picture
+
+
+def train(name: str, store: Store, given: argparse.Namespace) -> _runs.Trained:
+    stage, folder = STAGES.get("texture"), given.out / "runs" / name
+    flags = {"steps": given.steps, "seed": given.seed, "precision": given.precision,
+             "threads": given.threads, "log_every": 10}  # fmt: skip
+    config = _config.merge(stage.config, [given.config], PAPER | ROWS[name] | flags)
+    if not _runs.Run(folder).weights.is_file():
+        resume = _runs.Run(folder).checkpoint.is_file()
+        _fit.fit(stage, config, store, folder, resume=resume)
+    return _runs.load("texture", folder)
+
+
+def picture(trained: _runs.Trained, store: Store, rows: list[Row], videos: dict[str, str]) -> Any:
+    """Some frames of the first clip of every other speaker, one below the other."""
+    found = []
+    for row in rows[::2]:
+        truth = true_landmarks.read(store, row, videos[row.id], row.n_frames)
+        index = np.linspace(10, len(truth.frames) - 1, SHOWN).astype(int)
+        renderer = Renderer(trained.weights.module, truth.frames[0], truth.points[0])
+        rendered = renderer(truth.points[index], truth.ground[index])
+        made = panels(truth.points[index], rendered)
+        found += [np.concatenate([made, truth.frames[index]], axis=2)]
+    return np.concatenate([frame for clip in found for frame in clip])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=Path("grid.h5"))
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--config", help="experiment or TOML file; default: texture-lite's network")
+    parser.add_argument("--precision", default="no")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    with Store(given.data) as store:
+        videos = true_landmarks.find_videos(store.info.corpus, given.root)
+        rows = store.select("val")
+        trained = {name: train(name, store, given) for name in ROWS}
+        groups = {"val": rows}
+        found = true_landmarks.measure(trained, store, groups, videos, given.out, n_frames=75)
+        true_landmarks.show(found)
+        for name, one in trained.items():
+            media.write_image(given.out / f"{name}.png", picture(one, store, rows, videos))
+            quality = one.stage.evaluate(one.nets, store, rows, one.config)
+            print(name, {key: round(value, 3) for key, value in quality.items()})
+
+
+if __name__ == "__main__":
+    main()
