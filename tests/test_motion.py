@@ -7,12 +7,20 @@ import torch
 
 from tkit import geometry
 from tkit.errors import ConfigError, UsageError, WeightsError
-from tkit.pipelines import _config, _fit, _results, _runs, motion
+from tkit.pipelines import _config, _fit, _mouth, _results, _runs, motion
+from tkit.pipelines._streaming import MouthStream
 from tkit.store import Store
 from tkit.windows import windows
+from tkit.zoo import _losses
 from tkit.zoo import motion as net
 
-SMALL = motion.Config(batch_size=8, widths=(16, 16, 32, 32), device="cpu", threads=1, seed=3)
+PAPER = _config.make(motion.Config, _config.read_values("paper-motion"))
+SMALL = replace(PAPER, batch_size=8, widths=(16, 16, 32, 32), device="cpu", threads=1, seed=3)
+# What the defaults add to the paper's, as small.
+FULL = motion.Config(
+    batch_size=8, sequence=20, widths=(16, 16), context=(1, 2), channels=16,
+    device="cpu", threads=1, seed=3,
+)  # fmt: skip
 SPEECH = np.r_[0:17, 48:68]
 
 
@@ -178,20 +186,20 @@ def test_evaluation_knows_truth_stillness_and_mean_pose(store, monkeypatch):
 def test_mouth_distance_is_centred_and_relative_to_the_eyes(stores):
     gt = np.tile(50 * stores.face(), (3, 1, 1))
     moved = gt + np.array([7.0, -3.0])
-    assert motion.mouth_distance(pred=moved, gt=gt) == pytest.approx(np.zeros(3), abs=1e-12)
+    assert _mouth.distance(pred=moved, gt=gt) == pytest.approx(np.zeros(3), abs=1e-12)
     wide = gt.copy()
     wide[:, 48:68, 0] *= 1.1
     x = gt[0, 48:68, 0] - gt[0, 48:68, 0].mean()
     wanted = 100 * np.abs(0.1 * x).mean() / geometry.inter_ocular(gt[0])
-    assert motion.mouth_distance(pred=wide, gt=gt) == pytest.approx(wanted)
-    assert motion.mouth_distance(pred=2 * wide, gt=2 * gt) == pytest.approx(wanted)
+    assert _mouth.distance(pred=wide, gt=gt) == pytest.approx(wanted)
+    assert _mouth.distance(pred=2 * wide, gt=2 * gt) == pytest.approx(wanted)
 
 
 def test_correlation():
     x = np.array([1.0, 2.0, 4.0])
-    assert motion.correlation(x, 3 * x + 1) == pytest.approx(1)
-    assert motion.correlation(x, -x) == pytest.approx(-1)
-    assert motion.correlation(x, np.ones(3)) == 0
+    assert _mouth.correlation(x, 3 * x + 1) == pytest.approx(1)
+    assert _mouth.correlation(x, -x) == pytest.approx(-1)
+    assert _mouth.correlation(x, np.ones(3)) == 0
 
 
 def test_prediction_does_not_depend_on_the_length_of_the_speech(store):
@@ -227,6 +235,123 @@ def test_weights_of_another_stage_are_refused(store, tmp_path, monkeypatch):
 
 
 def test_the_papers_experiment():
-    made = _config.make(motion.Config, _config.read_values("paper-motion"))
-    assert (made.window, made.pca_variance) == (16, 0.99)
-    assert (made.landmark_weight, made.temporal_weight) == (1.0, 0.5)
+    assert (PAPER.window, PAPER.pca_variance, PAPER.context) == (16, 0.99, ())
+    assert (PAPER.loss, PAPER.landmark_weight, PAPER.temporal_weight) == ("squared", 1.0, 0.5)
+    assert (PAPER.lr_end, PAPER.dropout, PAPER.feature_noise, PAPER.closure_weight) == (1, 0, 0, 0)
+    assert not (PAPER.masks or PAPER.mirror or PAPER.voices or PAPER.snr_db or PAPER.speed)
+
+
+# --- context, streaming ----------------------------------------------------------------------
+
+
+def contextual(store, **values):
+    torch.manual_seed(1)
+    return motion.nets(store, replace(FULL, **values))["motion"].eval()
+
+
+def test_context_looks_back_and_never_ahead(store):
+    module = contextual(store)
+    assert module.config.past == 6
+    windows_ = torch.randn(30, 20, 8)
+    before = module(windows_).detach()
+    windows_[12] += 1
+    moved = (module(windows_).detach() - before).abs().amax(dim=(1, 2)) > 0
+    assert np.flatnonzero(moved.numpy()).tolist() == list(range(12, 12 + 7))
+
+
+def test_a_sequence_comes_out_alike_in_pieces_of_any_length(store):
+    module, heard = contextual(store), torch.randn(2, 23, 20, 8)
+    whole, state, parts = module(heard), None, []
+    for start, stop in ((0, 1), (1, 2), (2, 9), (9, 23)):
+        part, state = module.advance(heard[:, start:stop], state)
+        parts.append(part)
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [25.0, 30.0])
+@pytest.mark.parametrize("sizes", [(1,), (3, 40, 7)])
+def test_a_stream_gives_what_the_whole_speech_gives(store, fps, sizes):
+    module, encoder = contextual(store), store.info.encoder
+    features = np.random.default_rng(0).standard_normal((160, 8)).astype(np.float32)
+    n_frames = round(160 / 50 * fps)
+    whole = motion.predict(module, features, n_frames, fps=fps, encoder=encoder)
+    stream = MouthStream(module, fps=fps, encoder=encoder)
+    assert stream.look_ahead_s == pytest.approx(0.19)
+    parts, start = [], 0
+    while start < len(features):
+        size = sizes[len(parts) % len(sizes)]
+        parts.append(stream.push(features[start : start + size]))
+        start += size
+        ready_s = sum(map(len, parts)) / fps  # no frame waits longer than it must
+        assert ready_s >= min(start, 160) / 50 - 0.19 - 0.5 / fps - 0.02
+    parts.append(stream.finish(n_frames))
+    assert np.concatenate(parts) == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_stream_keeps_no_more_rows_than_it_needs(store):
+    stream = MouthStream(contextual(store), fps=25.0, encoder=store.info.encoder)
+    for _ in range(50):
+        stream.push(np.zeros((10, 8), np.float32))
+    assert len(stream._rows) < 40
+
+
+def test_windows_at_video_rate_are_not_streamed(store):
+    encoder = replace(store.info.encoder, window_rate="video")
+    with pytest.raises(UsageError, match="cannot be streamed"):
+        MouthStream(contextual(store), fps=25.0, encoder=encoder)
+
+
+def test_the_full_network_learns_and_its_sizes_are_recorded(store, tmp_path):
+    config = replace(FULL, steps=60)
+    path = _fit.fit(motion.STAGE, config, store, tmp_path / "run")
+    loaded = _runs.load("motion", path)
+    assert loaded.weights.config.context == (1, 2) and loaded.weights.config.dropout == 0.2
+    found = _results.measure(loaded, store, "val")
+    assert found["lmd_ratio_mean_pose"] == found["lmd"] / found["lmd_mean_pose"] < 1
+
+
+@pytest.mark.parametrize("wrong", [{"context": (0,)}, {"dropout": 1.0}])
+def test_impossible_contexts_are_refused(wrong):
+    with pytest.raises(ConfigError, match="context is at least 1 frame"):
+        net.Config(dim=3, components=2, **wrong)
+
+
+# --- batches and losses of the released network ----------------------------------------------
+
+
+def test_augmented_batches_depend_on_seed_and_step_alone(store):
+    config = replace(FULL, speed=0.2)
+    one, again, other = (motion.batches(store, config, "train")(step) for step in (4, 4, 5))
+    assert one["windows"].shape == (8, 20, 20, 8)
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not torch.equal(one["windows"], other["windows"])
+
+
+def test_mirrored_faces_are_learned_as_well(store):
+    module = motion.nets(store, FULL)["motion"]
+    rest = module.basis.bias.detach()
+    full = module.scatter(rest[None])[0].numpy()
+    assert geometry.mirror(full) == pytest.approx(full, abs=1e-6)
+
+
+def test_the_shape_of_the_mouth_counts_apart_from_its_place():
+    gt = torch.zeros(2, 6, 68, 2)
+    shifted = gt.clone()
+    shifted[..., 48:, :] += 0.3
+    config = replace(FULL, points="speech")
+    landmark, temporal = motion.compare(shifted, gt, config)
+    wanted = motion.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
+    assert landmark.item() == pytest.approx(wanted, rel=0.02)
+    assert temporal.item() < 1e-6
+    opened = gt.clone()
+    opened[..., 57, 1] += 0.2
+    assert motion.compare(opened, gt, config)[0] > 0.015
+
+
+def test_lips_that_should_be_shut_are_pulled_together(stores):
+    face = torch.from_numpy(stores.face()).float()
+    assert _losses.lip_gap(face) == pytest.approx(0.01, abs=1e-6)
+    gt = torch.tensor([[0.0, 0.1, 0.5, 1.0]])
+    assert _losses.closure_error(pred=gt, gt=gt) == 0
+    pred = torch.tensor([[0.2, 0.5, 0.5, 0.1]])
+    assert _losses.closure_error(pred=pred, gt=gt).item() == pytest.approx((0.2 + 0.4) / 4)
