@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tkit import crops, drawing, geometry
+from tkit import crops, drawing, geometry, plausible
 from tkit.clips import generator
 from tkit.errors import NoFaceError
 from tkit.landmarks import Track
@@ -31,7 +31,11 @@ AT_ONCE = 8  # frames that are rendered together: memory does not grow with the 
 UPPER_INNER, LOWER_INNER = np.array([61, 62, 63]), np.array([67, 66, 65])
 UPPER_OUTER = {49: (0, 0.5), 50: (0, 1.0), 51: (1, 1.0), 52: (2, 1.0), 53: (2, 0.5)}
 LOWER_OUTER = {59: (0, 0.5), 58: (0, 1.0), 57: (1, 1.0), 56: (2, 1.0), 55: (2, 0.5)}
-UPPER_SHARE = 1 / 3  # of the gap that the upper lip closes; the lower lip does the rest
+UPPER_SHARE = 0.2  # of the gap that the upper lip closes; the lower lip does the rest
+# By how much of the gap each point of the jaw is lower: slopes over the frames of ten GRID speakers.
+SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
+JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
+                        .12, .07])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,24 @@ class Person:
     points: np.ndarray
     crop: np.ndarray
 
-    def landmarks(self, displacement: np.ndarray) -> np.ndarray:
-        """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2)."""
-        points = geometry.retarget(
-            displacement, pose=self.pose, neutral=self.neutral, canonical=self.canonical
-        )
-        return geometry.apply(self.transform, points)
+    def landmarks(self, displacement: np.ndarray, *, head: np.ndarray | None = None) -> np.ndarray:
+        """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
+
+        Lids shut as far as on the canonical face, and neither lids nor lips cross.
+
+        Parameters
+        ----------
+        displacement : ndarray (T, 68, 2)
+        head : ndarray (T, 2, 3), optional
+            Motion of the head in canonical coordinates (:func:`tkit.geometry.head_motion`); by
+            default it stays as it is in the picture.
+        """
+        fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
+        still = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
+        level = plausible.part(still)
+        if head is not None:
+            level = geometry.apply(head, level)
+        return geometry.apply(self.transform, geometry.apply(self.pose, level))
 
 
 def animate(
@@ -159,8 +175,8 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """Estimate the closed-lips face of a person who is seen once, perhaps with an open mouth.
 
     The lips meet as closely as those of the mean neutral face: of what the gap is wider, the upper
-    lip closes a third and the lower lip the rest, and each outer lip goes along with its inner one.
-    Mouth corners and jaw stay. A mouth that is shut already is returned as it is.
+    lip closes a fifth and the lower lip the rest, each outer lip goes along with its inner one, and
+    the jaw rises as it does when people speak, unless a smile would part the lips as far. A mouth that is shut already is returned as it is.
 
     Parameters
     ----------
@@ -179,6 +195,7 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
         closed[point, 1] += share * UPPER_SHARE * excess[pair]
     for point, (pair, share) in LOWER_OUTER.items():
         closed[point, 1] -= share * (1 - UPPER_SHARE) * excess[pair]
+    closed[geometry.JAW, 1] -= JAW_FOLLOWS * max(excess.mean() - SMILE, 0)
     return closed
 
 
@@ -193,15 +210,22 @@ def mouth(
     return predict(motion.weights.module, encode(wave), n_frames, fps=fps, encoder=info)
 
 
-def eyes(n_frames: int, *, blink: Trained, fps: float, seed: int) -> np.ndarray:
+def eyes(
+    n_frames: int, *, blink: Trained, fps: float, seed: int, blink_rate: float = 1.0
+) -> np.ndarray:
     """Displacement (T, 68, 2) of the canonical face by blinks, which speech does not cause.
 
     They are generated at the rate the stage was trained at and interpolated to ``fps``.
+
+    Parameters
+    ----------
+    blink_rate : float
+        How many times as often as in training blinks come; 0: never.
     """
     own_fps = blink.weights.record["fps"]
     rng = generator(seed, "animate", "blink")
     n_own = max(round(n_frames * own_fps / fps), 1)
-    moved, _ = generate(blink.weights.module, n_own, rng=rng)
+    moved, _ = generate(blink.weights.module, n_own, rng=rng, rate=blink_rate)
     if own_fps == fps:
         return moved
     position = np.clip((np.arange(n_frames) + 0.5) * own_fps / fps - 0.5, 0, n_own - 1)

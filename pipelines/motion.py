@@ -41,7 +41,9 @@ class Config(Common):
     lr_end: float = option(0.01, "Share of the learning rate at the last step.", low=0)
     sequence: int = option(50, "Consecutive frames in a sequence.", low=2)
     window: int = option(20, "Rows of speech features that one frame hears.", low=1)
-    widths: tuple[int, ...] = option((64, 64, 64, 64), "Channels of the convolutions.")
+    widths: tuple[int, ...] = option((64,), "Channels of the convolutions over a window.")
+    kernel: int = option(5, "Rows that they take together.", low=1)
+    stride: int = option(1, "Rows by which they go on; 2 halves the window.", low=1)
     context: tuple[int, ...] = option((1, 2, 4, 8), "Spacing of the convolutions over frames.")
     channels: int = option(64, "Channels of the convolutions over frames.", low=1)
     dropout: float = option(0.2, "Share of their outputs that is dropped.", low=0)
@@ -54,6 +56,7 @@ class Config(Common):
     temporal_weight: float = option(0.5, "Weight of the loss on first differences.", low=0)
     mouth_weight: float = option(1.0, "Weight of a mouth point beside one of the jaw.", low=0)
     closure_weight: float = option(0.0, "Weight of the opening where the lips are shut.", low=0)
+    one_scale: bool = option(True, "Standardise the features alike, not each column by itself.")
     feature_noise: float = option(
         0.3, "Gaussian noise on the features in training, in standard deviations.", low=0
     )
@@ -80,20 +83,31 @@ def nets(store: Store, config: Config) -> dict[str, nn.Module]:
         components=len(basis),
         window=config.window,
         widths=config.widths,
+        kernel=config.kernel,
+        stride=config.stride,
         points=config.points,
         context=config.context,
         channels=config.channels,
         dropout=config.dropout,
     )
     module = NET.build(net_config)
-    heard = moments(store["speech"][row.rows] for row in rows)
-    module.standardise.set(*heard)
+    module.standardise.set(*feature_moments(store, rows, config))
     module.canonical.copy_(torch.from_numpy(store.canonical))
     everybody = moments(store["displacement"][row.frames].reshape(-1, 136) for row in rows)[0]
     module.mean_displacement.copy_(torch.from_numpy(everybody.reshape(-1, 2)))
     if config.pca_init:
         init_pca(module.basis, mean, basis)
     return {"motion": module}
+
+
+def feature_moments(store: Store, rows: list[Row], config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (D,) and covariance (D, D) of the features, or of any column as one of all columns."""
+    mean, covariance = moments(store["speech"][row.rows] for row in rows)
+    if config.one_scale:
+        level = mean.mean()
+        power = (np.diag(covariance) + (mean - level) ** 2).mean()
+        mean, covariance = np.full_like(mean, level), power * np.eye(len(mean))
+    return mean, covariance
 
 
 def _faces(store: Store, row: Row, config: Config) -> list[np.ndarray]:
@@ -108,7 +122,7 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
         store.select(split), config.sequence,
         balance_speakers=config.balance_speakers, power=config.balance_power,
     )  # fmt: skip
-    mean, covariance = moments(store["speech"][row.rows] for row in store.select(split))
+    mean, covariance = feature_moments(store, store.select(split), config)
     fill, std = mean.astype(np.float32), np.sqrt(np.diag(covariance)).astype(np.float32)
     sounds_known = store.info.encoder.name == logmel.LogMel.info.name
 

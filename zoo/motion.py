@@ -44,7 +44,9 @@ class Config:
     window : int
         Feature rows in a window; the paper's 16.
     widths : tuple of int
-        Channels of the convolutions, each of which halves the window.
+        Channels of the convolutions.
+    kernel, stride : int
+        Rows that they take together, and steps they take; those of VOCA halve the window.
     points : str
         Points that move: ``speech`` (jaw and mouth) or ``all``.
     context : tuple of int
@@ -59,6 +61,8 @@ class Config:
     components: int
     window: int = 16
     widths: tuple[int, ...] = (32, 32, 64, 64)
+    kernel: int = 3
+    stride: int = 2
     points: str = "speech"
     context: tuple[int, ...] = ()
     channels: int = 64
@@ -69,6 +73,8 @@ class Config:
             raise ConfigError(f"motion: points is {self.points!r}, not one of {', '.join(POINTS)}")
         if not self.widths or self.window < 1:
             raise ConfigError("motion: it needs a window of at least one row and one convolution")
+        if self.kernel % 2 == 0 or min(self.kernel, self.stride) < 1:
+            raise ConfigError("motion: kernel is odd, kernel and stride are at least 1")
         if min(self.context, default=1) < 1 or not 0 <= self.dropout < 1:
             raise ConfigError("motion: context is at least 1 frame, dropout at least 0 and below 1")
 
@@ -109,8 +115,10 @@ class Motion(nn.Module):
         layers: list[nn.Module] = []
         channels, rows = config.dim, config.window
         for width in config.widths:
-            layers += [nn.Conv1d(channels, width, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
-            channels, rows = width, (rows + 1) // 2
+            half = config.kernel // 2
+            layer = nn.Conv1d(channels, width, config.kernel, stride=config.stride, padding=half)
+            layers += [layer, nn.LeakyReLU(0.2)]
+            channels, rows = width, (rows - 1) // config.stride + 1
         self.encoder = nn.Sequential(*layers, nn.Flatten())
         features = channels * rows
         enter = nn.Linear(features, config.channels), nn.GELU()
@@ -149,8 +157,7 @@ class Motion(nn.Module):
         ----------
         windows : Tensor (..., T, window, dim)
         state : list of Tensor, optional
-            As returned by the call before; without it the stream begins, and what was before is
-            taken to have been like the first frame.
+            As returned by the call before; without it the stream begins, after zeros.
 
         Returns
         -------
@@ -164,7 +171,7 @@ class Motion(nn.Module):
         if self.context:
             x = code.view(-1, n_frames, self.config.channels).transpose(1, 2)
             for index, layer in enumerate(self.context):
-                before = x[..., :1].expand(-1, -1, layer.reach) if state is None else state[index]
+                before = x.new_zeros(*x.shape[:2], layer.reach) if state is None else state[index]
                 after.append(torch.cat([before, x], dim=-1)[..., -layer.reach :])
                 x = layer(x, before)
             code = x.transpose(1, 2).flatten(0, 1)
