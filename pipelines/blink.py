@@ -28,6 +28,9 @@ from tkit.zoo.blink import Config as NetConfig
 
 EYES = geometry.EYE_REGION_INDEX
 SURVEYED_S = 1800.0  # generated for an evaluation: some 600 blinks
+SPAN = 14  # frames in which a blink is over
+SETTLED = 5  # frames after which a generated sequence has forgotten that it began
+LIDS = torch.as_tensor(np.flatnonzero(np.isin(EYES, plausible.LID_PAIRS)))
 STILL = 0.25  # motion of a landmark, beside the one that moves most, below which it counts as still
 
 
@@ -47,6 +50,9 @@ class Config(Common):
     gaps: int = option(50, "Frames since a blink that the hazard tells apart; 0: no hazard.", low=0)
     begin_weight: float = option(
         1.0, "Weight of the beginnings of blinks in a sequence, beside the motion.", low=0
+    )
+    blink_weight: float = option(
+        1.0, "Weight of the MMD of blinks alone, from their beginnings on.", low=0
     )
     kernel_widths: tuple[float, ...] = option(
         (0.25, 0.5, 1.0, 2.0), "Widths of the MMD kernels, in RMS distances of real sequences."
@@ -78,18 +84,26 @@ def nets(store: Store, config: Config) -> dict[str, nn.Module]:
     module.low.copy_(torch.from_numpy(np.min([low for low, _ in ends], axis=0)).view(-1, 2))
     module.high.copy_(torch.from_numpy(np.max([high for _, high in ends], axis=0)).view(-1, 2))
     if config.gaps:
-        begins = {row: _blinking.begins(eyes_opening(store, row, config), row.fps) for row in rows}
-        module.hazard.copy_(torch.from_numpy(
-            _blinking.hazard(begins, config.gaps, weights=clip_weights(rows, config))
-        ))  # fmt: skip
+        module.hazard.copy_(torch.from_numpy(estimate_hazard(store, rows, config)))
     return {"blink": module}
 
 
-def clip_weights(rows: list[Row], config: Config) -> dict[Row, float]:
-    """How often each clip is drawn, beside others: as the batches draw them."""
+def estimate_hazard(store: Store, rows: list[Row], config: Config) -> np.ndarray:
+    """Hazard (gaps,) of the clips ``rows``.
+
+    How soon a blink follows another counts speakers as the batches do; how often one comes after a
+    long time, which differs most between people, counts all speakers alike.
+    """
+    begins = {row: _blinking.begins(eyes_opening(store, row, config), row.fps) for row in rows}
     clips = Counter(row.speaker for row in rows)
-    power = config.balance_power if config.balance_speakers else 1.0
-    return {row: clips[row.speaker] ** (power - 1) for row in rows}
+
+    def weighted(power: float) -> np.ndarray:
+        weights = {row: clips[row.speaker] ** (power - 1) for row in rows}
+        return _blinking.hazard(begins, config.gaps, weights=weights)
+
+    if not config.balance_speakers:
+        return weighted(1.0)
+    return np.r_[weighted(config.balance_power)[:-1], weighted(0.0)[-1]]
 
 
 def read_eyes(store: Store, row: Row, config: Config) -> np.ndarray:
@@ -142,7 +156,7 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
             begins.append(np.r_[np.zeros(config.warmup - lead, np.float32), onsets])
         shape = config.batch_size, config.warmup + config.sequence, config.noise
         return {
-            "real": torch.from_numpy(np.stack(real)[:, lead:]),
+            "real": torch.from_numpy(np.stack(real)),
             "begins": torch.from_numpy(np.stack(begins)),
             "noise": torch.from_numpy(rng.standard_normal(shape, np.float32)),
         }
@@ -154,13 +168,33 @@ def step(
     nets: dict[str, Any], batch: dict[str, Tensor], config: Config, player: str
 ) -> dict[str, Tensor]:
     """MMD between real and generated sequences, and the min-max regularisation."""
-    module = nets[player]
+    module, real = nets[player], batch["real"]
     begins = batch["begins"] if config.gaps else None
-    fake = module(batch["noise"], begins=begins)[0][:, config.warmup :]
-    clock = None if begins is None else smear(begins)[:, config.warmup :]
-    mmd2 = sequence_mmd2(batch["real"], fake, config, clock=clock)
-    beyond = _losses.range_penalty(fake, module.low, module.high)
-    return {"loss": mmd2 + config.range_weight * beyond, "mmd2": mmd2, "range": beyond}
+    fake = module(batch["noise"], begins=begins)[0]
+    clock = None if begins is None else smear(begins)[:, -config.sequence :]
+    last = real[:, -config.sequence :], fake[:, -config.sequence :]
+    mmd2 = sequence_mmd2(*last, config, clock=clock)
+    beyond = _losses.range_penalty(last[1], module.low, module.high)
+    found = {"loss": mmd2 + config.range_weight * beyond, "mmd2": mmd2, "range": beyond}
+    if begins is not None and config.blink_weight:
+        courses = [align(eyes, begins) for eyes in (real, fake)]
+        if courses[0].shape[1] > 1:
+            found["blinks"] = _losses.mmd2(*courses, widths=config.kernel_widths)
+            found["loss"] = found["loss"] + config.blink_weight * found["blinks"]
+    return found
+
+
+def align(eyes: Tensor, begins: Tensor) -> Tensor:
+    """Cut blinks out of sequences (n, T, 22, 2): courses of the lids from their beginnings on.
+
+    Returns
+    -------
+    Tensor (1, blinks, SPAN * 8)
+        Heights of the eight points of the lids over :data:`SPAN` frames.
+    """
+    sequence, frame = torch.nonzero(begins[:, SETTLED : begins.shape[1] - SPAN + 1], as_tuple=True)
+    frames = SETTLED + frame[:, None] + torch.arange(SPAN, device=eyes.device)
+    return eyes[sequence[:, None], frames][..., LIDS, 1].flatten(1)[None]
 
 
 def smear(begins: Tensor) -> Tensor:

@@ -139,7 +139,7 @@ def test_centring_takes_the_persons_way_of_holding_the_eyes_away(store):
 def test_batches_depend_on_seed_and_step_alone(store):
     batch = blink.batches(store, SMALL, "train")
     one, again, other = batch(4), blink.batches(store, SMALL, "train")(4), batch(5)
-    assert one["real"].shape == (16, 20, 22, 2) and one["noise"].shape == (16, 45, 10)
+    assert one["real"].shape == (16, 45, 22, 2) and one["noise"].shape == (16, 45, 10)
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not any(torch.equal(one[key], other[key]) for key in one)
     assert one["begins"].shape == (16, 45) and one["begins"].max() == 1
@@ -298,6 +298,28 @@ def test_mirrored_eyes_are_those_of_the_mirrored_face(stores):
     moved = np.random.default_rng(0).standard_normal((3, 68, 2))
     wanted = geometry.mirror(moved)[:, blink.EYES]
     assert np.array_equal(blink.mirror(moved[:, blink.EYES]), wanted)
+
+
+def test_blinks_are_cut_out_from_their_beginnings_on():
+    eyes = normal(3, 40, 22, 2)
+    begins = torch.zeros(3, 40)
+    begins[0, 10] = begins[2, 26] = begins[2, 27] = begins[1, 2] = 1  # too late, too early: two
+    found = blink.align(eyes, begins)
+    assert found.shape == (1, 2, 14 * 8)
+    lids = [list(blink.EYES).index(point) for point in (37, 38, 40, 41, 43, 44, 46, 47)]
+    assert torch.equal(found[0, 0], eyes[0, 10:24, lids, 1].flatten())
+    assert torch.equal(found[0, 1], eyes[2, 26:40, lids, 1].flatten())
+
+
+def test_the_hazard_counts_speakers_alike_after_a_long_time(store, stores, tmp_path):
+    rows = store.select("all")
+    balanced = blink.estimate_hazard(store, rows, SMALL)
+    pooled = blink.estimate_hazard(store, rows, replace(SMALL, balance_speakers=False))
+    assert balanced.shape == pooled.shape == (50,)
+    assert balanced == pytest.approx(pooled)  # all of them have as many clips
+    module = blink.nets(store, SMALL)["blink"]
+    train = blink.estimate_hazard(store, store.select("train"), SMALL)
+    assert module.hazard.numpy() == pytest.approx(train)
 
 
 def test_a_clock_makes_sequences_of_other_blinks_differ():
