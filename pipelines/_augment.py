@@ -17,7 +17,12 @@ DECAY = (0.3, 0.8)  # of an echo's power from one row to the next: rooms of 0.2 
 
 
 def log_mel(
-    rows: np.ndarray, rng: np.random.Generator, *, voices: float, snr_db: float
+    rows: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    voices: float,
+    snr_db: float,
+    other: np.ndarray | None = None,
 ) -> np.ndarray:
     """Say the same in another voice, through another microphone, in another place.
 
@@ -28,16 +33,22 @@ def log_mel(
         Largest logarithm by which frequencies are raised; they are lowered by half as much, since
         most voices of the corpora at hand are men's.
     snr_db : float
-        Speech over noise at the noisiest, in the loud frames.
+        Speech over noise at the noisiest, in the loud frames; 0: no noise.
+    other : ndarray (M, BANDS), optional
+        Somebody else's speech, a quarter of the noise.
     """
     if voices:
         rows = scale_frequency(rows, float(np.exp(rng.uniform(-voices / 2, voices))))
     rows = rows + rng.normal(0, 0.03) + curve(rng, 0.04)
     if rng.random() < 0.3:
         rows = echo(rows, share=rng.uniform(0.05, 0.4), decay=rng.uniform(*DECAY))
-    if rng.random() < 0.5:
-        level_db = -rng.uniform(snr_db, QUIETEST_DB) + RANGE_DB * curve(rng, 0.1)
-        rows = add_noise(rows, level_db + rng.normal(0, 3, rows.shape))
+    if snr_db and rng.random() < 0.7:
+        level_db = -rng.uniform(snr_db, QUIETEST_DB)
+        if other is not None and rng.random() < 0.25:
+            noise = RANGE_DB * np.resize(other, rows.shape)
+        else:
+            noise = RANGE_DB * curve(rng, 0.1) + rng.normal(0, 3, rows.shape)
+        rows = add_noise(rows, level_db + noise)
     return np.maximum(rows, -1).astype(np.float32)
 
 

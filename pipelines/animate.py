@@ -32,8 +32,8 @@ UPPER_INNER, LOWER_INNER = np.array([61, 62, 63]), np.array([67, 66, 65])
 UPPER_OUTER = {49: (0, 0.5), 50: (0, 1.0), 51: (1, 1.0), 52: (2, 1.0), 53: (2, 0.5)}
 LOWER_OUTER = {59: (0, 0.5), 58: (0, 1.0), 57: (1, 1.0), 56: (2, 1.0), 55: (2, 0.5)}
 UPPER_SHARE = 0.2  # of the gap that the upper lip closes; the lower lip does the rest
-# By how much of the gap each point of the jaw is lower: slopes over the frames of ten GRID speakers.
 SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
+# By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
 JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
                         .12, .07])  # fmt: skip
 
@@ -175,8 +175,9 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """Estimate the closed-lips face of a person who is seen once, perhaps with an open mouth.
 
     The lips meet as closely as those of the mean neutral face: of what the gap is wider, the upper
-    lip closes a fifth and the lower lip the rest, each outer lip goes along with its inner one, and
-    the jaw rises as it does when people speak, unless a smile would part the lips as far. A mouth that is shut already is returned as it is.
+    lip closes a fifth and the lower lip the rest, and each outer lip goes along with its inner one.
+    Of a gap wider than that of a smile the jaw rises too, as it does when people speak. The mouth
+    corners stay. A mouth that is shut already is returned as it is.
 
     Parameters
     ----------

@@ -262,8 +262,8 @@ def evaluate(
     real = _blinking.survey((ears(seen, store.canonical) for seen in eyes.values()), fps=fps)
     rates = {name: found.rate_hz for name, found in own.items()}
     mean, low, high = _blinking.rate_interval(rates, seed=config.seed)
-    cut = [_cut(part, config.sequence) for part in (list(eyes.values()), pieces)]
-    cut[1] = cut[1][: len(cut[0])]
+    cut = _cut(list(eyes.values()), config.sequence)
+    cut_fake = _cut(pieces, config.sequence)[: len(cut)]
     outside = (made < module.low.numpy(force=True)) | (made > module.high.numpy(force=True))
     return {
         **fake.numbers(),
@@ -273,8 +273,8 @@ def evaluate(
         "rate_speakers_high": high,
         "n_blinks": float(len(fake.found)),
         **_blinking.compare(real, fake),
-        "mmd2": float(sequence_mmd2(*cut, config)),
-        "mmd2_static": float(sequence_mmd2(cut[0], torch.zeros_like(cut[1]), config)),
+        "mmd2": float(sequence_mmd2(cut, cut_fake, config)),
+        "mmd2_static": float(sequence_mmd2(cut, torch.zeros_like(cut_fake), config)),
         "outside": float(outside.mean()),
     }
 

@@ -140,7 +140,10 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
             )
             start = min(start, len(moved) - config.sequence)
         if sounds_known and (config.voices or config.snr_db):
-            heard = _augment.log_mel(heard, rng, voices=config.voices, snr_db=config.snr_db)
+            ((someone, _),) = sampler.draw(rng, 1)
+            heard = _augment.log_mel(
+                heard, rng, voices=config.voices, snr_db=config.snr_db, other=read(someone)[0]
+            )
         if config.feature_noise:
             noise = rng.standard_normal(heard.shape, np.float32)
             heard = heard + config.feature_noise * std * noise

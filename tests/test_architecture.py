@@ -17,8 +17,8 @@ LAYERS = [
     {"tkit.corpora", "tkit.landmarks", "tkit.speech", "tkit.metrics", "tkit.report",
      "tkit.protocols"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.plausible", "tkit.store", "tkit.windows",
-     "tkit.crops", "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._jobs",
-     "tkit._decoding", "tkit.zoo"},
+     "tkit.crops", "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml",
+     "tkit._jobs", "tkit._decoding", "tkit.zoo"},
     {"tkit.errors", "tkit.registry"},
 ]  # fmt: skip
 SCORING = {f"tkit.{name}" for name in (

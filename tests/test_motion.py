@@ -251,7 +251,7 @@ def contextual(store, **values):
 
 def test_context_looks_back_and_never_ahead(store):
     module = contextual(store)
-    assert module.config.past == 6
+    assert sum(module.config.reaches) == 6
     windows_ = torch.randn(30, 20, 8)
     before = module(windows_).detach()
     windows_[12] += 1

@@ -64,22 +64,27 @@ class _Eyes(nn.Module):
 def _motion(module: motion.Motion) -> Signature:
     """``windows`` (1, T, window, dim) to ``displacement`` (1, T, 68, 2).
 
-    With context there is a ``state_i`` (1, channels, frames) for each of its layers; it comes out as
-    ``state_i_after``; zeros at the beginning of speech.
+    With context there is a ``state_i`` (1, channels, frames) for each of its layers, zeros at the
+    beginning of speech; it comes out as ``state_i_after``.
     """
     config = module.config
-    layers = range(len(config.context))
-    states = {f"state_{i}": torch.zeros(1, config.channels, module.context[i].reach) for i in layers}
+    states = {
+        f"state_{i}": torch.zeros(1, config.channels, reach)
+        for i, reach in enumerate(config.reaches)
+    }
     return Signature(
         _Mouth(module).eval(),
         {"windows": torch.zeros(1, 5, config.window, config.dim), **states},
-        ("displacement", *(f"state_{i}_after" for i in layers)),
+        ("displacement", *(f"{name}_after" for name in states)),
         {"windows": ("", "frames"), "displacement": ("", "frames")},
     )
 
 
 def _blink(module: blink.Blink) -> Signature:
-    """``noise`` (n, T, 10), ``begins`` (n, T), ``state`` (1, n, hidden) to displacement and state."""
+    """``noise`` (n, T, 10) and ``state`` (1, n, hidden) to ``displacement`` and state.
+
+    With a hazard ``begins`` (n, T), 1 where a blink begins, goes in as well.
+    """
     config = module.config
     return Signature(
         _Eyes(module).eval(),
@@ -119,9 +124,7 @@ def export(weights: Weights, path: str | Path) -> Signature:
     """
     if weights.net not in SIGNATURES:
         there = ", ".join(sorted(SIGNATURES))
-        raise WeightsError(
-            f"{weights.path}: {weights.net} cannot be exported to ONNX; {there} can"
-        )
+        raise WeightsError(f"{weights.path}: {weights.net} cannot be exported to ONNX; {there} can")
     try:
         import onnx  # noqa: F401  (torch needs it and would say so at length)
     except ImportError as error:

@@ -79,9 +79,9 @@ class Config:
             raise ConfigError("motion: context is at least 1 frame, dropout at least 0 and below 1")
 
     @property
-    def past(self) -> int:
-        """Frames before a frame that it depends on."""
-        return (KERNEL - 1) * sum(self.context)
+    def reaches(self) -> tuple[int, ...]:
+        """Frames before a frame that each layer of the context takes; their sum is the past."""
+        return tuple((KERNEL - 1) * spacing for spacing in self.context)
 
 
 class Past(nn.Module):
@@ -89,13 +89,12 @@ class Past(nn.Module):
 
     def __init__(self, channels: int, spacing: int, dropout: float) -> None:
         super().__init__()
-        self.reach = (KERNEL - 1) * spacing
         self.gather = nn.Conv1d(channels, channels, KERNEL, dilation=spacing)
         self.mix = nn.Conv1d(channels, channels, 1)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, before: Tensor) -> Tensor:
-        """Map x (n, channels, T), given the ``reach`` frames before it."""
+        """Map x (n, channels, T), given the frames before it that it reaches."""
         heard = self.gather(torch.cat([before, x], dim=-1))
         return x + self.mix(self.dropout(F.gelu(heard)))
 
@@ -164,15 +163,15 @@ class Motion(nn.Module):
         displacement : Tensor (..., T, 68, 2)
         state : list of Tensor
         """
-        lead, n_frames = windows.shape[:-3], windows.shape[-3]
+        config, lead, n_frames = self.config, windows.shape[:-3], windows.shape[-3]
         rows = self.standardise(windows).flatten(0, -3)  # (frames, window, dim)
         code = self.enter(self.encoder(rows.transpose(1, 2)))  # time is the last axis
         after = []
         if self.context:
-            x = code.view(-1, n_frames, self.config.channels).transpose(1, 2)
-            for index, layer in enumerate(self.context):
-                before = x.new_zeros(*x.shape[:2], layer.reach) if state is None else state[index]
-                after.append(torch.cat([before, x], dim=-1)[..., -layer.reach :])
+            x = code.view(-1, n_frames, config.channels).transpose(1, 2)
+            for index, (layer, reach) in enumerate(zip(self.context, config.reaches, strict=True)):
+                before = x.new_zeros(*x.shape[:2], reach) if state is None else state[index]
+                after.append(torch.cat([before, x], dim=-1)[..., -reach:])
                 x = layer(x, before)
             code = x.transpose(1, 2).flatten(0, 1)
         flat = self.basis(self.squeeze(code))
