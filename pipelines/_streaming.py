@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tkit import geometry
 from tkit.errors import UsageError
+from tkit.speech import OpenEncoder
 from tkit.store import EncoderInfo
 from tkit.windows import centre_rows
 from tkit.zoo.motion import Motion
@@ -53,9 +54,17 @@ class MouthStream:
         rows_after = self._size - self._size // 2 - 1
         return (rows_after + 0.5) / self.encoder.rate_hz  # a frame's row is at most half a row off
 
-    def push(self, rows: np.ndarray) -> np.ndarray:
-        """Take the next rows (n, D); return the displacement (t, 68, 2) of frames now known."""
-        self._rows = np.concatenate([self._rows, np.asarray(rows, np.float32)])
+    def push(self, rows: np.ndarray, *, again: int = 0) -> np.ndarray:
+        """Take the next rows (n, D); return the displacement (t, 68, 2) of frames now known.
+
+        Parameters
+        ----------
+        again : int
+            Of the rows, how many were given before and are now known better.
+        """
+        kept = self._rows[: max(len(self._rows) - again, 0)]
+        rows = np.asarray(rows, np.float32)[max(again - len(self._rows), 0) :]
+        self._rows = np.concatenate([kept, rows])
         heard = self._first_row + len(self._rows)
         # A frame is ready when the last row of its window is there; this many surely are not.
         upper = self._n_frames + math.ceil(len(self._rows) / self.encoder.rate_hz * self.fps) + 2
@@ -88,3 +97,63 @@ class MouthStream:
         self._rows, self._first_row = self._rows[keep:], self._first_row + keep
         found[:] = moved.cpu().numpy()
         return found
+
+
+class SpeechStream:
+    """Predicts frames from sound that comes piece by piece, with any encoder.
+
+    Encoders that hear far ahead are given what there is: with every piece the last seconds are
+    encoded again, and the rows of frames that are still to come replace those of before. A frame
+    never waits for more than :attr:`look_ahead_s` of sound.
+
+    Parameters
+    ----------
+    module : Motion
+    encode : OpenEncoder
+        Whose row k is centred at ``k / rate_hz`` seconds.
+    sample_rate : int
+        Of the sound, in Hz.
+    fps : float
+    context_s : float
+        Sound before now that is encoded with every piece.
+    """
+
+    def __init__(
+        self,
+        module: Motion,
+        encode: OpenEncoder,
+        *,
+        sample_rate: int,
+        fps: float,
+        context_s: float = 2.0,
+    ) -> None:
+        self.encode = encode
+        self.mouth = MouthStream(module, fps=fps, encoder=encode.info)
+        self._hop = round(sample_rate / encode.info.rate_hz)
+        self._context = round(context_s * encode.info.rate_hz) * self._hop
+        self._wave = np.zeros(0, np.float32)
+        self._start = 0  # row of the first sample that is kept
+        self._given = 0  # rows that were given to the mouth
+
+    @property
+    def look_ahead_s(self) -> float:
+        """Seconds of sound after a frame's middle that it waits for, at most."""
+        return self.mouth.look_ahead_s
+
+    def push(self, wave: np.ndarray) -> np.ndarray:
+        """Take the next samples (n,) of sound; return the displacement of frames now known."""
+        self._wave = np.concatenate([self._wave, np.asarray(wave, np.float32)])
+        whole = len(self._wave) // self._hop  # a row needs the sound up to its centre
+        ready = self._start + whole + 1
+        if ready <= self._given or not whole:
+            return np.zeros((0, geometry.N_POINTS, 2), np.float32)
+        rows = self.encode(self._wave[: whole * self._hop])[: whole + 1]
+        moved = self.mouth.push(rows, again=self._given - self._start)
+        self._given = ready
+        forget = max(whole - self._context // self._hop, 0)
+        self._wave, self._start = self._wave[forget * self._hop :], self._start + forget
+        return moved
+
+    def finish(self, n_frames: int) -> np.ndarray:
+        """Return the frames up to ``n_frames`` that are missing."""
+        return self.mouth.finish(n_frames)

@@ -8,7 +8,7 @@ import torch
 from tkit import geometry
 from tkit.errors import ConfigError, UsageError, WeightsError
 from tkit.pipelines import _config, _fit, _mouth, _results, _runs, motion
-from tkit.pipelines._streaming import MouthStream
+from tkit.pipelines._streaming import MouthStream, SpeechStream
 from tkit.store import Store
 from tkit.windows import windows
 from tkit.zoo import _losses
@@ -293,6 +293,37 @@ def test_a_stream_keeps_no_more_rows_than_it_needs(store):
     for _ in range(50):
         stream.push(np.zeros((10, 8), np.float32))
     assert len(stream._rows) < 40
+
+
+class Summing:
+    """An encoder whose row k is the loudness of the 20 ms before 20 k ms, in 8 columns."""
+
+    def __init__(self, store):
+        self.info = replace(store.info.encoder, offset_s=0.0)
+
+    def __call__(self, wave):
+        padded = np.pad(wave, (160, 160 - len(wave) % 160))
+        level = np.add.reduceat(np.abs(padded), np.arange(0, len(padded), 160))
+        return np.repeat(level[: len(wave) // 160 + 1, None], 8, axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("piece", [160, 1000, 7000])
+def test_sound_in_pieces_gives_what_the_whole_sound_gives(store, piece):
+    module, encode = contextual(store), Summing(store)
+    wave = np.random.default_rng(0).standard_normal(8000 * 3).astype(np.float32)
+    whole = motion.predict(module, encode(wave), 75, fps=25.0, encoder=encode.info)
+    stream = SpeechStream(module, encode, sample_rate=8000, fps=25.0, context_s=0.5)
+    parts = []
+    for start in range(0, len(wave), piece):
+        parts.append(stream.push(wave[start : start + piece]))
+        heard_s = min(start + piece, len(wave)) / 8000
+        latest_s = (sum(map(len, parts)) + 0.5) / 25  # middle of the first frame not given yet
+        assert latest_s + stream.look_ahead_s > heard_s - 0.021
+    assert len(stream._wave) <= 8000 * 0.5 + 160
+    parts.append(stream.finish(75))
+    found = np.concatenate(parts)
+    # Where the kept sound begins, the encoder no longer hears what was before.
+    assert found == pytest.approx(whole, abs=1e-5)
 
 
 def test_windows_at_video_rate_are_not_streamed(store):
