@@ -30,6 +30,8 @@ EYES = geometry.EYE_REGION_INDEX
 SURVEYED_S = 1800.0  # generated for an evaluation: some 600 blinks
 SPAN = 14  # frames in which a blink is over
 SETTLED = 5  # frames after which a generated sequence has forgotten that it began
+AT_REST = (2 / 3) ** SPAN  # of a smeared beginning: the blink is over
+RARE = 0.02  # share of real values between blinks that lie below, or above, what counts as rest
 LIDS = torch.as_tensor(np.flatnonzero(np.isin(EYES, plausible.LID_PAIRS)))
 STILL = 0.25  # motion of a landmark, beside the one that moves most, below which it counts as still
 
@@ -47,12 +49,15 @@ class Config(Common):
     noise: int = option(10, "Gaussian numbers a frame.", low=1)
     hidden: int = option(64, "Units of the recurrent layer.", low=1)
     warmup: int = option(25, "Frames generated before those that count.", low=0)
-    gaps: int = option(50, "Frames since a blink that the hazard tells apart; 0: no hazard.", low=0)
+    gaps: int = option(75, "Frames since a blink that the hazard tells apart; 0: no hazard.", low=0)
     begin_weight: float = option(
         1.0, "Weight of the beginnings of blinks in a sequence, beside the motion.", low=0
     )
     blink_weight: float = option(
         1.0, "Weight of the MMD of blinks alone, from their beginnings on.", low=0
+    )
+    quiet_weight: float = option(
+        10.0, "Weight of motion between blinks beyond that of real eyes.", low=0
     )
     kernel_widths: tuple[float, ...] = option(
         (0.25, 0.5, 1.0, 2.0), "Widths of the MMD kernels, in RMS distances of real sequences."
@@ -176,12 +181,31 @@ def step(
     mmd2 = sequence_mmd2(*last, config, clock=clock)
     beyond = _losses.range_penalty(last[1], module.low, module.high)
     found = {"loss": mmd2 + config.range_weight * beyond, "mmd2": mmd2, "range": beyond}
+    if begins is not None and config.quiet_weight:
+        found["unrest"] = unrest(*last, smear(begins)[:, -config.sequence :] < AT_REST)
+        found["loss"] = found["loss"] + config.quiet_weight * found["unrest"]
     if begins is not None and config.blink_weight:
         courses = [align(eyes, begins) for eyes in (real, fake)]
         if courses[0].shape[1] > 1:
             found["blinks"] = _losses.mmd2(*courses, widths=config.kernel_widths)
             found["loss"] = found["loss"] + config.blink_weight * found["blinks"]
     return found
+
+
+def unrest(real: Tensor, fake: Tensor, quiet: Tensor) -> Tensor:
+    """Mean distance by which eyes leave, between blinks, the range of real ones there.
+
+    Parameters
+    ----------
+    real, fake : Tensor (n, T, 22, 2)
+    quiet : Tensor (n, T) bool
+        Frames in which no blink is under way.
+    """
+    rest = real[quiet]
+    if len(rest) < 2:
+        return fake.new_zeros(())
+    low, high = (torch.quantile(rest, q, dim=0) for q in (RARE, 1 - RARE))
+    return _losses.range_penalty(fake[quiet], low, high)
 
 
 def align(eyes: Tensor, begins: Tensor) -> Tensor:

@@ -279,11 +279,11 @@ def test_the_rate_of_blinks_can_be_scaled(store, rate):
     module.hazard.fill_(0.01)
     noise = np.random.default_rng(0).standard_normal((40000, 11), np.float32)[:, -1]
     drawn, _ = net.draw_begins(
-        rate * module.hazard.numpy(), torch.special.ndtr(torch.from_numpy(noise)).numpy(), since=50
+        rate * module.hazard.numpy(), torch.special.ndtr(torch.from_numpy(noise)).numpy(), since=75
     )
     assert drawn.mean() == pytest.approx(0.01 * rate, rel=0.15)
     slow, state = net.generate(module, 50, rng=generator(0), rate=rate)
-    assert slow.shape == (50, 68, 2) and (rate > 0 or state.since == 50 + 25 + 50)
+    assert slow.shape == (50, 68, 2) and (rate > 0 or state.since == 75 + 25 + 50)
 
 
 def test_a_rate_needs_a_hazard(store):
@@ -311,11 +311,25 @@ def test_blinks_are_cut_out_from_their_beginnings_on():
     assert torch.equal(found[0, 1], eyes[2, 26:40, lids, 1].flatten())
 
 
+def test_eyes_rest_between_blinks():
+    real = normal(40, 30, 22, 2)
+    quiet = torch.ones(40, 30, dtype=torch.bool)
+    quiet[:, :10] = False
+    still = blink.unrest(real, torch.zeros_like(real), quiet)
+    assert still == 0 and blink.unrest(real, real, quiet) < 0.02
+    restless = torch.zeros_like(real)
+    restless[:, 12] = 5.0
+    assert blink.unrest(real, restless, quiet) == pytest.approx((5 - 2.05) / 20, rel=0.1)
+    restless[:, 12], restless[:, 3] = 0.0, 5.0
+    assert blink.unrest(real, restless, quiet) == 0
+    assert blink.unrest(real, restless, torch.zeros_like(quiet)) == 0
+
+
 def test_the_hazard_counts_speakers_alike_after_a_long_time(store, stores, tmp_path):
     rows = store.select("all")
     balanced = blink.estimate_hazard(store, rows, SMALL)
     pooled = blink.estimate_hazard(store, rows, replace(SMALL, balance_speakers=False))
-    assert balanced.shape == pooled.shape == (50,)
+    assert balanced.shape == pooled.shape == (75,)
     assert balanced == pytest.approx(pooled)  # all of them have as many clips
     module = blink.nets(store, SMALL)["blink"]
     train = blink.estimate_hazard(store, store.select("train"), SMALL)
