@@ -416,10 +416,9 @@ def test_voices_are_added_to_the_training_clips_alone(store, tmp_path, monkeypat
     clips = [Clip(row.id, row.speaker, "v", "a", "", ()) for row in store.clips]
     decoded = SimpleNamespace(wave=np.ones(48000, np.float32), duration_s=3.0)
     monkeypatch.setattr(_voices, "open_encoder", lambda _name: Encode())
-    monkeypatch.setattr(_voices.ENCODERS, "get", lambda _name: SimpleNamespace(sample_rate=16000))
-    monkeypatch.setattr(
-        _voices.CORPORA, "get", lambda _name: SimpleNamespace(scan=lambda _root: clips)
-    )
+    encoder, corpus = SimpleNamespace(sample_rate=16000), SimpleNamespace(scan=lambda _root: clips)
+    monkeypatch.setattr(_voices, "ENCODERS", {store.info.encoder.name: encoder})
+    monkeypatch.setattr(_voices, "CORPORA", {store.info.corpus: corpus})
     monkeypatch.setattr(_voices.media, "read_clip", lambda *_, **__: decoded)
     n = _voices.write(store, tmp_path, tmp_path / "v.h5", copies=2, seed=0)
     with Store(tmp_path / "v.h5") as made:
