@@ -244,7 +244,7 @@ from tkit.pipelines import _fit, motion
 from tkit.store import Store
 torch.set_num_threads(1)
 config = motion.Config(steps=3, batch_size=4, sequence=5, widths=(8, 8), dropout=0.0,
-                       device="cpu", checkpoint_every=1)
+                       loss="squared", device="cpu", checkpoint_every=1)
 with Store({str(tiny_store)!r}) as store:
     _fit.fit(motion.STAGE, config, store, "OUT")
 """
