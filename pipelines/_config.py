@@ -45,6 +45,7 @@ class Common:
     minutes: float = option(0.0, "Stop after this many minutes of training; 0: no limit.", low=0)
     batch_size: int = option(16, "Samples in a batch.", low=1)
     lr: float = option(1e-3, "Learning rate of Adam.", low=0)
+    lr_end: float = option(1.0, "Share of it at the last step, which it falls to.", low=0)
     beta1: float = option(0.9, "First momentum of Adam.", low=0)
     beta2: float = option(0.999, "Second momentum of Adam.", low=0)
     ema: float = option(0.0, "Release the average of the weights, decaying so; 0: the last.", low=0)

@@ -145,6 +145,13 @@ def warm_start(stage: Stage, init: str, fresh: nn.Module, store: Store) -> nn.Mo
     return module.requires_grad_()
 
 
+def learning_rate(config: Any, step: int) -> float:
+    """Learning rate of a step: half a cosine from ``lr`` to ``lr * lr_end`` over all steps."""
+    done = min(step / max(config.steps, 1), 1.0)
+    fall = 0.5 * (1 + math.cos(math.pi * done))
+    return config.lr * (config.lr_end + (1 - config.lr_end) * fall)
+
+
 class Trainer:
     """The nets of a stage on their way from the first step to the last."""
 
@@ -217,7 +224,10 @@ class Trainer:
         device = self.accelerator.device
         batch = {name: tensor[index::processes].to(device) for name, tensor in batch.items()}
         found: dict[str, Tensor] = {}
+        rate = learning_rate(self.config, self.step)
         for player in self.stage.players:
+            for group in self.optimisers[player].param_groups:
+                group["lr"] = rate
             for name, parameters in self.parameters.items():
                 for parameter in parameters:
                     parameter.requires_grad_(name == player)

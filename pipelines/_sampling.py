@@ -46,6 +46,9 @@ class Sampler:
         Length of a stretch; shorter clips are never drawn.
     balance_speakers : bool
         Draw the speaker first, then the clip, so that every speaker is seen equally often.
+    power : float
+        With it a speaker is drawn in proportion to this power of the number of his clips: 0 knows
+        speakers alone, 1 clips alone.
 
     Raises
     ------
@@ -53,7 +56,9 @@ class Sampler:
         If every clip is too short.
     """
 
-    def __init__(self, rows: list[Row], n_frames: int, *, balance_speakers: bool) -> None:
+    def __init__(
+        self, rows: list[Row], n_frames: int, *, balance_speakers: bool, power: float = 0.0
+    ) -> None:
         long_enough = [row for row in rows if row.n_frames >= n_frames]
         if not long_enough:
             longest = max(row.n_frames for row in rows)
@@ -65,13 +70,15 @@ class Sampler:
         for row in long_enough:
             groups[row.speaker if balance_speakers else ""].append(row)
         self.groups = [groups[name] for name in sorted(groups)]
+        share = np.cumsum([len(group) ** power for group in self.groups])
+        self.share = share / share[-1]
         self.n_frames = n_frames
 
     def draw(self, rng: np.random.Generator, n: int) -> list[tuple[Row, int]]:
         """Draw ``n`` clips with replacement, each with the first frame of its stretch."""
         drawn = []
         for _ in range(n):
-            group = self.groups[rng.integers(len(self.groups))]
+            group = self.groups[int(np.searchsorted(self.share, rng.random(), side="right"))]
             row = group[rng.integers(len(group))]
             drawn.append((row, int(rng.integers(row.n_frames - self.n_frames + 1))))
         return drawn

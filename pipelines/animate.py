@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tkit import crops, geometry
+from tkit import crops, geometry, plausible
 from tkit.errors import NoFaceError
 from tkit.landmarks import Track
 from tkit.pipelines._moves import Voice, count_frames, eyes, repeated
@@ -26,7 +26,11 @@ from tkit.zoo import texture as texture_net
 UPPER_INNER, LOWER_INNER = np.array([61, 62, 63]), np.array([67, 66, 65])
 UPPER_OUTER = {49: (0, 0.5), 50: (0, 1.0), 51: (1, 1.0), 52: (2, 1.0), 53: (2, 0.5)}
 LOWER_OUTER = {59: (0, 0.5), 58: (0, 1.0), 57: (1, 1.0), 56: (2, 1.0), 55: (2, 0.5)}
-UPPER_SHARE = 1 / 3  # of the gap that the upper lip closes; the lower lip does the rest
+UPPER_SHARE = 0.2  # of the gap that the upper lip closes; the lower lip does the rest
+SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
+# By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
+JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
+                        .12, .07])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,24 @@ class Person:
     crop: np.ndarray
 
     def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
-        """Landmarks (T, 68, 2) in pixels of the crop.
+        """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
+
+        Lids shut as far as on the canonical face, and neither lids nor lips cross.
 
         Parameters
         ----------
         displacement : ndarray (T, 68, 2)
             Of the canonical face.
         head : ndarray (T, 2, 3), optional
-            Movement of the head, from :func:`tkit.pipelines._moves.head_moves`.
+            Movement of the head in canonical coordinates, from
+            :func:`tkit.pipelines._moves.head_moves`; by default it stays as it is in the picture.
         """
-        pose = self.pose if head is None else geometry.compose(self.pose, head)
-        points = geometry.retarget(
-            displacement, pose=pose, neutral=self.neutral, canonical=self.canonical
-        )
-        return geometry.apply(self.transform, points)
+        fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
+        still = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
+        level = plausible.part(still)
+        if head is not None:
+            level = geometry.apply(head, level)
+        return geometry.apply(self.transform, geometry.apply(self.pose, level))
 
 
 def animate(
@@ -169,8 +177,9 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """Estimate the closed-lips face of a person who is seen once, perhaps with an open mouth.
 
     The lips meet as closely as those of the mean neutral face: of what the gap is wider, the upper
-    lip closes a third and the lower lip the rest, and each outer lip goes along with its inner one.
-    Mouth corners and jaw stay. A mouth that is shut already is returned as it is.
+    lip closes a fifth and the lower lip the rest, and each outer lip goes along with its inner one.
+    Of a gap wider than that of a smile the jaw rises too, as it does when people speak. The mouth
+    corners stay. A mouth that is shut already is returned as it is.
 
     Parameters
     ----------
@@ -189,6 +198,7 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
         closed[point, 1] += share * UPPER_SHARE * excess[pair]
     for point, (pair, share) in LOWER_OUTER.items():
         closed[point, 1] -= share * (1 - UPPER_SHARE) * excess[pair]
+    closed[geometry.JAW, 1] -= JAW_FOLLOWS * max(excess.mean() - SMILE, 0)
     return closed
 
 

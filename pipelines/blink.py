@@ -5,6 +5,7 @@ Sinha et al. 2020, §III-B and eq. 5.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tkit import geometry
+from tkit import geometry, plausible
 from tkit.clips import generator
-from tkit.pipelines import Stage
+from tkit.pipelines import Stage, _blinking
 from tkit.pipelines._config import Common, option
 from tkit.pipelines._sampling import CACHED_CLIPS, Sampler, moments
 from tkit.store import Row, Store
@@ -26,6 +27,12 @@ from tkit.zoo.blink import NET, generate
 from tkit.zoo.blink import Config as NetConfig
 
 EYES = geometry.EYE_REGION_INDEX
+SURVEYED_S = 1800.0  # generated for an evaluation: some 600 blinks
+SPAN = 14  # frames in which a blink is over
+SETTLED = 5  # frames after which a generated sequence has forgotten that it began
+AT_REST = (2 / 3) ** SPAN  # of a smeared beginning: the blink is over
+RARE = 0.02  # share of real values between blinks that lie below, or above, what counts as rest
+LIDS = torch.as_tensor(np.flatnonzero(np.isin(EYES, plausible.LID_PAIRS)))
 STILL = 0.25  # motion of a landmark, beside the one that moves most, below which it counts as still
 
 
@@ -37,33 +44,71 @@ class Config(Common):
     lr: float = option(3e-3, "Learning rate of Adam.", low=0)
     sequence: int = option(25, "Frames in a sequence (T); the paper's are 75.", low=2)
     centre: bool = option(True, "Take displacement about its median over the clip.")
+    fit_lids: bool = option(True, "Take the motion of lids in heights of the person's open eyes.")
+    mirror: bool = option(True, "Mirror half of the faces.")
     noise: int = option(10, "Gaussian numbers a frame.", low=1)
     hidden: int = option(64, "Units of the recurrent layer.", low=1)
     warmup: int = option(25, "Frames generated before those that count.", low=0)
+    gaps: int = option(75, "Frames since a blink that the hazard tells apart; 0: no hazard.", low=0)
+    begin_weight: float = option(
+        1.0, "Weight of the beginnings of blinks in a sequence, beside the motion.", low=0
+    )
+    blink_weight: float = option(
+        1.0, "Weight of the MMD of blinks alone, from their beginnings on.", low=0
+    )
+    quiet_weight: float = option(
+        10.0, "Weight of motion between blinks beyond that of real eyes.", low=0
+    )
     kernel_widths: tuple[float, ...] = option(
         (0.25, 0.5, 1.0, 2.0), "Widths of the MMD kernels, in RMS distances of real sequences."
     )
     range_weight: float = option(1.0, "Weight of the min-max regularisation.", low=0)
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
-    balance_speakers: bool = option(True, "Draw every speaker equally often.")
+    balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
+    balance_power: float = option(0.5, "Power of a speaker's clips that he is drawn by.", low=0)
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:
-    """Build the network with the training split's PCA basis and range."""
+    """Build the network with the training split's PCA basis, range and hazard."""
     rows = store.select(config.train_split)
 
     def blocks() -> Any:
-        return (read_eyes(store, row, config).reshape(row.n_frames, -1) for row in rows)
+        for row in rows:
+            eyes = read_eyes(store, row, config)
+            for seen in [eyes, mirror(eyes)] if config.mirror else [eyes]:
+                yield seen.reshape(row.n_frames, -1)
 
     mean, basis = pca(*moments(blocks()), config.pca_variance)
-    module = NET.build(NetConfig(len(basis), config.noise, config.hidden, config.warmup))
+    module = NET.build(
+        NetConfig(len(basis), config.noise, config.hidden, config.warmup, config.gaps)
+    )
     if config.pca_init:
         init_pca(module.basis, mean, basis)
     ends = [(block.min(axis=0), block.max(axis=0)) for block in blocks()]
     module.low.copy_(torch.from_numpy(np.min([low for low, _ in ends], axis=0)).view(-1, 2))
     module.high.copy_(torch.from_numpy(np.max([high for _, high in ends], axis=0)).view(-1, 2))
+    if config.gaps:
+        module.hazard.copy_(torch.from_numpy(estimate_hazard(store, rows, config)))
     return {"blink": module}
+
+
+def estimate_hazard(store: Store, rows: list[Row], config: Config) -> np.ndarray:
+    """Hazard (gaps,) of the clips ``rows``.
+
+    How soon a blink follows another counts speakers as the batches do; how often one comes after a
+    long time, which differs most between people, counts all speakers alike.
+    """
+    begins = {row: _blinking.begins(eyes_opening(store, row, config), row.fps) for row in rows}
+    clips = Counter(row.speaker for row in rows)
+
+    def weighted(power: float) -> np.ndarray:
+        weights = {row: clips[row.speaker] ** (power - 1) for row in rows}
+        return _blinking.hazard(begins, config.gaps, weights=weights)
+
+    if not config.balance_speakers:
+        return weighted(1.0)
+    return np.r_[weighted(config.balance_power)[:-1], weighted(0.0)[-1]]
 
 
 def read_eyes(store: Store, row: Row, config: Config) -> np.ndarray:
@@ -72,26 +117,54 @@ def read_eyes(store: Store, row: Row, config: Config) -> np.ndarray:
     With ``config.centre`` about its median over the clip, which is how a person holds the eyes and
     brows; without it the differences between persons outweigh the blinks.
     """
-    eyes = store["displacement"][row.frames][:, EYES]
+    moved = store["displacement"][row.frames]
+    if config.fit_lids:
+        moved = plausible.fit_lids(
+            moved, neutral=store.canonical, canonical=store.speakers[row.speaker]
+        ).astype(np.float32)
+    eyes = moved[:, EYES]
     return eyes - np.median(eyes, axis=0) if config.centre else eyes
+
+
+def mirror(eyes: np.ndarray) -> np.ndarray:
+    """Displacement (..., 22, 2) of the eye region of the mirrored face."""
+    full = np.zeros((*eyes.shape[:-2], geometry.N_POINTS, 2), eyes.dtype)
+    full[..., EYES, :] = eyes
+    return geometry.mirror(full)[..., EYES, :]
+
+
+def eyes_opening(store: Store, row: Row, config: Config) -> np.ndarray:
+    """Mean eye aspect ratio (T,) of one clip, put on the canonical face."""
+    return eye_opening(read_eyes(store, row, config), store.canonical)
 
 
 def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[str, Tensor]]:
     """Real sequences, and noise for as many generated ones, drawn by seed and step."""
+    lead = config.warmup if config.gaps else 0  # blinks may begin before a sequence
+    n_frames = lead + config.sequence
     sampler = Sampler(
-        store.select(split), config.sequence, balance_speakers=config.balance_speakers
-    )
-    read = lru_cache(maxsize=CACHED_CLIPS)(lambda row: read_eyes(store, row, config))
+        store.select(split), n_frames,
+        balance_speakers=config.balance_speakers, power=config.balance_power,
+    )  # fmt: skip
+
+    @lru_cache(maxsize=CACHED_CLIPS)
+    def read(row: Row) -> tuple[np.ndarray, np.ndarray]:
+        eyes = read_eyes(store, row, config)
+        return eyes, _blinking.begins(eye_opening(eyes, store.canonical), row.fps)
 
     def batch(step: int) -> dict[str, Tensor]:
         rng = generator(config.seed, "blink", split, str(step))
-        real = [
-            read(row)[start : start + config.sequence]
-            for row, start in sampler.draw(rng, config.batch_size)
-        ]
+        real, begins = [], []
+        for row, start in sampler.draw(rng, config.batch_size):
+            eyes, onsets = (part[start : start + n_frames] for part in read(row))
+            real.append(mirror(eyes) if config.mirror and rng.random() < 0.5 else eyes)
+            begins.append(np.r_[np.zeros(config.warmup - lead, np.float32), onsets])
         shape = config.batch_size, config.warmup + config.sequence, config.noise
-        noise = rng.standard_normal(shape, np.float32)
-        return {"real": torch.from_numpy(np.stack(real)), "noise": torch.from_numpy(noise)}
+        return {
+            "real": torch.from_numpy(np.stack(real)),
+            "begins": torch.from_numpy(np.stack(begins)),
+            "noise": torch.from_numpy(rng.standard_normal(shape, np.float32)),
+        }
 
     return batch
 
@@ -100,20 +173,80 @@ def step(
     nets: dict[str, Any], batch: dict[str, Tensor], config: Config, player: str
 ) -> dict[str, Tensor]:
     """MMD between real and generated sequences, and the min-max regularisation."""
-    module = nets[player]
-    fake = module(batch["noise"])[0][:, config.warmup :]
-    mmd2 = sequence_mmd2(batch["real"], fake, config)
-    beyond = _losses.range_penalty(fake, module.low, module.high)
-    return {"loss": mmd2 + config.range_weight * beyond, "mmd2": mmd2, "range": beyond}
+    module, real = nets[player], batch["real"]
+    begins = batch["begins"] if config.gaps else None
+    fake = module(batch["noise"], begins=begins)[0]
+    clock = None if begins is None else smear(begins)[:, -config.sequence :]
+    last = real[:, -config.sequence :], fake[:, -config.sequence :]
+    mmd2 = sequence_mmd2(*last, config, clock=clock)
+    beyond = _losses.range_penalty(last[1], module.low, module.high)
+    found = {"loss": mmd2 + config.range_weight * beyond, "mmd2": mmd2, "range": beyond}
+    if begins is not None and config.quiet_weight:
+        found["unrest"] = unrest(*last, smear(begins)[:, -config.sequence :] < AT_REST)
+        found["loss"] = found["loss"] + config.quiet_weight * found["unrest"]
+    if begins is not None and config.blink_weight:
+        courses = [align(eyes, begins) for eyes in (real, fake)]
+        if courses[0].shape[1] > 1:
+            found["blinks"] = _losses.mmd2(*courses, widths=config.kernel_widths)
+            found["loss"] = found["loss"] + config.blink_weight * found["blinks"]
+    return found
 
 
-def sequence_mmd2(real: Tensor, fake: Tensor, config: Config) -> Tensor:
-    """MMD² of sequences (n, T, 22, 2): a sample is one landmark's course over T; their mean."""
+def unrest(real: Tensor, fake: Tensor, quiet: Tensor) -> Tensor:
+    """Mean distance by which eyes leave, between blinks, the range of real ones there.
+
+    Parameters
+    ----------
+    real, fake : Tensor (n, T, 22, 2)
+    quiet : Tensor (n, T) bool
+        Frames in which no blink is under way.
+    """
+    rest = real[quiet]
+    if len(rest) < 2:
+        return fake.new_zeros(())
+    low, high = (torch.quantile(rest, q, dim=0) for q in (RARE, 1 - RARE))
+    return _losses.range_penalty(fake[quiet], low, high)
+
+
+def align(eyes: Tensor, begins: Tensor) -> Tensor:
+    """Cut blinks out of sequences (n, T, 22, 2): courses of the lids from their beginnings on.
+
+    Returns
+    -------
+    Tensor (1, blinks, SPAN * 8)
+        Heights of the eight points of the lids over :data:`SPAN` frames.
+    """
+    sequence, frame = torch.nonzero(begins[:, SETTLED : begins.shape[1] - SPAN + 1], as_tuple=True)
+    frames = SETTLED + frame[:, None] + torch.arange(SPAN, device=eyes.device)
+    return eyes[sequence[:, None], frames][..., LIDS, 1].flatten(1)[None]
+
+
+def smear(begins: Tensor) -> Tensor:
+    """Spread beginnings (n, T) over time, so that close ones are alike: 1 falling by a third."""
+    risen = torch.zeros_like(begins)
+    level = torch.zeros_like(begins[:, 0])
+    for frame in range(begins.shape[1]):
+        level = torch.maximum(begins[:, frame], 2 / 3 * level)
+        risen[:, frame] = level
+    return risen
+
+
+def sequence_mmd2(
+    real: Tensor, fake: Tensor, config: Config, *, clock: Tensor | None = None
+) -> Tensor:
+    """MMD² of sequences (n, T, 22, 2): a sample is one landmark's course over T; their mean.
+
+    With a clock (n, T), that of both real and generated sequences, a sample is the course together
+    with the clock: what follows the beginning of a blink has to be what really follows one.
+    """
     real, fake = (x.permute(2, 0, 1, 3).flatten(2) for x in (real, fake))  # (22, n, 2 T)
     unit = _losses.rms_distance(real)
     # A landmark that hardly moves is measured with a coarser rule, else its noise would count as
     # much as the blinks.
     unit = unit.clamp(min=STILL * unit.max().item())
+    if clock is not None and config.begin_weight:
+        ticks = clock[None] * (config.begin_weight * unit[:, None, None])
+        real, fake = (torch.cat([x, ticks], dim=-1) for x in (real, fake))
     return _losses.mmd2(real, fake, widths=config.kernel_widths, unit=unit)
 
 
@@ -121,35 +254,52 @@ def sequence_mmd2(real: Tensor, fake: Tensor, config: Config) -> Tensor:
 def evaluate(
     nets: dict[str, Any], store: Store, rows: list[Row], config: Config
 ) -> dict[str, float]:
-    """Compare generated eyes with those of clips: as many sequences, as long as the clips.
+    """Compare generated eyes with those of clips.
+
+    Half an hour is generated and cut into pieces as long as the clips, so that both are observed
+    alike, and both are put on the canonical face.
 
     Returns
     -------
     dict
-        ``rate_hz``, ``rate_real_hz``: blinks per second (:func:`count_blinks`) on the canonical
-        face; ``mmd2``: of generated and real sequences of T frames; ``mmd2_static``: of eyes that
-        never move; ``outside``: share of generated coordinates outside the range of training.
+        Of generated and ``real`` sequences: rate (pooled), mean duration, interval, depth, share of
+        complete blinks, unevenness of the two eyes, share of half-open frames
+        (:class:`tkit.pipelines._blinking.Survey`). ``rate_speakers_hz``, ``_low``, ``_high``: mean
+        over the speakers with its interval; ``duration_p``, ``interval_p``, ``depth_p``:
+        Kolmogorov-Smirnov; ``n_blinks``: generated. ``mmd2``: of generated and real sequences of T
+        frames; ``mmd2_static``: of eyes that never move; ``outside``: share of generated
+        coordinates outside the range of training.
     """
     module = nets["blink"]
-    found: dict[str, list[np.ndarray]] = {"real": [], "fake": []}
-    blinks, seconds = {"real": 0, "fake": 0}, 0.0
-    for row in rows:
-        rng = generator(config.seed, "blink", "evaluate", row.id)
-        moved = {"real": read_eyes(store, row, config)}
-        moved["fake"] = generate(module, row.n_frames, rng=rng)[0][:, EYES]
-        seconds += row.n_frames / row.fps
-        for name, eyes in moved.items():
-            found[name].append(eyes)
-            blinks[name] += count_blinks(eye_opening(eyes, store.canonical), fps=row.fps)
-    outside = [(eyes < module.low.numpy(force=True)) | (eyes > module.high.numpy(force=True))
-               for eyes in found["fake"]]  # fmt: skip
-    real, fake = (_cut(found[name], config.sequence) for name in ("real", "fake"))
+    fps, length = rows[0].fps, round(np.median([row.n_frames for row in rows]))
+    rng = generator(config.seed, "blink", "evaluate")
+    made = generate(module, round(SURVEYED_S * fps), rng=rng)[0][:, EYES]
+    pieces = [made[i : i + length] for i in range(0, len(made) - length + 1, length)]
+    eyes = {row: read_eyes(store, row, config) for row in rows}
+    fake = _blinking.survey((ears(piece, store.canonical) for piece in pieces), fps=fps)
+    own = {
+        name: _blinking.survey(
+            (ears(eyes[row], store.canonical) for row in rows if row.speaker == name), fps=fps
+        )
+        for name in {row.speaker for row in rows}
+    }
+    real = _blinking.survey((ears(seen, store.canonical) for seen in eyes.values()), fps=fps)
+    rates = {name: found.rate_hz for name, found in own.items()}
+    mean, low, high = _blinking.rate_interval(rates, seed=config.seed)
+    cut = _cut(list(eyes.values()), config.sequence)
+    cut_fake = _cut(pieces, config.sequence)[: len(cut)]
+    outside = (made < module.low.numpy(force=True)) | (made > module.high.numpy(force=True))
     return {
-        "rate_hz": blinks["fake"] / seconds,
-        "rate_real_hz": blinks["real"] / seconds,
-        "mmd2": float(sequence_mmd2(real, fake, config)),
-        "mmd2_static": float(sequence_mmd2(real, torch.zeros_like(fake), config)),
-        "outside": float(np.concatenate(outside).mean()),
+        **fake.numbers(),
+        **real.numbers("_real"),
+        "rate_speakers_hz": mean,
+        "rate_speakers_low": low,
+        "rate_speakers_high": high,
+        "n_blinks": float(len(fake.found)),
+        **_blinking.compare(real, fake),
+        "mmd2": float(sequence_mmd2(cut, cut_fake, config)),
+        "mmd2_static": float(sequence_mmd2(cut, torch.zeros_like(cut_fake), config)),
+        "outside": float(outside.mean()),
     }
 
 
@@ -163,27 +313,16 @@ def _cut(clips: list[np.ndarray], size: int) -> Tensor:
     return torch.from_numpy(np.stack(pieces))
 
 
-def eye_opening(eyes: np.ndarray, canonical: np.ndarray) -> np.ndarray:
-    """Mean eye aspect ratio (T,) of displacement (T, 22, 2) of the canonical face."""
+def ears(eyes: np.ndarray, canonical: np.ndarray) -> np.ndarray:
+    """Eye aspect ratios (T, 2) of displacement (T, 22, 2) of the canonical face, lids parted."""
     points = np.repeat(canonical[None], len(eyes), axis=0)
     points[:, EYES] += eyes
-    return geometry.eye_aspect_ratio(points).mean(axis=-1)
+    return geometry.eye_aspect_ratio(plausible.part(points))
 
 
-def count_blinks(opening: np.ndarray, *, fps: float) -> int:
-    """Count blinks: falls below 75 % of the median opening that last at most half a second.
-
-    A longer fall is a look down. Two frames below make a blink; a single one is tracking noise.
-
-    Parameters
-    ----------
-    opening : ndarray (T,)
-        Eye aspect ratio.
-    """
-    shut = opening < 0.75 * np.median(opening)
-    edges = np.flatnonzero(np.diff(np.r_[0, shut.astype(int), 0]))
-    lengths = edges[1::2] - edges[::2]
-    return int(((lengths >= 2) & (lengths <= fps / 2)).sum())
+def eye_opening(eyes: np.ndarray, canonical: np.ndarray) -> np.ndarray:
+    """Mean eye aspect ratio (T,) of both eyes."""
+    return ears(eyes, canonical).mean(axis=-1)
 
 
 STAGE = Stage(

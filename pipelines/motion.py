@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from tkit import geometry
-from tkit.clips import generator
-from tkit.pipelines import Stage
+from tkit.clips import Word, generator
+from tkit.pipelines import Stage, _augment, _mouth
 from tkit.pipelines._config import Common, option
 from tkit.pipelines._sampling import CACHED_CLIPS, Sampler, moments
+from tkit.speech import logmel
 from tkit.store import EncoderInfo, Row, Store
 from tkit.windows import windows
 from tkit.zoo import _losses
@@ -26,32 +27,55 @@ from tkit.zoo._layers import init_pca, pca
 from tkit.zoo.motion import NET, POINTS, Motion
 from tkit.zoo.motion import Config as NetConfig
 
+AT_ONCE = 1000  # frames that are predicted together
+OTHER = 0.25  # weight of jaw and place of the mouth beside its shape, which is what LMD counts
+
 
 @dataclass(frozen=True)
 class Config(Common):
     """Settings of the motion stage; the paper's are the experiment ``paper-motion``."""
 
+    steps: int = option(4000, "Steps of training.", low=0)
     batch_size: int = option(16, "Sequences in a batch.", low=1)
-    sequence: int = option(25, "Consecutive frames in a sequence.", low=2)
-    window: int = option(16, "Rows of speech features that one frame hears.", low=1)
-    widths: tuple[int, ...] = option((64, 64, 128, 128), "Channels of the convolutions.")
+    lr: float = option(2e-3, "Learning rate of Adam.", low=0)
+    lr_end: float = option(0.01, "Share of the learning rate at the last step.", low=0)
+    sequence: int = option(50, "Consecutive frames in a sequence.", low=2)
+    window: int = option(20, "Rows of speech features that one frame hears.", low=1)
+    widths: tuple[int, ...] = option((64,), "Channels of the convolutions over a window.")
+    kernel: int = option(5, "Rows that they take together.", low=1)
+    stride: int = option(1, "Rows by which they go on; 2 halves the window.", low=1)
+    context: tuple[int, ...] = option((1, 2, 4, 8), "Spacing of the convolutions over frames.")
+    channels: int = option(64, "Channels of the convolutions over frames.", low=1)
+    dropout: float = option(0.2, "Share of their outputs that is dropped.", low=0)
     points: str = option("speech", "Points that move.", choices=tuple(POINTS))
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
+    loss: str = option("shape", "shape: distances of the mouth about its centre; squared: eq. 2.",
+                       choices=("shape", "squared"))  # fmt: skip
     landmark_weight: float = option(1.0, "Weight of the loss on displacement.", low=0)
     temporal_weight: float = option(0.5, "Weight of the loss on first differences.", low=0)
     mouth_weight: float = option(1.0, "Weight of a mouth point beside one of the jaw.", low=0)
+    closure_weight: float = option(0.0, "Weight of the opening where the lips are shut.", low=0)
+    one_scale: bool = option(True, "Standardise the features alike, not each column by itself.")
     feature_noise: float = option(
-        0.5, "Gaussian noise on the features in training, in standard deviations.", low=0
+        0.3, "Gaussian noise on the features in training, in standard deviations.", low=0
     )
-    balance_speakers: bool = option(True, "Draw every speaker equally often.")
+    voices: float = option(0.2, "Highest shift of the voice, as a logarithm (logmel only).", low=0)
+    snr_db: float = option(5.0, "Speech over noise at worst; 0: no noise (logmel only).", low=0)
+    masks: bool = option(True, "Hide stretches of rows and columns of the features.")
+    speed: float = option(0.0, "Largest change of the speed of speech.", low=0)
+    mirror: bool = option(True, "Mirror half of the faces.")
+    balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
+    balance_power: float = option(0.5, "Power of a speaker's clips that he is drawn by.", low=0)
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:
     """Build the network with the training split's feature statistics and PCA basis."""
     rows = store.select(config.train_split)
     index = POINTS[config.points]
-    moved = moments(store["displacement"][row.frames].reshape(row.n_frames, -1) for row in rows)
+    moved = moments(
+        faces.reshape(len(faces), -1) for row in rows for faces in _faces(store, row, config)
+    )
     flat = (2 * index[:, None] + [0, 1]).ravel()  # columns of x and y of the points
     mean, basis = pca(moved[0][flat], moved[1][np.ix_(flat, flat)], config.pca_variance)
     net_config = NetConfig(
@@ -59,34 +83,81 @@ def nets(store: Store, config: Config) -> dict[str, nn.Module]:
         components=len(basis),
         window=config.window,
         widths=config.widths,
+        kernel=config.kernel,
+        stride=config.stride,
         points=config.points,
+        context=config.context,
+        channels=config.channels,
+        dropout=config.dropout,
     )
     module = NET.build(net_config)
-    module.standardise.set(*moments(store["speech"][row.rows] for row in rows))
+    module.standardise.set(*feature_moments(store, rows, config))
     module.canonical.copy_(torch.from_numpy(store.canonical))
-    module.mean_displacement.copy_(torch.from_numpy(moved[0].reshape(-1, 2)))
+    everybody = moments(store["displacement"][row.frames].reshape(-1, 136) for row in rows)[0]
+    module.mean_displacement.copy_(torch.from_numpy(everybody.reshape(-1, 2)))
     if config.pca_init:
         init_pca(module.basis, mean, basis)
     return {"motion": module}
 
 
+def feature_moments(store: Store, rows: list[Row], config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (D,) and covariance (D, D) of the features, or of any column as one of all columns."""
+    mean, covariance = moments(store["speech"][row.rows] for row in rows)
+    if config.one_scale:
+        level = mean.mean()
+        power = (np.diag(covariance) + (mean - level) ** 2).mean()
+        mean, covariance = np.full_like(mean, level), power * np.eye(len(mean))
+    return mean, covariance
+
+
+def _faces(store: Store, row: Row, config: Config) -> list[np.ndarray]:
+    """Displacement (T, 68, 2) of one clip, and of its mirror image if that is trained on too."""
+    moved = store["displacement"][row.frames]
+    return [moved, geometry.mirror(moved)] if config.mirror else [moved]
+
+
 def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[str, Tensor]]:
     """Sequences of speech windows with their displacement, drawn by seed and step."""
     sampler = Sampler(
-        store.select(split), config.sequence, balance_speakers=config.balance_speakers
-    )
+        store.select(split), config.sequence,
+        balance_speakers=config.balance_speakers, power=config.balance_power,
+    )  # fmt: skip
+    mean, covariance = feature_moments(store, store.select(split), config)
+    fill, std = mean.astype(np.float32), np.sqrt(np.diag(covariance)).astype(np.float32)
+    sounds_known = store.info.encoder.name == logmel.LogMel.info.name
 
     @lru_cache(maxsize=CACHED_CLIPS)
     def read(row: Row) -> tuple[np.ndarray, np.ndarray]:
-        return cut_windows(store, row, config.window), store["displacement"][row.frames]
+        return store["speech"][row.rows], store["displacement"][row.frames]
+
+    def draw(row: Row, start: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        heard, moved = read(row)
+        if config.speed:
+            longest = len(moved) / config.sequence  # a stretch must still fit
+            faster = min(np.exp(rng.uniform(-config.speed, config.speed)), longest)
+            heard, moved = (
+                _augment.at_speed(part, round(len(part) / faster)) for part in (heard, moved)
+            )
+            start = min(start, len(moved) - config.sequence)
+        if sounds_known and (config.voices or config.snr_db):
+            ((someone, _),) = sampler.draw(rng, 1)
+            heard = _augment.log_mel(
+                heard, rng, voices=config.voices, snr_db=config.snr_db, other=read(someone)[0]
+            )
+        if config.feature_noise:
+            noise = rng.standard_normal(heard.shape, np.float32)
+            heard = heard + config.feature_noise * std * noise
+        if config.masks:
+            heard = _augment.mask(heard, rng, fill)
+        if config.mirror and rng.random() < 0.5:
+            moved = geometry.mirror(moved)
+        stretch = slice(start, start + config.sequence)
+        return cut_windows(store, row, heard, len(moved), config.window)[stretch], moved[stretch]
 
     def batch(step: int) -> dict[str, Tensor]:
         rng = generator(config.seed, "motion", split, str(step))
-        parts = [
-            [array[start : start + config.sequence] for array in read(row)]
-            for row, start in sampler.draw(rng, config.batch_size)
-        ]
-        heard, moved = zip(*parts, strict=True)
+        drawn = sampler.draw(rng, config.batch_size)
+        heard, moved = zip(*[draw(row, start, rng) for row, start in drawn], strict=True)
         return {
             "windows": torch.from_numpy(np.stack(heard)),
             "displacement": torch.from_numpy(np.stack(moved)),
@@ -95,11 +166,13 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     return batch
 
 
-def cut_windows(store: Store, row: Row, size: int) -> np.ndarray:
+def cut_windows(
+    store: Store, row: Row, features: np.ndarray, n_frames: int, size: int
+) -> np.ndarray:
     """Speech windows (T, size, D) of one clip of a store, one a frame."""
     encoder = store.info.encoder
     return windows(
-        store["speech"][row.rows], row.n_frames,
+        features, n_frames,
         fps=row.fps, rate_hz=encoder.rate_hz, offset_s=encoder.offset_s, size=size,
         rate=encoder.window_rate,
     )  # fmt: skip
@@ -108,18 +181,36 @@ def cut_windows(store: Store, row: Row, size: int) -> np.ndarray:
 def step(
     nets: dict[str, Any], batch: dict[str, Tensor], config: Config, player: str
 ) -> dict[str, Tensor]:
-    """Loss on displacement and on its first differences (eq. 4)."""
-    index, module, heard = POINTS[config.points], nets[player], batch["windows"]
-    if config.feature_noise:
-        heard = heard + config.feature_noise * module.standardise.std * torch.randn_like(heard)
-    pred = module(heard)[..., index, :]
-    gt = batch["displacement"][..., index, :]
-    is_mouth = torch.as_tensor(index >= geometry.MOUTH.start, device=gt.device)
-    weight = torch.where(is_mouth, config.mouth_weight, 1.0)
-    landmark = _losses.squared_error(pred, gt, weight)
-    temporal = _losses.velocity_error(pred, gt, weight)
+    """Loss on displacement, on its first differences (eq. 4) and on lips that should be shut."""
+    module = nets[player]
+    pred, gt = module(batch["windows"]), batch["displacement"]
+    landmark, temporal = compare(pred, gt, config)
     loss = config.landmark_weight * landmark + config.temporal_weight * temporal
-    return {"loss": loss, "landmark": landmark, "temporal": temporal}
+    found = {"loss": loss, "landmark": landmark, "temporal": temporal}
+    if config.closure_weight:
+        gaps = [_losses.lip_gap(module.canonical + moved) for moved in (pred, gt)]
+        found["closure"] = _losses.closure_error(pred=gaps[0], gt=gaps[1])
+        found["loss"] = loss + config.closure_weight * found["closure"]
+    return found
+
+
+def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
+    """Error of displacement (n, T, 68, 2) and of its first differences."""
+    index = POINTS[config.points]
+    if config.loss == "squared":
+        is_mouth = torch.as_tensor(index >= geometry.MOUTH.start, device=gt.device)
+        weight = torch.where(is_mouth, config.mouth_weight, 1.0)
+        pred, gt = pred[..., index, :], gt[..., index, :]
+        return _losses.squared_error(pred, gt, weight), _losses.velocity_error(pred, gt, weight)
+    error = pred - gt
+    mouth = error[..., geometry.MOUTH, :]
+    centre = mouth.mean(dim=-2, keepdim=True)
+    other = torch.cat([error[..., index[index < geometry.MOUTH.start], :], centre], dim=-2)
+    shape = mouth - centre
+    return (
+        _losses.mean_length(shape) + OTHER * _losses.mean_length(other),
+        _losses.mean_length(shape.diff(dim=-3)),
+    )
 
 
 @torch.inference_mode()
@@ -143,11 +234,12 @@ def predict(
         fps=fps, rate_hz=encoder.rate_hz, offset_s=encoder.offset_s, size=module.config.window,
         rate=encoder.window_rate,
     )  # fmt: skip
-    device = module.mean_displacement.device
+    device, state = module.mean_displacement.device, None
     found = np.zeros((n_frames, geometry.N_POINTS, 2), np.float32)
-    for start in range(0, n_frames, 1000):  # bounded memory for speech of any length
-        part = torch.from_numpy(np.array(cut[start : start + 1000], np.float32))
-        found[start : start + 1000] = module(part.to(device)).cpu().numpy()
+    for start in range(0, n_frames, AT_ONCE):  # bounded memory for speech of any length
+        part = torch.from_numpy(np.array(cut[start : start + AT_ONCE], np.float32))
+        moved, state = module.advance(part.to(device), state)
+        found[start : start + AT_ONCE] = moved.cpu().numpy()
     return found
 
 
@@ -157,64 +249,59 @@ def evaluate(nets: dict[str, Any], store: Store, rows: list[Row], config: Any) -
     Returns
     -------
     dict
-        ``lmd``: :func:`mouth_distance` of the prediction, mean over frames, then clips;
+        Means over clips. ``lmd``: :func:`tkit.pipelines._mouth.distance` of the prediction;
         ``lmd_static``: of the person's neutral; ``lmd_mean_pose``: of the mean mouth of the
-        training speech; ``lmd_ratio``: lmd / lmd_static; ``opening_corr``: correlation of predicted
-        and true mouth opening, mean over clips.
+        training speech; ``lmd_ratio``, ``lmd_ratio_mean_pose``: lmd beside these two;
+        ``opening_corr``: correlation of predicted and true mouth opening; ``lag_frames``: the
+        largest lag of the prediction of any clip; ``jitter``, ``jitter_real``. Where the words are
+        known, ``closed``: share of p, b and m at which the lips close (:func:`_mouth.shut`), and
+        ``closed_real``.
     """
-    module = nets["motion"]
-    mean = module.mean_displacement.cpu().numpy()
-    canonical = module.canonical.cpu().numpy().astype(np.float64)  # may differ from the store's
-    table: dict[str, list[float]] = {
-        "lmd": [],
-        "lmd_static": [],
-        "lmd_mean_pose": [],
-        "opening_corr": [],
+    words = store.words()
+    tables = [measure_clip(nets["motion"], store, row, words.get(row.id, [])) for row in rows]
+    found = {
+        name: float(np.mean(values))
+        for name in tables[0]
+        if (values := [value for table in tables for value in np.atleast_1d(table[name])])
     }
-    for row in rows:
-        gt, pose = store["points"][row.frames].astype(np.float64), store["pose"][row.frames]
-        neutral = store.speakers[row.speaker]
-        moved = predict(
-            module, store["speech"][row.rows], row.n_frames, fps=row.fps, encoder=store.info.encoder
+    found["lag_frames"] = max((float(table["lag_frames"]) for table in tables), key=abs)
+    found["lmd_ratio"] = found["lmd"] / found["lmd_static"]
+    found["lmd_ratio_mean_pose"] = found["lmd"] / found["lmd_mean_pose"]
+    return found
+
+
+def measure_clip(
+    module: Motion,
+    store: Store,
+    row: Row,
+    words: list[Word],
+    *,
+    features: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Measure the mouth on one clip, which is heard as in the store unless features are given."""
+    gt, pose = store["points"][row.frames].astype(np.float64), store["pose"][row.frames]
+    canonical = module.canonical.numpy(force=True).astype(np.float64)  # may differ from the store's
+    heard = store["speech"][row.rows] if features is None else features
+    moved = predict(module, heard, row.n_frames, fps=row.fps, encoder=store.info.encoder)
+    mean = np.broadcast_to(module.mean_displacement.numpy(force=True), moved.shape)
+    pred, static, mean_pose = (
+        geometry.retarget(
+            faces, pose=pose, neutral=store.speakers[row.speaker], canonical=canonical
         )
-        for name, displacement in (
-            ("lmd", moved),
-            ("lmd_static", np.zeros_like(moved)),
-            ("lmd_mean_pose", np.broadcast_to(mean, moved.shape)),
-        ):
-            pred = geometry.retarget(displacement, pose=pose, neutral=neutral, canonical=canonical)
-            table[name].append(mouth_distance(pred=pred, gt=gt).mean())
-            if name == "lmd":
-                openings = geometry.mouth_opening(pred), geometry.mouth_opening(gt)
-                table["opening_corr"].append(correlation(*openings))
-    means = {name: float(np.mean(values)) for name, values in table.items()}
-    return means | {"lmd_ratio": means["lmd"] / means["lmd_static"]}
-
-
-def mouth_distance(*, pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
-    """Distance of two mouths (T,), in percent of the true inter-ocular distance.
-
-    Mean Euclidean distance of the 20 mouth points, each mouth about its own centre, so that shape
-    counts and place does not.
-
-    Parameters
-    ----------
-    pred, gt : ndarray (T, 68, 2)
-        The same unit.
-    """
-    centred = [
-        points[:, geometry.MOUTH] - points[:, geometry.MOUTH].mean(axis=1, keepdims=True)
-        for points in (pred, gt)
-    ]
-    distance = np.linalg.norm(centred[0] - centred[1], axis=-1).mean(axis=-1)
-    return 100 * distance / geometry.inter_ocular(gt)
-
-
-def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson correlation of two signals (T,); 0 when one is constant and so follows nothing."""
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt((x**2).sum() * (y**2).sum())
-    return float((x * y).sum() / scale) if scale > 0 else 0.0
+        for faces in (moved, np.zeros_like(moved), mean)
+    )
+    openings, stretches = (_mouth.opening(pred), _mouth.opening(gt)), _mouth.closures(words)
+    return {
+        "lmd": _mouth.distance(pred=pred, gt=gt).mean(),
+        "lmd_static": _mouth.distance(pred=static, gt=gt).mean(),
+        "lmd_mean_pose": _mouth.distance(pred=mean_pose, gt=gt).mean(),
+        "opening_corr": _mouth.correlation(*openings),
+        "lag_frames": _mouth.lag(*openings),
+        "jitter": _mouth.jitter(pred),
+        "jitter_real": _mouth.jitter(gt),
+        "closed": _mouth.shut(openings[0], stretches, fps=row.fps),
+        "closed_real": _mouth.shut(openings[1], stretches, fps=row.fps),
+    }
 
 
 STAGE = Stage(

@@ -16,9 +16,9 @@ LAYERS = [
     {"tkit.tracking"},
     {"tkit.corpora", "tkit.landmarks", "tkit.lips", "tkit.speech", "tkit.metrics",
      "tkit.report", "tkit.protocols"},
-    {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.store", "tkit.windows", "tkit.crops",
-     "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml", "tkit._jobs",
-     "tkit._decoding", "tkit.zoo"},
+    {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.plausible", "tkit.store", "tkit.windows",
+     "tkit.crops", "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml",
+     "tkit._jobs", "tkit._decoding", "tkit.zoo"},
     {"tkit.errors", "tkit.registry"},
 ]  # fmt: skip
 SCORING = {f"tkit.{name}" for name in (

@@ -182,7 +182,7 @@ def test_an_older_run_is_refused_replaced_or_resumed(store, tmp_path):
 def test_a_run_is_resumed_only_with_its_own_settings_and_data(store, stores, tmp_path):
     stage, config = small("motion", steps=2)
     _fit.fit(stage, config, store, tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"lr was 0.001 and is 0.1$"):
+    with pytest.raises(ConfigError, match=r"lr was 0.002 and is 0.1$"):
         _fit.fit(stage, replace(config, lr=0.1), store, tmp_path / "run", resume=True)
     other = stores.write_store(tmp_path / "x.h5", clips_per_speaker=1)
     with Store(other) as fewer, pytest.raises(ConfigError, match="clips was 4 and is 2"):
@@ -268,8 +268,8 @@ import torch
 from tkit.pipelines import _fit, motion
 from tkit.store import Store
 torch.set_num_threads(1)
-config = motion.Config(steps=3, batch_size=4, sequence=5, widths=(8, 8), feature_noise=0.0,
-                       device="cpu", checkpoint_every=1)
+config = motion.Config(steps=3, batch_size=4, sequence=5, widths=(8, 8), dropout=0.0,
+                       loss="squared", device="cpu", checkpoint_every=1)
 with Store({str(tiny_store)!r}) as store:
     _fit.fit(motion.STAGE, config, store, "OUT")
 """

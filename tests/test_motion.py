@@ -6,13 +6,23 @@ import pytest
 import torch
 
 from tkit import geometry
+from tkit.clips import Clip, generator
 from tkit.errors import ConfigError, UsageError, WeightsError
-from tkit.pipelines import _config, _fit, _results, _runs, motion
+from tkit.pipelines import _config, _fit, _mouth, _results, _runs, _voices, motion
+from tkit.pipelines._streaming import MouthStream, SpeechStream
+from tkit.speech.logmel import LogMel
 from tkit.store import Store
 from tkit.windows import windows
+from tkit.zoo import _losses
 from tkit.zoo import motion as net
 
-SMALL = motion.Config(batch_size=8, widths=(16, 16, 32, 32), device="cpu", threads=1, seed=3)
+PAPER = _config.make(motion.Config, _config.read_values("paper-motion"))
+SMALL = replace(PAPER, batch_size=8, widths=(16, 16, 32, 32), device="cpu", threads=1, seed=3)
+# What the defaults add to the paper's, as small.
+FULL = motion.Config(
+    batch_size=8, sequence=20, widths=(16, 16), context=(1, 2), channels=16,
+    device="cpu", threads=1, seed=3,
+)  # fmt: skip
 SPEECH = np.r_[0:17, 48:68]
 
 
@@ -178,20 +188,20 @@ def test_evaluation_knows_truth_stillness_and_mean_pose(store, monkeypatch):
 def test_mouth_distance_is_centred_and_relative_to_the_eyes(stores):
     gt = np.tile(50 * stores.face(), (3, 1, 1))
     moved = gt + np.array([7.0, -3.0])
-    assert motion.mouth_distance(pred=moved, gt=gt) == pytest.approx(np.zeros(3), abs=1e-12)
+    assert _mouth.distance(pred=moved, gt=gt) == pytest.approx(np.zeros(3), abs=1e-12)
     wide = gt.copy()
     wide[:, 48:68, 0] *= 1.1
     x = gt[0, 48:68, 0] - gt[0, 48:68, 0].mean()
     wanted = 100 * np.abs(0.1 * x).mean() / geometry.inter_ocular(gt[0])
-    assert motion.mouth_distance(pred=wide, gt=gt) == pytest.approx(wanted)
-    assert motion.mouth_distance(pred=2 * wide, gt=2 * gt) == pytest.approx(wanted)
+    assert _mouth.distance(pred=wide, gt=gt) == pytest.approx(wanted)
+    assert _mouth.distance(pred=2 * wide, gt=2 * gt) == pytest.approx(wanted)
 
 
 def test_correlation():
     x = np.array([1.0, 2.0, 4.0])
-    assert motion.correlation(x, 3 * x + 1) == pytest.approx(1)
-    assert motion.correlation(x, -x) == pytest.approx(-1)
-    assert motion.correlation(x, np.ones(3)) == 0
+    assert _mouth.correlation(x, 3 * x + 1) == pytest.approx(1)
+    assert _mouth.correlation(x, -x) == pytest.approx(-1)
+    assert _mouth.correlation(x, np.ones(3)) == 0
 
 
 def test_prediction_does_not_depend_on_the_length_of_the_speech(store):
@@ -227,6 +237,198 @@ def test_weights_of_another_stage_are_refused(store, tmp_path, monkeypatch):
 
 
 def test_the_papers_experiment():
-    made = _config.make(motion.Config, _config.read_values("paper-motion"))
-    assert (made.window, made.pca_variance) == (16, 0.99)
-    assert (made.landmark_weight, made.temporal_weight) == (1.0, 0.5)
+    assert (PAPER.window, PAPER.pca_variance, PAPER.context) == (16, 0.99, ())
+    assert (PAPER.loss, PAPER.landmark_weight, PAPER.temporal_weight) == ("squared", 1.0, 0.5)
+    assert (PAPER.lr_end, PAPER.dropout, PAPER.feature_noise, PAPER.closure_weight) == (1, 0, 0, 0)
+    assert not (PAPER.masks or PAPER.mirror or PAPER.voices or PAPER.snr_db or PAPER.speed)
+
+
+# --- context, streaming ----------------------------------------------------------------------
+
+
+def contextual(store, **values):
+    torch.manual_seed(1)
+    return motion.nets(store, replace(FULL, **values))["motion"].eval()
+
+
+def test_context_looks_back_and_never_ahead(store):
+    module = contextual(store)
+    assert sum(module.config.reaches) == 6
+    windows_ = torch.randn(30, 20, 8)
+    before = module(windows_).detach()
+    windows_[12] += 1
+    moved = (module(windows_).detach() - before).abs().amax(dim=(1, 2)) > 0
+    assert np.flatnonzero(moved.numpy()).tolist() == list(range(12, 12 + 7))
+
+
+def test_a_sequence_comes_out_alike_in_pieces_of_any_length(store):
+    module, heard = contextual(store), torch.randn(2, 23, 20, 8)
+    whole, state, parts = module(heard), None, []
+    for start, stop in ((0, 1), (1, 2), (2, 9), (9, 23)):
+        part, state = module.advance(heard[:, start:stop], state)
+        parts.append(part)
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [25.0, 30.0])
+@pytest.mark.parametrize("sizes", [(1,), (3, 40, 7)])
+def test_a_stream_gives_what_the_whole_speech_gives(store, fps, sizes):
+    module, encoder = contextual(store), store.info.encoder
+    features = np.random.default_rng(0).standard_normal((160, 8)).astype(np.float32)
+    n_frames = round(160 / 50 * fps)
+    whole = motion.predict(module, features, n_frames, fps=fps, encoder=encoder)
+    stream = MouthStream(module, fps=fps, encoder=encoder)
+    assert stream.look_ahead_s == pytest.approx(0.19)
+    parts, start = [], 0
+    while start < len(features):
+        size = sizes[len(parts) % len(sizes)]
+        parts.append(stream.push(features[start : start + size]))
+        start += size
+        ready_s = sum(map(len, parts)) / fps  # no frame waits longer than it must
+        assert ready_s >= min(start, 160) / 50 - 0.19 - 0.5 / fps - 0.02
+    parts.append(stream.finish(n_frames))
+    assert np.concatenate(parts) == pytest.approx(whole, abs=1e-6)
+
+
+def test_a_stream_keeps_no_more_rows_than_it_needs(store):
+    stream = MouthStream(contextual(store), fps=25.0, encoder=store.info.encoder)
+    for _ in range(50):
+        stream.push(np.zeros((10, 8), np.float32))
+    assert len(stream._rows) < 40
+
+
+class Summing:
+    """An encoder whose row k is the loudness of the 20 ms before 20 k ms, in 8 columns."""
+
+    def __init__(self, store):
+        self.info = replace(store.info.encoder, offset_s=0.0)
+
+    def __call__(self, wave):
+        padded = np.pad(wave, (160, 160 - len(wave) % 160))
+        level = np.add.reduceat(np.abs(padded), np.arange(0, len(padded), 160))
+        return np.repeat(level[: len(wave) // 160 + 1, None], 8, axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("piece", [160, 1000, 7000])
+def test_sound_in_pieces_gives_what_the_whole_sound_gives(store, piece):
+    module, encode = contextual(store), Summing(store)
+    wave = np.random.default_rng(0).standard_normal(8000 * 3).astype(np.float32)
+    whole = motion.predict(module, encode(wave), 75, fps=25.0, encoder=encode.info)
+    stream = SpeechStream(module, encode, sample_rate=8000, fps=25.0, context_s=0.5)
+    parts = []
+    for start in range(0, len(wave), piece):
+        parts.append(stream.push(wave[start : start + piece]))
+        heard_s = min(start + piece, len(wave)) / 8000
+        latest_s = (sum(map(len, parts)) + 0.5) / 25  # middle of the first frame not given yet
+        assert latest_s + stream.look_ahead_s > heard_s - 0.021
+    assert len(stream._wave) <= 8000 * 0.5 + 160
+    parts.append(stream.finish(75))
+    found = np.concatenate(parts)
+    # Where the kept sound begins, the encoder no longer hears what was before.
+    assert found == pytest.approx(whole, abs=1e-5)
+
+
+def test_windows_at_video_rate_are_not_streamed(store):
+    encoder = replace(store.info.encoder, window_rate="video")
+    with pytest.raises(UsageError, match="cannot be streamed"):
+        MouthStream(contextual(store), fps=25.0, encoder=encoder)
+
+
+def test_the_full_network_learns_and_its_sizes_are_recorded(store, tmp_path):
+    config = replace(FULL, steps=60)
+    path = _fit.fit(motion.STAGE, config, store, tmp_path / "run")
+    loaded = _runs.load("motion", path)
+    assert loaded.weights.config.context == (1, 2) and loaded.weights.config.dropout == 0.2
+    found = _results.measure(loaded, store, "val")
+    assert found["lmd_ratio_mean_pose"] == found["lmd"] / found["lmd_mean_pose"] < 1
+
+
+@pytest.mark.parametrize("wrong", [{"context": (0,)}, {"dropout": 1.0}])
+def test_impossible_contexts_are_refused(wrong):
+    with pytest.raises(ConfigError, match="context is at least 1 frame"):
+        net.Config(dim=3, components=2, **wrong)
+
+
+# --- batches and losses of the released network ----------------------------------------------
+
+
+def test_augmented_batches_depend_on_seed_and_step_alone(store):
+    config = replace(FULL, speed=0.2)
+    one, again, other = (motion.batches(store, config, "train")(step) for step in (4, 4, 5))
+    assert one["windows"].shape == (8, 20, 20, 8)
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not torch.equal(one["windows"], other["windows"])
+
+
+def test_mirrored_faces_are_learned_as_well(store):
+    module = motion.nets(store, FULL)["motion"]
+    rest = module.basis.bias.detach()
+    full = module.scatter(rest[None])[0].numpy()
+    assert geometry.mirror(full) == pytest.approx(full, abs=1e-6)
+
+
+def test_the_shape_of_the_mouth_counts_apart_from_its_place():
+    gt = torch.zeros(2, 6, 68, 2)
+    shifted = gt.clone()
+    shifted[..., 48:, :] += 0.3
+    config = replace(FULL, points="speech")
+    landmark, temporal = motion.compare(shifted, gt, config)
+    wanted = motion.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
+    assert landmark.item() == pytest.approx(wanted, rel=0.02)
+    assert temporal.item() < 1e-6
+    opened = gt.clone()
+    opened[..., 57, 1] += 0.2
+    assert motion.compare(opened, gt, config)[0] > 0.015
+
+
+def test_lips_that_should_be_shut_are_pulled_together(stores):
+    face = torch.from_numpy(stores.face()).float()
+    assert _losses.lip_gap(face) == pytest.approx(0.01, abs=1e-6)
+    gt = torch.tensor([[0.0, 0.1, 0.5, 1.0]])
+    assert _losses.closure_error(pred=gt, gt=gt) == 0
+    pred = torch.tensor([[0.2, 0.5, 0.5, 0.1]])
+    assert _losses.closure_error(pred=pred, gt=gt).item() == pytest.approx((0.2 + 0.4) / 4)
+
+
+# --- other voices by the sound ---------------------------------------------------------------
+
+
+def test_disguised_speech_keeps_its_time_and_changes_its_sound():
+    encode = LogMel()
+    time_s = np.arange(32000) / 16000
+    wave = (np.sin(2 * np.pi * 300 * time_s) * (time_s > 1)).astype(np.float32)
+    plain, made = encode(wave), [_voices.disguise(wave, encode, generator(i)) for i in range(4)]
+    for rows in made:
+        assert rows.shape == plain.shape and not np.allclose(rows, plain)
+        tone = rows[:, :20].max(axis=1)
+        assert tone[:48].max() < tone[53:].min()  # it still begins in the middle
+    again = _voices.disguise(wave, encode, generator(0))
+    assert np.array_equal(made[0], again)
+
+
+def test_voices_are_added_to_the_training_clips_alone(store, tmp_path, monkeypatch):
+    class Encode:
+        info = store.info.encoder
+
+        def __call__(self, wave):
+            return np.full((150, 8), len(wave), np.float32)
+
+    clips = [Clip(row.id, row.speaker, "v", "a", "", ()) for row in store.clips]
+    decoded = SimpleNamespace(wave=np.ones(48000, np.float32), duration_s=3.0)
+    monkeypatch.setattr(_voices, "open_encoder", lambda _name: Encode())
+    encoder, corpus = SimpleNamespace(sample_rate=16000), SimpleNamespace(scan=lambda _root: clips)
+    monkeypatch.setattr(_voices, "ENCODERS", {store.info.encoder.name: encoder})
+    monkeypatch.setattr(_voices, "CORPORA", {store.info.corpus: corpus})
+    monkeypatch.setattr(_voices.media, "read_clip", lambda *_, **__: decoded)
+    n = _voices.write(store, tmp_path, tmp_path / "v.h5", copies=2, seed=0)
+    with Store(tmp_path / "v.h5") as made:
+        assert n == len(made.clips) == 6 + 2 * 4 and not made.problems()
+        assert len(made.select("val")) == len(store.select("val"))
+        row, copy = made.clips[:2]
+        assert copy.id == f"{row.id}~0" and copy.speaker == row.speaker
+        faces = [made["displacement"][one.frames] for one in (row, copy)]
+        assert np.array_equal(*faces)
+        assert np.array_equal(made["speech"][row.rows], store["speech"][store.clips[0].rows])
+        assert not np.array_equal(made["speech"][row.rows], made["speech"][copy.rows])
+        assert made.words()[copy.id] == made.words()[row.id]
+        assert np.array_equal(made.canonical, store.canonical)

@@ -236,6 +236,25 @@ def retarget(
     return apply(pose, neutral + displacement / axis_scale(neutral, canonical))
 
 
+def head_motion(points: np.ndarray) -> np.ndarray:
+    """Motion of a head since the first frame, to be given to another one.
+
+    Parameters
+    ----------
+    points : ndarray (T, 68, 2)
+        Tracked points in image coordinates, no NaN.
+
+    Returns
+    -------
+    ndarray (T, 2, 3)
+        Similarities in the coordinates in which the first frame's face is level, centred between
+        its eyes and one inter-ocular distance wide; the first is the identity.
+    """
+    level = similarity(points[0, EYES], normalise(points[0])[EYES])
+    still = apply(level, np.asarray(points, np.float64))[:, RIGID_INDEX]
+    return similarity(still[0], still)
+
+
 def smooth_pose(pose: np.ndarray, *, sigma_frames: float = 3.0) -> np.ndarray:
     """Low-pass similarity poses (T, 2, 3) over time with a Gaussian; edges are held."""
     from scipy.ndimage import gaussian_filter1d

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SHUT = 0.2  # of the range of a sequence's lip gap
+SMOOTH = 1e-3  # inter-ocular distances: below it a distance counts as a square, whose slope is 0
+
 
 def squared_error(pred: Tensor, gt: Tensor, weight: Tensor | None = None) -> Tensor:
     """Squared L2 norm of the error of all points, mean over the frames (eq. 2).
@@ -27,6 +30,27 @@ def squared_error(pred: Tensor, gt: Tensor, weight: Tensor | None = None) -> Ten
 def velocity_error(pred: Tensor, gt: Tensor, weight: Tensor | None = None) -> Tensor:
     """:func:`squared_error` of first differences over frames (eq. 3), of (..., T, P, 2)."""
     return squared_error(pred.diff(dim=-3), gt.diff(dim=-3), weight)
+
+
+def mean_length(error: Tensor) -> Tensor:
+    """Mean length of the errors (..., 2) of points: what a landmark distance counts.
+
+    Beside :func:`squared_error` it is moved less by what cannot be known, such as how far an unseen
+    person opens the mouth.
+    """
+    return (error.square().sum(dim=-1) + SMOOTH**2).sqrt().mean() - SMOOTH
+
+
+def lip_gap(points: Tensor) -> Tensor:
+    """Mean height of the inner mouth (...) of level faces (..., 68, 2), below 0 if lips cross."""
+    return (points[..., [67, 66, 65], 1] - points[..., [61, 62, 63], 1]).mean(dim=-1)
+
+
+def closure_error(*, pred: Tensor, gt: Tensor) -> Tensor:
+    """Mean error of lip gaps (n, T) in the frames in which a sequence has its lips shut."""
+    low, high = gt.amin(dim=-1, keepdim=True), gt.amax(dim=-1, keepdim=True)
+    shut = gt < low + SHUT * (high - low)
+    return ((pred - gt).abs() * shut).mean()
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:

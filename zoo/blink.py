@@ -2,6 +2,11 @@
 
 Sinha et al. 2020, §III-B: Gaussian noise (n, T, 10) to displacement (n, T, 44) of the 22 points of
 brows and eyes; the last linear layer starts as the PCA basis of the training displacements.
+
+Left to itself such a network learns poorly *when* to blink: a sequence of a second mostly holds no
+blink, so the moments say little about it. With ``gaps`` the beginnings of blinks are drawn from the
+hazard, the probability of a blink given the time since the last one, and the network learns what
+follows a beginning and what lies between.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tkit.errors import UsageError
 from tkit.geometry import EYE_REGION_INDEX, N_POINTS
 from tkit.zoo import Net
 
@@ -31,31 +37,55 @@ class Config:
     warmup : int
         Frames that run before the first one that counts, so that the sequence starts in the middle
         of life and not at the network's zero state.
+    gaps : int
+        Frames since the last blink that the hazard tells apart; 0: no hazard, as in the paper.
     """
 
     components: int
     noise: int = 10
     hidden: int = 64
     warmup: int = 25
+    gaps: int = 0
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that the network takes a frame."""
+        # A beginning hands over noise of its own, which the network may remember: blinks differ.
+        return 2 * self.noise + 1 if self.gaps else self.noise
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a sequence stands: hidden values (1, n, hidden), frames since the last blink began."""
+
+    hidden: Tensor
+    since: int
 
 
 class Blink(nn.Module):
     """The network; its state can be carried on, so a sequence may be of any length."""
 
+    hazard: Tensor
     low: Tensor
     high: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.recurrent = nn.GRU(config.noise, config.hidden, batch_first=True)
+        self.recurrent = nn.GRU(config.inputs, config.hidden, batch_first=True)
         self.squeeze = nn.Linear(config.hidden, config.components)
         self.basis = nn.Linear(config.components, 2 * len(EYE_REGION_INDEX))
+        if config.gaps:
+            # Probability that a blink begins k frames after the last one began; the last entry is
+            # that of all later frames.
+            self.register_buffer("hazard", torch.zeros(config.gaps))
         # Range of each coordinate in training, for the min-max regularisation.
         self.register_buffer("low", torch.zeros(len(EYE_REGION_INDEX), 2))
         self.register_buffer("high", torch.zeros(len(EYE_REGION_INDEX), 2))
 
-    def forward(self, noise: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, noise: Tensor, state: Tensor | None = None, *, begins: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Generate displacement.
 
         Parameters
@@ -63,6 +93,8 @@ class Blink(nn.Module):
         noise : Tensor (n, T, config.noise)
         state : Tensor (1, n, config.hidden), optional
             As returned by the call before; zero at the start.
+        begins : Tensor (n, T), optional
+            1 in frames in which a blink begins, else 0; taken if ``config.gaps``.
 
         Returns
         -------
@@ -70,39 +102,94 @@ class Blink(nn.Module):
             Of the eye region, in inter-ocular distances of the canonical face.
         state : Tensor (1, n, config.hidden)
         """
+        if self.config.gaps:
+            pulse = (torch.zeros_like(noise[..., 0]) if begins is None else begins)[..., None]
+            noise = torch.cat([noise, pulse, pulse * noise], dim=-1)
         hidden, state = self.recurrent(noise, state)
         flat = self.basis(self.squeeze(hidden))  # (n, T, 44)
         return flat.unflatten(-1, (len(EYE_REGION_INDEX), 2)), state
 
 
+def draw_begins(hazard: np.ndarray, chance: np.ndarray, *, since: int) -> tuple[np.ndarray, int]:
+    """Decide in which frames blinks begin.
+
+    Parameters
+    ----------
+    hazard : ndarray (K,)
+        Probability by frames since the last beginning; the last entry is that of all later ones.
+    chance : ndarray (T,)
+        Uniform random numbers from 0 to 1.
+    since : int
+        Frames since the last beginning.
+
+    Returns
+    -------
+    begins : ndarray (T,) float32
+        0 or 1.
+    since : int
+        Carried on.
+    """
+    begins = np.zeros(len(chance), np.float32)
+    for frame, one in enumerate(chance):
+        since += 1
+        if one < hazard[min(since, len(hazard)) - 1]:
+            begins[frame], since = 1.0, 0
+    return begins, since
+
+
 @torch.inference_mode()
 def generate(
-    module: Blink, n_frames: int, *, rng: np.random.Generator, state: Tensor | None = None
-) -> tuple[np.ndarray, Tensor | None]:
+    module: Blink,
+    n_frames: int,
+    *,
+    rng: np.random.Generator,
+    state: State | None = None,
+    rate: float = 1.0,
+) -> tuple[np.ndarray, State]:
     """Generate the next frames of one endless sequence.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         Source of the noise; carry it on, with ``state``, to continue a sequence without a seam.
-    state : Tensor, optional
+    state : State, optional
         As returned by the call before; by default a new sequence begins (after the warm-up).
+    rate : float
+        How many times as often as in training blinks begin; without a hazard it must be 1.
 
     Returns
     -------
     displacement : ndarray (T, 68, 2) float32
         Zero outside the eye region.
-    state : Tensor
+    state : State
+
+    Raises
+    ------
+    UsageError
+        If the rate is negative or the network has no hazard that it could scale.
     """
-    device = next(module.parameters()).device
-    warmup = 0 if state is not None else module.config.warmup
-    noise = rng.standard_normal((1, warmup + n_frames, module.config.noise), np.float32)
+    config, device = module.config, module.low.device
+    if rate < 0 or (rate != 1 and not config.gaps):
+        why = "negative" if rate < 0 else "only for weights that were trained with --gaps"
+        raise UsageError(f"the rate of blinks is {rate:g}, which is {why}")
+    if state is None:
+        state = State(torch.zeros(1, 1, config.hidden, device=device), config.gaps)
+        state = generate(module, config.warmup, rng=rng, state=state, rate=rate)[1]
     full = np.zeros((n_frames, N_POINTS, 2), np.float32)
-    if not noise.size:  # torch runs no sequence of no frames
+    if not n_frames:  # torch runs no sequence of no frames
         return full, state
-    moved, state = module(torch.from_numpy(noise).to(device), state)
-    full[:, EYE_REGION_INDEX] = moved[0, warmup:].cpu().numpy()
-    return full, state
+    # One draw for everything, so that a sequence is the same however it is cut into pieces.
+    noise = rng.standard_normal((n_frames, config.noise + bool(config.gaps)), np.float32)
+    begins, since = None, state.since
+    if config.gaps:
+        hazard = rate * module.hazard.numpy(force=True)
+        chance = torch.special.ndtr(torch.from_numpy(noise[:, -1])).numpy()
+        drawn, since = draw_begins(hazard, chance, since=since)
+        begins = torch.from_numpy(drawn)[None].to(device)
+    source = torch.from_numpy(noise[None, :, : config.noise]).to(device)
+    moved, hidden = module(source, state.hidden, begins=begins)
+    full[:, EYE_REGION_INDEX] = moved[0].cpu().numpy()
+    return full, State(hidden, since)
 
 
 NET = Net("noise to blinks of Sinha et al. 2020", Config, Blink)

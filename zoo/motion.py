@@ -1,9 +1,13 @@
-"""Speech to mouth: one window of speech features to the displacement of the canonical face.
+"""Speech to mouth: windows of speech features to the displacement of the canonical face.
 
 Sinha et al. 2020, §III-A and §IV: an encoder of four convolutions over time with Leaky ReLU and a
 decoder of two linear layers, the last of which starts as the PCA basis of the training
 displacements. The paper gives no widths; the defaults are those of VOCA (Cudeiro et al. 2019),
 whose encoder has the same form.
+
+With ``context`` residual convolutions over the frames lie between encoder and decoder, so that a
+frame knows what came before it (Oord et al. 2016; Bai et al. 2018). They see no later frame: what a
+frame knows of the future is what its own window holds, which is what a stream has to wait for.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tkit.errors import ConfigError
@@ -23,6 +28,7 @@ POINTS = {
     "speech": np.r_[JAW, MOUTH],  # what speech moves: jaw and mouth, 37 points
     "all": np.arange(N_POINTS),
 }
+KERNEL = 3  # frames that a convolution of the context takes together
 
 
 @dataclass(frozen=True)
@@ -38,26 +44,63 @@ class Config:
     window : int
         Feature rows in a window; the paper's 16.
     widths : tuple of int
-        Channels of the convolutions, each of which halves the window.
+        Channels of the convolutions.
+    kernel, stride : int
+        Rows that they take together, and steps they take; those of VOCA halve the window.
     points : str
         Points that move: ``speech`` (jaw and mouth) or ``all``.
+    context : tuple of int
+        Frames between the inputs of each convolution over the frames; none in the paper.
+    channels : int
+        Of the convolutions over the frames.
+    dropout : float
+        Share of their outputs that is dropped in training.
     """
 
     dim: int
     components: int
     window: int = 16
     widths: tuple[int, ...] = (32, 32, 64, 64)
+    kernel: int = 3
+    stride: int = 2
     points: str = "speech"
+    context: tuple[int, ...] = ()
+    channels: int = 64
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.points not in POINTS:
             raise ConfigError(f"motion: points is {self.points!r}, not one of {', '.join(POINTS)}")
         if not self.widths or self.window < 1:
             raise ConfigError("motion: it needs a window of at least one row and one convolution")
+        if self.kernel % 2 == 0 or min(self.kernel, self.stride) < 1:
+            raise ConfigError("motion: kernel is odd, kernel and stride are at least 1")
+        if min(self.context, default=1) < 1 or not 0 <= self.dropout < 1:
+            raise ConfigError("motion: context is at least 1 frame, dropout at least 0 and below 1")
+
+    @property
+    def reaches(self) -> tuple[int, ...]:
+        """Frames before a frame that each layer of the context takes; their sum is the past."""
+        return tuple((KERNEL - 1) * spacing for spacing in self.context)
+
+
+class Past(nn.Module):
+    """Residual convolution over a frame and frames before it; (n, channels, T) to the same."""
+
+    def __init__(self, channels: int, spacing: int, dropout: float) -> None:
+        super().__init__()
+        self.gather = nn.Conv1d(channels, channels, KERNEL, dilation=spacing)
+        self.mix = nn.Conv1d(channels, channels, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, before: Tensor) -> Tensor:
+        """Map x (n, channels, T), given the frames before it that it reaches."""
+        heard = self.gather(torch.cat([before, x], dim=-1))
+        return x + self.mix(self.dropout(F.gelu(heard)))
 
 
 class Motion(nn.Module):
-    """The network; frames do not know of each other, so any number of them is one batch."""
+    """The network. Without context frames do not know of each other."""
 
     canonical: Tensor
     mean_displacement: Tensor
@@ -71,11 +114,19 @@ class Motion(nn.Module):
         layers: list[nn.Module] = []
         channels, rows = config.dim, config.window
         for width in config.widths:
-            layers += [nn.Conv1d(channels, width, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
-            channels, rows = width, (rows + 1) // 2
+            half = config.kernel // 2
+            layer = nn.Conv1d(channels, width, config.kernel, stride=config.stride, padding=half)
+            layers += [layer, nn.LeakyReLU(0.2)]
+            channels, rows = width, (rows - 1) // config.stride + 1
         self.encoder = nn.Sequential(*layers, nn.Flatten())
+        features = channels * rows
+        enter = nn.Linear(features, config.channels), nn.GELU()
+        self.enter = nn.Sequential(*enter) if config.context else nn.Identity()
+        self.context = nn.ModuleList(
+            Past(config.channels, spacing, config.dropout) for spacing in config.context
+        )
         index = POINTS[config.points]
-        self.squeeze = nn.Linear(channels * rows, config.components)
+        self.squeeze = nn.Linear(config.channels if config.context else features, config.components)
         self.basis = nn.Linear(config.components, 2 * len(index))
         self.scatter = Scatter(index)
         # The mean neutral face of the training store: what the displacement is a displacement of.
@@ -88,17 +139,43 @@ class Motion(nn.Module):
 
         Parameters
         ----------
-        windows : Tensor (..., window, dim)
+        windows : Tensor (..., T, window, dim)
+            Of T consecutive frames.
 
         Returns
         -------
-        Tensor (..., 68, 2)
+        Tensor (..., T, 68, 2)
             In inter-ocular distances of the canonical face.
         """
-        lead = windows.shape[:-2]
+        return self.advance(windows, None)[0]
+
+    def advance(self, windows: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+        """Predict the next frames of a stream; in pieces of any length it is :meth:`forward`.
+
+        Parameters
+        ----------
+        windows : Tensor (..., T, window, dim)
+        state : list of Tensor, optional
+            As returned by the call before; without it the stream begins, after zeros.
+
+        Returns
+        -------
+        displacement : Tensor (..., T, 68, 2)
+        state : list of Tensor
+        """
+        config, lead, n_frames = self.config, windows.shape[:-3], windows.shape[-3]
         rows = self.standardise(windows).flatten(0, -3)  # (frames, window, dim)
-        code = self.squeeze(self.encoder(rows.transpose(1, 2)))  # time is the last axis
-        return self.scatter(self.basis(code)).unflatten(0, lead)
+        code = self.enter(self.encoder(rows.transpose(1, 2)))  # time is the last axis
+        after = []
+        if self.context:
+            x = code.view(-1, n_frames, config.channels).transpose(1, 2)
+            for index, (layer, reach) in enumerate(zip(self.context, config.reaches, strict=True)):
+                before = x.new_zeros(*x.shape[:2], reach) if state is None else state[index]
+                after.append(torch.cat([before, x], dim=-1)[..., -reach:])
+                x = layer(x, before)
+            code = x.transpose(1, 2).flatten(0, 1)
+        flat = self.basis(self.squeeze(code))
+        return self.scatter(flat).view(*lead, n_frames, N_POINTS, 2), after
 
 
 NET = Net("speech to mouth displacement of Sinha et al. 2020", Config, Motion)

@@ -30,7 +30,7 @@ SUMMARIES = {
     "score": "Score predicted videos against ground truth.",
     "speech": "Encode speech and print what was heard: does this front end work?",
     "train": "Train one stage on a store.",
-    "zoo": "List, describe and verify the released weights.",
+    "zoo": "List, describe, verify and export the released weights.",
 }
 
 

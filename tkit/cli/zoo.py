@@ -11,7 +11,7 @@ from tkit.cli import _options
 
 @click.group()
 def command() -> None:
-    """List, describe and verify the released weights.
+    """List, describe, verify and export the released weights.
 
     \b
     Example:
@@ -19,6 +19,7 @@ def command() -> None:
       tkit zoo info motion
       tkit zoo verify
       tkit zoo add deepspeech deepspeech-0.9.3-models.pbmm
+      tkit zoo export motion --out motion.onnx
     """
 
 
@@ -112,3 +113,28 @@ def add(net: str, file: Path, out: Path | None, force: bool) -> None:
     out = refuse_overwrite(out or Path(net), force=force)
     path = convert(file, out)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; its card is {out / 'card.toml'}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--out", type=_options.path, metavar="F.onnx", help="File.  [default: NAME.onnx]")
+@_options.force
+def export(name: str, out: Path | None, force: bool) -> None:
+    """Write a network as ONNX, for programs without torch.
+
+    NAME is a name in the zoo or a weight file, of the motion or blink stage. The state of a stream
+    goes in and comes out beside the frames; it begins with zeros. Needs the package onnx (pip
+    install 'talking-face-toolkit[export]').
+
+    \b
+    Example:
+      tkit zoo export motion --out motion.onnx
+    """
+    from tkit.clips import refuse_overwrite
+    from tkit.zoo import _onnx, _weights
+
+    weights = _weights.load(name)
+    out = refuse_overwrite(out or Path(f"{Path(name).stem}.onnx"), force=force)
+    signature = _onnx.export(weights, out)
+    inputs = ", ".join(f"{key} {tuple(value.shape)}" for key, value in signature.inputs.items())
+    click.echo(f"{out}: {inputs} -> {', '.join(signature.outputs)}; frames are free")
