@@ -7,7 +7,8 @@ from tkit import geometry
 from tkit.clips import generator
 from tkit.errors import UsageError
 from tkit.pipelines import _blink_rate, _moves
-from tkit.pipelines.blink import EYES, count_blinks, eye_opening
+from tkit.pipelines._blinking import detect
+from tkit.pipelines.blink import EYES, eye_opening
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_blinks_come_as_often_as_asked_for(canonical, rate_hz):
     )
     assert made.shape == (2500, 68, 2)
     opening = eye_opening(made[:, EYES], canonical)
-    assert count_blinks(opening, fps=25.0) == pytest.approx(100 * rate_hz, rel=0.35)
+    assert len(detect(opening, 25.0)) == pytest.approx(100 * rate_hz, rel=0.35)
     deepest = eye_opening(moved[:, EYES], canonical).min()
     assert opening.min() == pytest.approx(deepest, rel=0.05)  # as deep as they were
     others = np.setdiff1d(np.arange(68), EYES)
