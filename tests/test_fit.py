@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -331,8 +332,6 @@ def test_moments_of_blocks_are_those_of_the_whole():
 
 
 def test_balanced_sampling_draws_speakers_equally(stores, tmp_path):
-    import numpy as np
-
     path = stores.write_store(tmp_path / "s.h5", clips_per_speaker=3, n_frames=30)
     with Store(path) as store:
         rows = [row for row in store.clips if row.id != "b/001" and row.id != "b/002"]
