@@ -70,15 +70,18 @@ class Sampler:
         for row in long_enough:
             groups[row.speaker if balance_speakers else ""].append(row)
         self.groups = [groups[name] for name in sorted(groups)]
-        share = np.cumsum([len(group) ** power for group in self.groups])
-        self.share = share / share[-1]
+        share = np.array([len(group) ** power for group in self.groups], np.float64)
+        self.share = share / share.sum() if power else None
         self.n_frames = n_frames
 
     def draw(self, rng: np.random.Generator, n: int) -> list[tuple[Row, int]]:
         """Draw ``n`` clips with replacement, each with the first frame of its stretch."""
         drawn = []
         for _ in range(n):
-            group = self.groups[int(np.searchsorted(self.share, rng.random(), side="right"))]
+            if self.share is None:
+                group = self.groups[rng.integers(len(self.groups))]
+            else:
+                group = self.groups[rng.choice(len(self.groups), p=self.share)]
             row = group[rng.integers(len(group))]
             drawn.append((row, int(rng.integers(row.n_frames - self.n_frames + 1))))
         return drawn

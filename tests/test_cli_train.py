@@ -62,7 +62,7 @@ def test_train_then_evaluate(capsys, tiny_store, tmp_path, monkeypatch):
     code, out, _ = run(capsys, "train", "motion", "--resume", "--steps", 3)
     assert code == 0 and "steps = 3 " in (tmp_path / "runs/motion/config.toml").read_text()
     code, _, err = run(capsys, "train", "motion", "--resume", "--lr", 0.5)
-    assert code == 2 and "lr was 0.001 and is 0.5" in one_line(err)
+    assert code == 2 and "lr was 0.002 and is 0.5" in one_line(err)
 
     code, out, _ = run(capsys, "eval", "motion", "--json", "-")
     found = json.loads(out)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -356,8 +357,6 @@ def test_moments_of_blocks_are_those_of_the_whole():
 
 
 def test_balanced_sampling_draws_speakers_equally(stores, tmp_path):
-    import numpy as np
-
     path = stores.write_store(tmp_path / "s.h5", clips_per_speaker=3, n_frames=30)
     with Store(path) as store:
         rows = [row for row in store.clips if row.id != "b/001" and row.id != "b/002"]
@@ -392,3 +391,21 @@ def test_the_draft_of_a_card_holds_what_the_run_knows(store, tmp_path):
         "limits is empty",
     }
     assert set(card.problems()) == missing
+
+
+def test_speakers_are_drawn_by_a_power_of_their_clips(tmp_path, stores):
+    with Store(stores.write_store(tmp_path / "s.h5", n_frames=30)) as store:
+        rows = store.select("train")
+    rows = [row for row in rows if row.speaker == "a"] * 9 + [rows[-1]] * 2  # 18 clips and 2
+    for power, wanted in ((0.0, 0.5), (0.5, 0.75), (1.0, 0.9)):
+        sampler = Sampler(rows, 10, balance_speakers=True, power=power)
+        drawn = sampler.draw(np.random.default_rng(0), 2000)
+        share = np.mean([row.speaker == "a" for row, _ in drawn])
+        assert share == pytest.approx(wanted, abs=0.04)
+
+
+def test_the_learning_rate_falls_by_half_a_cosine():
+    config = motion.Config(steps=100, lr=2.0, lr_end=0.1)
+    rates = [_fit.learning_rate(config, step) for step in (0, 50, 100, 150)]
+    assert rates == pytest.approx([2.0, 1.1, 0.2, 0.2])
+    assert _fit.learning_rate(replace(config, lr_end=1.0), 70) == 2.0
