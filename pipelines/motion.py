@@ -35,7 +35,7 @@ OTHER = 0.25  # weight of jaw and place of the mouth beside its shape, which is 
 class Config(Common):
     """Settings of the motion stage; the paper's are the experiment ``paper-motion``."""
 
-    steps: int = option(4000, "Steps of training.", low=0)
+    steps: int = option(800, "Steps of training.", low=0)
     batch_size: int = option(16, "Sequences in a batch.", low=1)
     lr: float = option(2e-3, "Learning rate of Adam.", low=0)
     lr_end: float = option(0.01, "Share of the learning rate at the last step.", low=0)
@@ -46,7 +46,7 @@ class Config(Common):
     stride: int = option(1, "Rows by which they go on; 2 halves the window.", low=1)
     context: tuple[int, ...] = option((1, 2, 4, 8), "Spacing of the convolutions over frames.")
     channels: int = option(64, "Channels of the convolutions over frames.", low=1)
-    dropout: float = option(0.2, "Share of their outputs that is dropped.", low=0)
+    dropout: float = option(0.3, "Share of their outputs that is dropped.", low=0)
     points: str = option("speech", "Points that move.", choices=tuple(POINTS))
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
@@ -55,15 +55,15 @@ class Config(Common):
     landmark_weight: float = option(1.0, "Weight of the loss on displacement.", low=0)
     temporal_weight: float = option(0.5, "Weight of the loss on first differences.", low=0)
     mouth_weight: float = option(1.0, "Weight of a mouth point beside one of the jaw.", low=0)
-    closure_weight: float = option(0.0, "Weight of the opening where the lips are shut.", low=0)
+    closure_weight: float = option(0.5, "Weight of the opening where the lips are shut.", low=0)
     one_scale: bool = option(True, "Standardise the features alike, not each column by itself.")
     feature_noise: float = option(
-        0.3, "Gaussian noise on the features in training, in standard deviations.", low=0
+        0.5, "Gaussian noise on the features in training, in standard deviations.", low=0
     )
     voices: float = option(0.2, "Highest shift of the voice, as a logarithm (logmel only).", low=0)
     snr_db: float = option(5.0, "Speech over noise at worst; 0: no noise (logmel only).", low=0)
     masks: bool = option(True, "Hide stretches of rows and columns of the features.")
-    speed: float = option(0.0, "Largest change of the speed of speech.", low=0)
+    speed: float = option(0.1, "Largest change of the speed of speech.", low=0)
     mirror: bool = option(True, "Mirror half of the faces.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
     balance_power: float = option(0.5, "Power of a speaker's clips that he is drawn by.", low=0)

@@ -6,11 +6,9 @@ import pytest
 import torch
 
 from tkit import geometry
-from tkit.clips import Clip, generator
 from tkit.errors import ConfigError, UsageError, WeightsError
-from tkit.pipelines import _config, _fit, _mouth, _results, _runs, _voices, motion
+from tkit.pipelines import _config, _fit, _mouth, _results, _runs, motion
 from tkit.pipelines._streaming import MouthStream, SpeechStream
-from tkit.speech.logmel import LogMel
 from tkit.store import Store
 from tkit.windows import windows
 from tkit.zoo import _losses
@@ -338,7 +336,7 @@ def test_the_full_network_learns_and_its_sizes_are_recorded(store, tmp_path):
     config = replace(FULL, steps=60)
     path = _fit.fit(motion.STAGE, config, store, tmp_path / "run")
     loaded = _runs.load("motion", path)
-    assert loaded.weights.config.context == (1, 2) and loaded.weights.config.dropout == 0.2
+    assert loaded.weights.config.context == (1, 2) and loaded.weights.config.dropout == 0.3
     found = _results.measure(loaded, store, "val")
     assert found["lmd_ratio_mean_pose"] == found["lmd"] / found["lmd_mean_pose"] < 1
 
@@ -388,47 +386,3 @@ def test_lips_that_should_be_shut_are_pulled_together(stores):
     assert _losses.closure_error(pred=gt, gt=gt) == 0
     pred = torch.tensor([[0.2, 0.5, 0.5, 0.1]])
     assert _losses.closure_error(pred=pred, gt=gt).item() == pytest.approx((0.2 + 0.4) / 4)
-
-
-# --- other voices by the sound ---------------------------------------------------------------
-
-
-def test_disguised_speech_keeps_its_time_and_changes_its_sound():
-    encode = LogMel()
-    time_s = np.arange(32000) / 16000
-    wave = (np.sin(2 * np.pi * 300 * time_s) * (time_s > 1)).astype(np.float32)
-    plain, made = encode(wave), [_voices.disguise(wave, encode, generator(i)) for i in range(4)]
-    for rows in made:
-        assert rows.shape == plain.shape and not np.allclose(rows, plain)
-        tone = rows[:, :20].max(axis=1)
-        assert tone[:48].max() < tone[53:].min()  # it still begins in the middle
-    again = _voices.disguise(wave, encode, generator(0))
-    assert np.array_equal(made[0], again)
-
-
-def test_voices_are_added_to_the_training_clips_alone(store, tmp_path, monkeypatch):
-    class Encode:
-        info = store.info.encoder
-
-        def __call__(self, wave):
-            return np.full((150, 8), len(wave), np.float32)
-
-    clips = [Clip(row.id, row.speaker, "v", "a", "", ()) for row in store.clips]
-    decoded = SimpleNamespace(wave=np.ones(48000, np.float32), duration_s=3.0)
-    monkeypatch.setattr(_voices, "open_encoder", lambda _name: Encode())
-    encoder, corpus = SimpleNamespace(sample_rate=16000), SimpleNamespace(scan=lambda _root: clips)
-    monkeypatch.setattr(_voices, "ENCODERS", {store.info.encoder.name: encoder})
-    monkeypatch.setattr(_voices, "CORPORA", {store.info.corpus: corpus})
-    monkeypatch.setattr(_voices.media, "read_clip", lambda *_, **__: decoded)
-    n = _voices.write(store, tmp_path, tmp_path / "v.h5", copies=2, seed=0)
-    with Store(tmp_path / "v.h5") as made:
-        assert n == len(made.clips) == 6 + 2 * 4 and not made.problems()
-        assert len(made.select("val")) == len(store.select("val"))
-        row, copy = made.clips[:2]
-        assert copy.id == f"{row.id}~0" and copy.speaker == row.speaker
-        faces = [made["displacement"][one.frames] for one in (row, copy)]
-        assert np.array_equal(*faces)
-        assert np.array_equal(made["speech"][row.rows], store["speech"][store.clips[0].rows])
-        assert not np.array_equal(made["speech"][row.rows], made["speech"][copy.rows])
-        assert made.words()[copy.id] == made.words()[row.id]
-        assert np.array_equal(made.canonical, store.canonical)
