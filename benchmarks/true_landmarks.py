@@ -1,7 +1,7 @@
 """The texture stage with ground-truth landmarks, in the crop of a scoring protocol.
 
     python benchmarks/true_landmarks.py --data grid.h5 --root /data/grid --out truth
-        [--weights texture-lite --weights texture-paper] [--frames 75]
+        [--weights texture-lite --weights texture-paper] [--frames 75] [--no-ground]
 
 Every clip is rendered from its first frame and its tracked points (which hold the movement of the
 head, too) in the 96 x 128 crop of ``sinha2020``, without another resampling, and scored by that
@@ -90,8 +90,12 @@ def measure(
     out: Path,
     *,
     n_frames: int,
+    ground: bool = True,
 ) -> dict[str, tuple[Report, dict[str, float]]]:
-    """Render and score every group of clips; reports and mouth PSNR by group."""
+    """Render and score every group of clips; reports and mouth PSNR by group.
+
+    Without ``ground`` the generator is not told how the background moves against the face.
+    """
     results = {}
     for group, rows in groups.items():
         mouths = defaultdict(list)
@@ -100,7 +104,7 @@ def measure(
             made = {"static": truth.frames[:1].repeat(len(truth.frames), axis=0)}
             for name, trained in weights.items():
                 renderer = Renderer(trained.weights.module, truth.frames[0], truth.points[0])
-                made[name] = renderer(truth.points, truth.ground).images
+                made[name] = renderer(truth.points, truth.ground if ground else None).images
             inner = slice(ASIDE, -ASIDE)
             gt = truth.frames[:, :, inner]
             for name, frames in made.items():
@@ -156,6 +160,9 @@ def main() -> None:
     parser.add_argument("--weights", action="append", help="name in the zoo, file or run folder")
     parser.add_argument("--frames", type=int, default=75, help="of each clip, from its first on")
     parser.add_argument("--hold-out", type=int, default=10)
+    parser.add_argument(
+        "--no-ground", action="store_true", help="do not tell how the background moves"
+    )
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -164,7 +171,8 @@ def main() -> None:
     with Store(arguments.data) as store:
         videos = find_videos(store.info.corpus, arguments.root)
         groups = chosen(store, arguments.hold_out)
-        show(measure(weights, store, groups, videos, arguments.out, n_frames=arguments.frames))
+        options = {"n_frames": arguments.frames, "ground": not arguments.no_ground}
+        show(measure(weights, store, groups, videos, arguments.out, **options))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,13 @@ and weights: the pixel loss alone, with the adversarial loss, with the regularis
 on the val clips as benchmarks/true_landmarks.py does, whose folder of frames stays in OUT; for each
 row OUT/ROW.png shows landmarks, attention map, colour map and result of some frames. Runs that are
 there already are not repeated.
+
+Found with texture-lite's network after 250 steps on ten GRID speakers (the weights are averages):
+L_pix 32.20 dB / .955 / .350, + L_adv 32.17 / .955 / .351, + L_reg 32.15 / .955 / .351, where a
+static frame has 28.68 / .907 / .349. The order of Table II is not there: the intervals over four
+speakers are fifty times as wide as the differences. A network that carries the picture leaves
+little to the colour map, which alone the added losses shape, and at the paper's weights (0.5 and
+0.2 beside 100) they move it little in so few steps.
 """
 
 from __future__ import annotations

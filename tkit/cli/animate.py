@@ -94,15 +94,20 @@ def command(
       tkit score --pred preds --gt $TKIT_CORPORA/grid --protocol sinha2020
     """
     jobs = _list(images, audios, out, corpus, root, protocol, split)
-    from tkit.clips import refuse_overwrite
+    from tkit.clips import refuse_overwrite, stable_seed
 
     for job in jobs:
         refuse_overwrite(job.out, force=force)
     if not corpus:
         _look_at_inputs(images, audios)
     studio = _open(pose, options)
-    for job in jobs:
-        _make(job, studio, debug / job.out.stem if debug and len(jobs) > 1 else debug)
+    if len(jobs) == 1 and not corpus:
+        _make(jobs[0], studio, debug)
+        return
+    for job in jobs:  # each blinks in its own way, in any selection
+        name = job.out.relative_to(out).with_suffix("").as_posix()
+        own = {"seed": stable_seed(studio["seed"], name)}
+        _make(job, studio | own, debug / name if debug else None)
 
 
 def _list(
