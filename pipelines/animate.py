@@ -21,12 +21,16 @@ from tkit.pipelines._rendering import Rendered, Renderer
 from tkit.pipelines._runs import Trained
 from tkit.zoo import texture as texture_net
 
-# Lips that are one above the other when the mouth is shut: inner points that meet, then how far
-# each point goes along with which pair.
-UPPER_INNER, LOWER_INNER = np.array([61, 62, 63]), np.array([67, 66, 65])
-UPPER_OUTER = {49: (0, 0.5), 50: (0, 1.0), 51: (1, 1.0), 52: (2, 1.0), 53: (2, 0.5)}
-LOWER_OUTER = {59: (0, 0.5), 58: (0, 1.0), 57: (1, 1.0), 56: (2, 1.0), 55: (2, 0.5)}
-UPPER_SHARE = 0.2  # of the gap that the upper lip closes; the lower lip does the rest
+UPPER_INNER, LOWER_INNER = np.array([61, 62, 63]), np.array([67, 66, 65])  # meet on a shut mouth
+UPPER_SHARE = 0.2  # of what is left of a gap that the upper lip closes; the lower lip does the rest
+# How far each mouth point goes, x and y, when the gap between the lips widens by one: slopes over
+# the frames of ten GRID speakers who count alike, made symmetric. The lower lip sinks with the jaw,
+# the upper one rises a little, and the corners sink and come nearer.
+MOUTH_FOLLOWS = np.array([
+    (.02, .30), (-.11, .02), (-.04, -.14), (0, -.12), (.04, -.14), (.11, .02), (-.02, .30),
+    (.12, .77), (.07, .95), (0, .98), (-.07, .95), (-.12, .77),
+    (.07, .31), (-.02, -.15), (0, -.17), (.02, -.15), (-.07, .31), (.04, .83), (0, .87), (-.04, .83),
+])  # fmt: skip
 SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
 # By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
 JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
@@ -176,10 +180,9 @@ def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, siz
 def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """Estimate the closed-lips face of a person who is seen once, perhaps with an open mouth.
 
-    The lips meet as closely as those of the mean neutral face: of what the gap is wider, the upper
-    lip closes a fifth and the lower lip the rest, and each outer lip goes along with its inner one.
-    Of a gap wider than that of a smile the jaw rises too, as it does when people speak. The mouth
-    corners stay. A mouth that is shut already is returned as it is.
+    The lips meet as closely as those of the mean neutral face, and the rest of the mouth goes along
+    as it does when people speak. Of a gap wider than that of a smile the jaw rises too. A mouth that
+    is shut already is returned as it is.
 
     Parameters
     ----------
@@ -192,12 +195,10 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
 
     excess = np.maximum(gap(points) - gap(canonical), 0)
     closed = points.copy()
-    closed[UPPER_INNER, 1] += UPPER_SHARE * excess
-    closed[LOWER_INNER, 1] -= (1 - UPPER_SHARE) * excess
-    for point, (pair, share) in UPPER_OUTER.items():
-        closed[point, 1] += share * UPPER_SHARE * excess[pair]
-    for point, (pair, share) in LOWER_OUTER.items():
-        closed[point, 1] -= share * (1 - UPPER_SHARE) * excess[pair]
+    closed[geometry.MOUTH] -= MOUTH_FOLLOWS * excess.mean()
+    rest = np.where(excess > 0, gap(closed) - gap(canonical), 0)
+    closed[UPPER_INNER, 1] += UPPER_SHARE * rest
+    closed[LOWER_INNER, 1] -= (1 - UPPER_SHARE) * rest
     closed[geometry.JAW, 1] -= JAW_FOLLOWS * max(excess.mean() - SMILE, 0)
     return closed
 
