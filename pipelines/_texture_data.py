@@ -12,6 +12,8 @@ from tkit import geometry
 from tkit.store import Row, Store
 
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+SHUT = 0.6  # of a clip's median eye aspect ratio: below it the eyes are shutting
+SEARCHED_CLIPS = 200  # of a speaker, in which blinks are looked for
 CACHED_CLIPS = 256  # of crops, in memory; about 4 MB each for clips of 3 s
 
 
@@ -78,6 +80,23 @@ def by_speaker(rows: list[Row]) -> dict[str, list[Row]]:
     for row in rows:
         groups[row.speaker].append(row)
     return dict(groups)
+
+
+def blinks(store: Store, rows: list[Row], count: int) -> list[list[tuple[Row, int]]]:
+    """Find stretches of ``count`` frames that begin while eyes are shut; a list for each speaker.
+
+    Speakers who never shut their eyes are left out.
+    """
+    found = []
+    for own in by_speaker(rows).values():
+        stretches = []
+        for row in own[:: -(-len(own) // SEARCHED_CLIPS)]:
+            ear = geometry.eye_aspect_ratio(store["points"][row.frames]).mean(axis=-1)
+            shut = np.flatnonzero(ear < SHUT * np.median(ear))
+            stretches += [(row, int(first)) for first in shut if first + count <= row.n_frames]
+        if stretches:
+            found.append(stretches)
+    return found
 
 
 def identity_frame(

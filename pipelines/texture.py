@@ -27,6 +27,7 @@ from tkit.pipelines._texture_data import (
     Pictures,
     Reader,
     augment,
+    blinks,
     by_speaker,
     held_out,
     identity_frame,
@@ -88,6 +89,9 @@ class Config(Common):
     turn_deg: float = option(5.0, "Largest turn in the picture plane, in degrees.", low=0)
     mirror: bool = option(True, "Mirror every other sample.")
     balance_speakers: bool = option(True, "Draw every speaker equally often.")
+    blink_share: float = option(
+        0.2, "Share of the samples with shut eyes: few frames have them.", low=0
+    )
     eval_frames: int = option(25, "Frames of each clip that are measured, evenly spaced.", low=2)
 
 
@@ -128,6 +132,7 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     rows = [row for row in rows if row not in kept]
     sampler = Sampler(rows, PAIR, balance_speakers=config.balance_speakers)
     of_speaker, reader = by_speaker(rows), Reader(store)
+    shut = blinks(store, rows, PAIR) if config.blink_share else []
     size = store["crops"].shape[1]
     inside = np.zeros((size, size), np.float32)
     inside[mouth_box(store.canonical, size)] = 1
@@ -138,6 +143,9 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
         rng = generator(config.seed, "texture", split, str(step))
         samples = []
         for row, start in sampler.draw(rng, config.batch_size):
+            if shut and rng.random() < config.blink_share:
+                of_one = shut[rng.integers(len(shut))]
+                row, start = of_one[rng.integers(len(of_one))]
             own = rng.random() < config.same_clip
             still = identity_frame([row] if own else of_speaker[row.speaker], row, start, PAIR, rng)
             pictures = reader.read([still, *((row, start + i) for i in range(PAIR))])

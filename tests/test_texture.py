@@ -429,6 +429,31 @@ def test_held_out_clips_are_never_drawn(store):
     assert seen(with_them) and not seen(without)
 
 
+def test_shut_eyes_are_found_and_drawn(store, monkeypatch):
+    def ear(points):
+        shutting = np.full((len(points), 2), 0.3)
+        shutting[4:6] = 0.1
+        return shutting
+
+    monkeypatch.setattr(_texture_data.geometry, "eye_aspect_ratio", ear)
+    rows = store.select("train")
+    found = _texture_data.blinks(store, rows, 2)
+    assert len(found) == len({row.speaker for row in rows})
+    assert {first for stretches in found for _, first in stretches} == {4, 5}
+    last = [(row, first) for each in found for row, first in each if first + 2 > row.n_frames]
+    assert last == []
+    batch = texture.batches(store, config(batch_size=4, blink_share=1.0, **PLAIN), "train")(0)
+    shut = [net.image_tensor(store["crops"][row.frame_start + 4 :][:2]) for row in rows]
+    for frames in batch["frames"]:
+        assert any((frames[0] == image).all() for one in shut for image in one)
+    none = texture.batches(store, config(batch_size=4, blink_share=0.0, **PLAIN), "train")(0)
+    assert not torch.equal(none["frames"], batch["frames"])
+
+
+def test_people_who_never_shut_their_eyes_are_left_out(store):
+    assert _texture_data.blinks(store, store.select("train"), 10_000) == []
+
+
 # --- training --------------------------------------------------------------------------------
 
 
