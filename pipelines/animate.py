@@ -29,7 +29,8 @@ UPPER_SHARE = 0.2  # of what is left of a gap that the upper lip closes; the low
 MOUTH_FOLLOWS = np.array([
     (.02, .30), (-.11, .02), (-.04, -.14), (0, -.12), (.04, -.14), (.11, .02), (-.02, .30),
     (.12, .77), (.07, .95), (0, .98), (-.07, .95), (-.12, .77),
-    (.07, .31), (-.02, -.15), (0, -.17), (.02, -.15), (-.07, .31), (.04, .83), (0, .87), (-.04, .83),
+    (.07, .31), (-.02, -.15), (0, -.17), (.02, -.15), (-.07, .31),
+    (.04, .83), (0, .87), (-.04, .83),
 ])  # fmt: skip
 SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
 # By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
@@ -180,9 +181,9 @@ def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, siz
 def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """Estimate the closed-lips face of a person who is seen once, perhaps with an open mouth.
 
-    The lips meet as closely as those of the mean neutral face, and the rest of the mouth goes along
-    as it does when people speak. Of a gap wider than that of a smile the jaw rises too. A mouth that
-    is shut already is returned as it is.
+    The lips meet as closely as those of the mean neutral face, and the rest of the mouth goes
+    along as it does when people speak. Of a gap wider than that of a smile the jaw rises too. A
+    mouth that is shut already is returned as it is.
 
     Parameters
     ----------
