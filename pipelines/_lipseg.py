@@ -36,6 +36,8 @@ class Settings:
     ----------
     clips : int
         At most so many clips of a speaker.
+    made : int
+        Faces between two speakers.
     puppets : int
         Generated people.
     puppet_share, plain : float
@@ -46,6 +48,7 @@ class Settings:
     """
 
     clips: int = 16
+    made: int = 12000
     puppets: int = 40
     puppet_share: float = 0.35
     plain: float = 0.0
@@ -144,7 +147,12 @@ def main() -> None:
     settings = Settings(**values)
     torch.set_num_threads(1)
     samples = data.collect(
-        root, model, clips=settings.clips, puppets=settings.puppets, seed=settings.seed
+        root,
+        model,
+        clips=settings.clips,
+        made=settings.made,
+        puppets=settings.puppets,
+        seed=settings.seed,
     )
     for part in parts or lipseg.DIVISIONS:
         save(out, train(part, samples[part], settings, init), settings)

@@ -1,8 +1,9 @@
 """Pictures of mouths and eyes with their contours, to train ``lipseg`` on.
 
-Real ones come from the training speakers of GRID, with contours of a 478-point face mesh; generated
-ones from puppets, whose contours are known exactly. Each is kept with a margin and in the place
-where the tracker puts it; :mod:`tkit.pipelines._lipseg_vary` makes many of one.
+Real ones come from the training speakers of GRID, with contours of a 478-point face mesh; others
+are made between two of these people (:mod:`tkit.pipelines._lipseg_people`); generated ones are
+puppets, whose contours are known exactly. Each is kept with a margin and in the place where the
+tracker puts it; :mod:`tkit.pipelines._lipseg_vary` makes many of one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tkit.corpora import CORPORA, _puppet_warp
 from tkit.errors import CorpusError
 from tkit.landmarks import dlib68, mesh
 from tkit.lips import _pictures
+from tkit.pipelines._lipseg_people import Face, another
 from tkit.pipelines._lipseg_vary import SIZES, vary
 from tkit.zoo.lipseg import DIVISIONS
 
@@ -75,8 +77,10 @@ class Samples:
     people: np.ndarray
 
 
-def collect(root: Path, model: Path, *, clips: int, puppets: int, seed: int) -> dict[str, Samples]:
-    """Cut the pictures of mouths and eyes out of GRID's training clips and of generated ones.
+def collect(
+    root: Path, model: Path, *, clips: int, made: int, puppets: int, seed: int
+) -> dict[str, Samples]:
+    """Cut pictures of mouths and eyes out of GRID's training clips, made and generated ones.
 
     Parameters
     ----------
@@ -86,14 +90,23 @@ def collect(root: Path, model: Path, *, clips: int, puppets: int, seed: int) -> 
         The mesh's ``face_landmarker.task``.
     clips : int
         At most so many clips of a speaker, evenly spread.
+    made : int
+        Faces between two of those speakers.
     puppets : int
         Generated people, with one clip each.
     """
     found: dict[str, list[tuple[np.ndarray, np.ndarray, str]]] = {part: [] for part in DIVISIONS}
+    faces: dict[str, list[Face]] = {}
     for clip in tqdm(training_clips(root, clips), desc="clips", disable=None):
         frames = media.read_clip(clip.video).frames
         vertices = mesh.track_mesh(frames, str(model)).astype(np.float64)
-        _cut(found, frames, vertices, MESH, clip.speaker)
+        for face in _tracked(frames, vertices):
+            _cut(found, face, MESH, clip.speaker)
+            faces.setdefault(clip.speaker, []).append(face)
+    rng = generator(seed, "lipseg", "made")
+    for _ in tqdm(range(made), desc="made", disable=None):
+        (who, one), (_, two) = _draw(faces, rng), _draw(faces, rng)
+        _cut(found, another(one, two, rng), MESH, f"made {who}")
     with tempfile.TemporaryDirectory() as folder:
         corpus = CORPORA.get("puppet")
         for number in tqdm(range(puppets), desc="puppets", disable=None):
@@ -102,7 +115,8 @@ def collect(root: Path, model: Path, *, clips: int, puppets: int, seed: int) -> 
             video = next(here.glob("s*/*.mp4"))
             frames = media.read_clip(video).frames
             truth = np.load(next(here.glob("truth/*/*.npz")))["points"].astype(np.float64)
-            _cut(found, frames, truth, IBUG68, f"puppet {number}")
+            for face in _tracked(frames, truth):
+                _cut(found, face, IBUG68, f"puppet {number}")
     return {
         part: Samples(*(np.stack(column) for column in zip(*rows, strict=True)))
         for part, rows in found.items()
@@ -125,33 +139,39 @@ def training_clips(root: Path, most: int) -> list[Clip]:
     return chosen
 
 
+def _tracked(frames: np.ndarray, vertices: np.ndarray) -> Iterator[Face]:
+    """Yield the faces of a clip where both the tracker and who knows the contours see one."""
+    points = dlib68.track(frames).astype(np.float64)
+    seen = ~(np.isnan(points).any((1, 2)) | np.isnan(vertices).any((1, 2)))
+    for index in np.flatnonzero(seen):
+        yield Face(frames[index], vertices[index], points[index])
+
+
+def _draw(faces: dict[str, list[Face]], rng: np.random.Generator) -> tuple[str, Face]:
+    """Draw a person, and a face of that person."""
+    who = sorted(faces)[rng.integers(len(faces))]
+    return who, faces[who][rng.integers(len(faces[who]))]
+
+
 def _cut(
     found: dict[str, list[tuple[np.ndarray, np.ndarray, str]]],
-    frames: np.ndarray,
-    vertices: np.ndarray,
+    face: Face,
     arcs: dict[str, list[list[int]]],
     person: str,
 ) -> None:
-    """Append the pictures of one clip, placed by what the tracker sees."""
-    tracked = dlib68.track(frames).astype(np.float64)
-    keep = np.flatnonzero(~(np.isnan(tracked).any((1, 2)) | np.isnan(vertices).any((1, 2))))
-    if not keep.size:
-        return
-    places = {"mouth": _pictures.mouth_transforms(tracked[keep])}
-    eyes = _pictures.eye_transforms(tracked[keep])
-    places |= {"right eye": eyes[:, 0], "left eye": eyes[:, 1]}
-    for name, transforms in places.items():
+    """Append the pictures of one face, placed by what the tracker sees."""
+    places = {"mouth": _pictures.mouth_transforms(face.points[None])[0]}
+    eyes = _pictures.eye_transforms(face.points[None])[0]
+    places |= {"right eye": eyes[0], "left eye": eyes[1]}
+    for name, place in places.items():
         part = name.split()[-1]
         size = np.array(SIZES[part])
         wide = int(MARGIN * size[0]), int(MARGIN * size[1])
-        shift = (np.array(wide) - size) / 2
-        for frame, points, transform in zip(keep, vertices[keep], transforms, strict=True):
-            place = transform.copy()
-            place[:, 2] += shift
-            curves = np.stack([_arc(points[arc], len(arcs[name][0])) for arc in arcs[name]])
-            inside = geometry.apply(place, curves.reshape(-1, 2)).reshape(curves.shape)
-            picture = _pictures.sample(frames[frame], place, wide)
-            found[part].append((picture, inside.astype(np.float32), person))
+        place[:, 2] += (np.array(wide) - size) / 2
+        curves = np.stack([_arc(face.vertices[arc], len(arcs[name][0])) for arc in arcs[name]])
+        inside = geometry.apply(place, curves.reshape(-1, 2)).reshape(curves.shape)
+        picture = _pictures.sample(face.frame, place, wide)
+        found[part].append((picture, inside.astype(np.float32), person))
 
 
 def _arc(points: np.ndarray, longest: int) -> np.ndarray:
