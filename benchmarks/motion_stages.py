@@ -1,0 +1,137 @@
+"""The released motion and blink stages on clips they never saw, for long, and while speech comes.
+
+    python benchmarks/motion_stages.py --store grid.h5 --grid /data/grid --split val --split test
+
+* Each clip: mouth distance beside that of the neutral and of the mean mouth, correlation of the
+  opening, lag in frames, share of p, b and m at which the lips close, jitter beside the real one.
+* **streamed**: the same when sound comes in pieces of 40 ms, and how far the stage looks ahead.
+* Ten minutes of speech, one minute ten times: how far the mouth of the ninth minute is from that of
+  the second, in percent of the inter-ocular distance (the tenth hears its end); frames a second of
+  motion and blinks together, from speech features, in CPU time on one thread; frames in which lids
+  or lips would cross.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+
+from tkit import geometry, media, plausible
+from tkit.clips import Clip, generator
+from tkit.corpora import CORPORA
+from tkit.pipelines import _mouth, _runs, motion
+from tkit.pipelines._streaming import SpeechStream
+from tkit.pipelines.animate import LOWER_INNER, UPPER_INNER
+from tkit.speech import ENCODERS, open_encoder
+from tkit.store import Row, Store
+from tkit.zoo.blink import generate
+
+PIECE_S = 0.04
+MINUTES = 10
+COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "opening_corr", "lag_frames", "closed", "jitter",
+           "jitter_real")  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--grid", type=Path, required=True, help="the corpus, for its sound")
+    parser.add_argument("--split", action="append")
+    parser.add_argument("--motion", default="motion")
+    parser.add_argument("--blink", default="blink")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    trained, eyes = _runs.load("motion", args.motion), _runs.load("blink", args.blink)
+    with Store(args.store) as store:
+        trained.require_encoder(store.info.encoder, where="the store")
+        sounds = {
+            clip.id: clip.video
+            for clip in CORPORA.get("grid").scan(args.grid)
+            if isinstance(clip, Clip)
+        }
+        for split in args.split or ["val"]:
+            clips(trained, store, store.select(split), sounds, split)
+        long(trained, eyes, store, [sounds[row.id] for row in store.select("val")])
+
+
+def clips(
+    trained: _runs.Trained, store: Store, rows: list[Row], sounds: dict[str, Path], split: str
+) -> None:
+    """Print a line a clip and their means."""
+    words, table, streamed = store.words(), [], []
+    print(f"{split:14}" + "".join(f"{name:>15}" for name in (*COLUMNS, "lmd, streamed")))
+    for row in rows:
+        found = motion.measure_clip(trained.weights.module, store, row, words.get(row.id, []))
+        table.append([float(np.mean(found[name])) for name in COLUMNS])
+        streamed.append(streaming(trained, store, row, sounds[row.id]))
+        print(f"{row.id:14}" + "".join(f"{value:15.3f}" for value in (*table[-1], streamed[-1])))
+    means = dict(zip(COLUMNS, np.nanmean(table, axis=0), strict=True))
+    print(
+        f"{split}: {means['lmd'] / means['lmd_static']:.3f} of static, "
+        f"{means['lmd'] / means['lmd_mean_pose']:.3f} of the mean mouth; streamed "
+        f"{np.mean(streamed) / means['lmd_static']:.3f} and "
+        f"{np.mean(streamed) / means['lmd_mean_pose']:.3f}"
+    )
+
+
+def streaming(trained: _runs.Trained, store: Store, row: Row, video: Path) -> float:
+    """Mouth distance of one clip whose sound comes in pieces."""
+    stream = open_stream(trained, row.fps)
+    name = store.info.encoder.name
+    wave = media.read_audio(video, sample_rate=ENCODERS.get(name).sample_rate)
+    piece = round(PIECE_S * ENCODERS.get(name).sample_rate)
+    moved = [stream.push(wave[start : start + piece]) for start in range(0, len(wave), piece)]
+    moved = np.concatenate([*moved, stream.finish(row.n_frames)])[: row.n_frames]
+    pred = geometry.retarget(
+        moved, pose=store["pose"][row.frames], neutral=store.speakers[row.speaker],
+        canonical=trained.weights.module.canonical.numpy().astype(np.float64),
+    )  # fmt: skip
+    return float(_mouth.distance(pred=pred, gt=store["points"][row.frames]).mean())
+
+
+def open_stream(trained: _runs.Trained, fps: float) -> SpeechStream:
+    """Open a stream into a trained motion stage."""
+    name = trained.weights.record["encoder"]["name"]
+    rate = ENCODERS.get(name).sample_rate
+    return SpeechStream(trained.weights.module, open_encoder(name), sample_rate=rate, fps=fps)
+
+
+def long(trained: _runs.Trained, eyes: _runs.Trained, store: Store, videos: list[Path]) -> None:
+    """Print what happens in ten minutes."""
+    fps, info, module = 25.0, store.info.encoder, trained.weights.module
+    rate = ENCODERS.get(info.name).sample_rate
+    wave = np.concatenate([media.read_audio(video, sample_rate=rate) for video in videos])
+    minute = np.resize(wave, 60 * rate)
+    rows = np.tile(open_encoder(info.name)(minute)[: round(60 * info.rate_hz)], (MINUTES, 1))
+    n_frames = round(MINUTES * 60 * fps)
+    start = process_time()
+    moved = motion.predict(module, rows, n_frames, fps=fps, encoder=info)
+    blinking, _ = generate(eyes.weights.module, n_frames, rng=generator(0, "benchmark"))
+    spent = process_time() - start
+    each = moved.reshape(MINUTES, -1, *moved.shape[1:])
+    drift = 100 * np.linalg.norm(each[-2] - each[1], axis=-1).max()
+    canonical = module.canonical.numpy().astype(np.float64)
+    faces = canonical + moved + blinking
+    parted = plausible.part(faces)
+    for name, upper, lower in (
+        ("lids", *plausible.LID_PAIRS.T),
+        ("lips", UPPER_INNER, LOWER_INNER),
+    ):
+        crossed = [
+            int((face[:, lower, 1] < face[:, upper, 1] - 1e-9).any(axis=1).sum())
+            for face in (faces, parted)
+        ]
+        print(f"{name} cross in {crossed[0]} of {n_frames} frames, {crossed[1]} as animated")
+    print(f"minute {MINUTES - 1} beside minute 2: at most {drift:.4f} % of the IOD")
+    print(f"motion and blinks: {n_frames / spent:,.0f} frames a second, one thread")
+    stream = open_stream(trained, fps)
+    print(f"streaming looks {1000 * stream.look_ahead_s:.0f} ms ahead")
+
+
+if __name__ == "__main__":
+    main()
