@@ -27,6 +27,8 @@ from tkit.pipelines import _lipseg_data as data
 from tkit.pipelines import _lipseg_vary
 from tkit.zoo import _weights, lipseg
 
+WIDTHS = {"mouth": (16, 32, 64), "eye": (12, 24, 48)}  # channels of the two networks
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -50,9 +52,9 @@ class Settings:
     clips: int = 16
     made: int = 12000
     puppets: int = 40
-    puppet_share: float = 0.35
-    plain: float = 0.0
-    steps: int = 3000
+    puppet_share: float = 0.08
+    plain: float = 0.3
+    steps: int = 6000
     batch: int = 32
     learning_rate: float = 4e-3
     seed: int = 0
@@ -64,7 +66,7 @@ def train(
     """Train the network of one part of the face, from the weights in the folder ``init`` on."""
     torch.manual_seed(settings.seed)
     if init is None:
-        net = lipseg.NET.build(lipseg.Config(part=part))
+        net = lipseg.NET.build(lipseg.Config(part=part, widths=WIDTHS[part]))
     else:
         net = _weights.load(init / f"lipseg-{part}.safetensors").module
     net = net.train().to(memory_format=torch.channels_last)

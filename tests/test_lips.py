@@ -1,11 +1,13 @@
 """Refinement of lips on drawn lips whose boundaries are known, and on generated faces."""
 
+import cv2
 import numpy as np
 import pytest
 
 from tkit import geometry
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, _pictures
 from tkit.lips._refine import REACH, crossings, normals, refine
+from tkit.zoo.lipseg import DIVISIONS
 
 CENTRE = np.array([100.0, 120.0])
 IOD = 60.0
@@ -176,6 +178,21 @@ def talking(tmp_path_factory):
     truth = np.load(root / "truth" / "s1" / f"{video.stem}.npz")
     frames = media.read_clip(video).frames
     return frames, dlib68.track(frames), truth["points"].astype(float), truth["blinks"]
+
+
+def test_a_mouth_in_a_mirror_has_the_same_segments_mirrored():
+    from tkit.lips import lipseg
+
+    rng = np.random.default_rng(0)
+    width, height = size = _pictures.MOUTH_SIZE
+    frame = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 3)
+    straight, mirrored = np.eye(2, 3), np.array([[-1.0, 0, width - 1], [0, 1, 0]])
+    here, there = lipseg._run("mouth", [frame] * 2, np.stack([straight, mirrored]), size)
+    names = [name for division in DIVISIONS["mouth"] for name in division]
+    assert [names[index] for index in lipseg.MIRRORED[4:9]] == names[8:3:-1]
+    np.testing.assert_allclose(here, there[lipseg.MIRRORED][..., ::-1], atol=1e-6)
+    for first, count in ((0, 4), (4, 5), (9, 2)):
+        np.testing.assert_allclose(here[first : first + count].sum(axis=0), 1, atol=1e-5)
 
 
 def test_lipseg_brings_lips_and_lids_nearer_to_the_truth(talking):

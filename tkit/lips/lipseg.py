@@ -17,6 +17,8 @@ from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter, 
 from tkit.zoo import _cards
 
 PARTS = {"mouth": "lipseg-mouth", "eye": "lipseg-eye"}
+# A mouth is seen from both sides of a mirror, too: its classes there, in the order of the others.
+MIRRORED = [0, 1, 2, 3, 8, 7, 6, 5, 4, 9, 10]
 
 
 def segment(frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
@@ -68,9 +70,14 @@ def _run(
     net = _load(part)
     maps = []
     for frame, transform in zip(frames, transforms, strict=True):
-        picture = _pictures.sample(frame, transform, size)
-        net.setInput(cv2.dnn.blobFromImage(picture, 1 / 255))
-        maps.append(net.forward()[0])
+        picture = cv2.dnn.blobFromImage(_pictures.sample(frame, transform, size), 1 / 255)
+        if part == "mouth":
+            picture = np.concatenate([picture, picture[..., ::-1]])
+        net.setInput(picture)
+        found = net.forward()
+        if part == "mouth":
+            found = (found[:1] + found[1:, MIRRORED, :, ::-1]) / 2
+        maps.append(found[0])
     return np.stack(maps)
 
 
