@@ -32,6 +32,7 @@ MOUTH_FOLLOWS = np.array([
     (.07, .31), (-.02, -.15), (0, -.17), (.02, -.15), (-.07, .31),
     (.04, .83), (0, .87), (-.04, .83),
 ])  # fmt: skip
+BEGIN_S = 0.5  # from the mouth of the picture to the one that speaks
 SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
 # By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
 JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
@@ -46,8 +47,10 @@ class Person:
     ----------
     pose : ndarray (2, 3)
         Canonical coordinates to pixels of the picture.
+    still : ndarray (68, 2)
+        As it is in the picture, canonical coordinates.
     neutral : ndarray (68, 2)
-        With closed lips, canonical coordinates.
+        The same with closed lips.
     canonical : ndarray (68, 2)
         The mean neutral face.
     transform : ndarray (2, 3)
@@ -58,13 +61,19 @@ class Person:
     """
 
     pose: np.ndarray
+    still: np.ndarray
     neutral: np.ndarray
     canonical: np.ndarray
     transform: np.ndarray
     points: np.ndarray
     crop: np.ndarray
 
-    def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
+    def landmarks(
+        self,
+        displacement: np.ndarray,
+        head: np.ndarray | None = None,
+        as_seen: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
 
         Lids shut as far as on the canonical face, and neither lids nor lips cross.
@@ -76,10 +85,15 @@ class Person:
         head : ndarray (T, 2, 3), optional
             Movement of the head in canonical coordinates, from
             :func:`tkit.pipelines._moves.head_moves`; by default it stays as it is in the picture.
+        as_seen : ndarray (T,), optional
+            From 1, lips that start from where they are in the picture, to 0, from closed ones,
+            which is the default.
         """
         fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
-        still = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
-        level = plausible.part(still)
+        moved = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
+        if as_seen is not None:
+            moved += as_seen[:, None, None] * (self.still - self.neutral)
+        level = plausible.part(moved)
         if head is not None:
             level = geometry.apply(head, level)
         return geometry.apply(self.transform, geometry.apply(self.pose, level))
@@ -133,8 +147,9 @@ def animate(
     Returns
     -------
     iterator of ndarray (H, W, 3) uint8 RGB
-        Frames are rendered while they are taken. With ``crop`` they are as large as the crops that
-        ``texture`` was trained on.
+        Frames are rendered while they are taken. The first shows the mouth as it is in the picture;
+        within ``BEGIN_S`` it becomes the one that speaks. With ``crop`` they are as large as the
+        crops that ``texture`` was trained on.
 
     Raises
     ------
@@ -155,7 +170,9 @@ def animate(
     def landmarks() -> Iterator[np.ndarray]:
         for start, moved in speak.parts(wave, n_frames):
             part = slice(start, start + len(moved))
-            yield person.landmarks(moved + look[part], repeated(head, start, len(moved)))
+            as_seen = begin(start, len(moved), fps=fps)
+            moved = (1 - as_seen)[:, None, None] * moved + look[part]
+            yield person.landmarks(moved, repeated(head, start, len(moved)), as_seen)
 
     module = texture.weights.module
     return _render(image, person, landmarks(), module, crop=crop, watch=watch)
@@ -170,12 +187,23 @@ def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, siz
     transform = crops.crop_pose(points[None], size=size, sigma_frames=0)[0]
     return Person(
         pose=pose,
+        still=still,
         neutral=close_lips(still, canonical),
         canonical=canonical,
         transform=transform,
         points=geometry.apply(transform, points),
         crop=crops.cut(image, transform, size=size),
     )
+
+
+def begin(start: int, count: int, *, fps: float) -> np.ndarray:
+    """How much of the picture's own mouth frames ``start`` and on show; (count,), falling from 1.
+
+    Who is photographed with open lips is about to speak: of GRID's training speakers more than half
+    wait for their turn with open lips, and shut them when it comes.
+    """
+    passed = np.minimum((start + np.arange(count)) / (BEGIN_S * fps), 1)
+    return 0.5 + 0.5 * np.cos(np.pi * passed)
 
 
 def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:

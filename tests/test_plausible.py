@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkit import geometry, plausible
-from tkit.pipelines.animate import JAW_FOLLOWS, SMILE, Person, close_lips
+from tkit.pipelines.animate import JAW_FOLLOWS, SMILE, Person, begin, close_lips
 
 SIZE = 128
 
@@ -30,6 +30,7 @@ def person(points, canonical):
     """As ``animate.look_at`` measures one, without a picture."""
     return Person(
         pose=np.array([[40.0, 6.0, 64.0], [-6.0, 40.0, 50.0]]),
+        still=points,
         neutral=close_lips(points, canonical),
         canonical=canonical,
         transform=np.array([[1.0, 0, 0], [0, 1.0, 0]]),
@@ -123,6 +124,20 @@ def test_an_open_mouth_is_closed_and_the_chin_follows(stores, gape):
     assert closed[geometry.JAW, 1] == pytest.approx(canonical[geometry.JAW, 1] + low)
     assert np.array_equal(closed[:48][17:], canonical[17:48])
     assert (closed[57, 1] < closed[8, 1]) and np.diff(closed[4:9, 1]).min() > 0
+
+
+def test_the_first_frame_has_the_lips_of_the_picture_and_later_ones_those_that_speak(stores):
+    canonical = geometry.normalise(stores.face())
+    one = person(odd(canonical, gape=0.1), canonical)
+    moved = stores.displacement(np.full(30, 0.2), np.zeros(30), np.zeros(30))
+    shares = begin(0, 30, fps=25.0)
+    assert shares[0] == 1 and (np.diff(shares[:14]) < 0).all()
+    assert (shares[13:] == 0).all()  # half a second
+    parts = np.concatenate([begin(0, 7, fps=25.0), begin(7, 23, fps=25.0)])
+    assert np.array_equal(parts, shares)
+    faces = one.landmarks((1 - shares)[:, None, None] * moved, as_seen=shares)
+    assert level(one, faces[:1]) == pytest.approx(one.still[None])
+    assert np.array_equal(faces[13:], one.landmarks(moved)[13:])
 
 
 def test_a_head_that_moves_takes_the_face_along(stores):
