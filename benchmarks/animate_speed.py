@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from tkit import media, tracking
+from tkit.cli.animate import CRF
 from tkit.pipelines import _runs
 from tkit.pipelines._moves import sample_rate
 from tkit.pipelines._rendering import Renderer
@@ -69,7 +70,7 @@ def spoken(
     next(frames)
     first = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        count = media.write_video(Path(folder, "talking.mp4"), frames, fps=FPS, wave=wave)
+        count = media.write_video(Path(folder, "a.mp4"), frames, fps=FPS, wave=wave, crf=CRF)
     return first - start, count / (perf_counter() - first)
 
 

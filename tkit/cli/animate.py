@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tkit.pipelines._jobs import Job
 
+CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
 SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
 
 
@@ -201,7 +202,7 @@ def _make(job: Job, options: dict[str, Any], debug: Path | None) -> None:
     taken = (frame for frame, _ in zip(frames, range(total), strict=False))
     job.out.parent.mkdir(parents=True, exist_ok=True)
     bar = tqdm(taken, total=total, desc=job.out.stem, unit="frame")
-    count = media.write_video(job.out, bar, fps=fps, wave=sound, sample_rate=SOUND_HZ)
+    count = media.write_video(job.out, bar, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)
     click.echo(f"{job.out}: {count} frames, {count / fps:.2f} s")
 
 
