@@ -81,6 +81,23 @@ def test_arrays_agree_with_each_other(prepared):
     assert valid["anna/a"].all()
 
 
+def test_larger_crops_show_the_same(corpus, prepared, tmp_path):
+    import cv2
+
+    out = tmp_path / "x.h5"
+    settings = prep.Settings(crops=True, crop_size=192)
+    prep.prepare("folder", corpus / "anna", out, settings=settings)
+    with Store(out) as large, Store(prepared[0]) as small:
+        row = next(row for row in small.clips if row.id == "anna/a")
+        fine, coarse = large["crops"][3], small["crops"][row.frame_start + 3]
+        assert fine.shape == (192, 192, 3)
+        shrunk = cv2.resize(fine, (128, 128), interpolation=cv2.INTER_AREA).astype(float)
+        away = [np.abs(np.roll(shrunk, by, axis=1) - coarse).mean() for by in (0, 1, -1)]
+        assert away[0] < 3 and away[0] < 0.6 * min(away[1:])
+    with pytest.raises(UsageError, match="multiple of 16"):
+        prep.Settings(crop_size=100)
+
+
 def test_two_processes_give_the_same_bytes(corpus, prepared, tmp_path):
     out = tmp_path / "x.h5"
     prep.prepare("folder", corpus, out, settings=prep.Settings(crops=True), jobs=2)

@@ -23,7 +23,8 @@ from tkit import _jobs, crops, geometry, media, store, tracking
 from tkit._neutrals import neutrals
 from tkit.clips import Clip, Reject, Remark, atomic_path, validate
 from tkit.corpora import CORPORA, Corpus
-from tkit.errors import CorpusError, MediaError, TkitError
+from tkit.crops import CROP_SIZE
+from tkit.errors import CorpusError, MediaError, TkitError, UsageError
 from tkit.landmarks import LANDMARKERS
 from tkit.speech import ENCODERS, OpenEncoder, open_encoder
 from tkit.windows import WINDOW
@@ -48,6 +49,8 @@ class Settings:
         How speech windows are to be cut in training, see :func:`tkit.windows.windows`.
     crops : bool
         Also store aligned face crops.
+    crop_size : int
+        Their pixels, a multiple of 16.
     fps : float
         Frame rate of the store.
     max_gap : int
@@ -67,6 +70,11 @@ class Settings:
     lips_model: str = ""
     speech_weights: str = ""
     window_rate: str = "native"
+    crop_size: int = CROP_SIZE
+
+    def __post_init__(self) -> None:
+        if self.crop_size < 64 or self.crop_size % 16:
+            raise UsageError(f"crop size {self.crop_size} is not a multiple of 16 from 64 on")
 
 
 @dataclass(frozen=True)
@@ -159,8 +167,8 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     -------
     dict
         ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``placed`` (T, 68) bool, ``speech``
-        (N, D) float32, ``notes`` (any number) str and, with crops, ``crops`` (T, 128, 128, 3) uint8
-        and ``crop_pose`` (T, 2, 3) float64.
+        (N, D) float32, ``notes`` (any number) str and, with crops, ``crops`` (T, size, size, 3)
+        uint8 and ``crop_pose`` (T, 2, 3) float64.
 
     Raises
     ------
@@ -187,8 +195,9 @@ def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
         "notes": np.array(tracked.notes, np.str_),
     }
     if settings.crops:
-        arrays["crop_pose"] = crops.crop_pose(points)
-        arrays["crops"] = crops.cut_all(decoded.frames, arrays["crop_pose"])
+        size = settings.crop_size
+        arrays["crop_pose"] = crops.crop_pose(points, size=size)
+        arrays["crops"] = crops.cut_all(decoded.frames, arrays["crop_pose"], size=size)
     return arrays
 
 
@@ -314,7 +323,7 @@ def _assemble(
     )
     notes: list[Remark] = []
     n_frames, counts = 0, dict.fromkeys(sorted(set(splits.values())), 0)
-    with store.create(out, info, crop_size=crops.CROP_SIZE if settings.crops else 0) as writer:
+    with store.create(out, info, crop_size=settings.crops * settings.crop_size) as writer:
         for clip, part in kept:
             with np.load(part) as loaded:
                 arrays = dict(loaded)

@@ -8,7 +8,7 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
 /valid         (F,)              bool     the points were tracked, not filled
 /placed        (F, 68)           bool     on a segment's boundary; others are as they were tracked
 /speech        (N, D)            float32  features of the speech encoder at its own rate
-/crops         (F, 128, 128, 3)  uint8    optional: aligned RGB face crops
+/crops         (F, 128, 128, 3)  uint8    optional: aligned RGB face crops, of any size
 /crop_pose     (F, 2, 3)         float64  optional: image pixels to crop pixels
 /clips         (C,)              table    id, speaker, text, split, fps, frame_start, n_frames,
                                           speech_start, n_speech

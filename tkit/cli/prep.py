@@ -34,7 +34,10 @@ from tkit.cli import _options
     show_default=True,
     help="Rows of a speech window: the encoder's own (50 Hz) or one a video frame (as VOCA).",
 )
-@click.option("--crops", is_flag=True, help="Store 128 x 128 face crops (for the texture stage).")
+@click.option("--crops", is_flag=True, help="Store face crops, too (for the texture stage).")
+@click.option(
+    "--crop-size", default=128, show_default=True, metavar="PX", help="Their width and height."
+)
 @click.option(
     "--max-gap", default=5, show_default=True, metavar="N", help="Frames without a face to fill."
 )
@@ -71,6 +74,7 @@ def command(
     speech_weights: str,
     window_rate: str,
     crops: bool,
+    crop_size: int,
     max_gap: int,
     max_drift: float,
     strict: bool,
@@ -107,6 +111,7 @@ def command(
             lips_model=lips_model,
             speech_weights=speech_weights,
             window_rate=window_rate,
+            crop_size=crop_size,
         ),
         protocol=protocol,
         jobs=jobs,
