@@ -391,13 +391,16 @@ def test_several_pictures_and_sounds_make_a_folder(work, capsys, astronaut):
 
 
 def test_the_head_moves_as_in_another_video(work, capsys, face):
-    sway = np.sin(np.linspace(0, 6, 40))[:, None, None] * np.array([3.0, 0.0])
+    sway = np.sin(np.linspace(0, 6, 40))[:, None, None] * np.array([12.0, 0.0])
     np.save("head.npy", (face + sway).astype(np.float32))
     assert call(capsys, "--crop")[0] == 0
     still = media.read_clip("out.mp4").frames.astype(float)
     assert call(capsys, "--crop", "--pose", "head.npy", "--force")[0] == 0
     moved = media.read_clip("out.mp4").frames.astype(float)
-    assert np.abs(moved - still).mean() > 0.5
+    # A generator that has hardly learned moves little, but without a head nothing differs at all.
+    assert np.abs(moved - still).mean() > 0.1
+    assert call(capsys, "--crop", "--force")[0] == 0
+    assert np.array_equal(media.read_clip("out.mp4").frames, still)
     np.save("wrong.npy", np.zeros((3, 5)))
     code, err = call(capsys, "--pose", "wrong.npy", "--force")
     assert code == 2 and "not points (T, 68, 2)" in err
