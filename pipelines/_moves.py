@@ -114,9 +114,7 @@ def head_moves(points: np.ndarray) -> np.ndarray:
     points before they take the pose of the picture. Without the tremble of the tracker.
     """
     points = np.asarray(points, np.float64)
-    first = geometry.normalise(points[0])
-    pose = geometry.similarity(first[geometry.RIGID_INDEX], points[:, geometry.RIGID_INDEX])
-    pose = geometry.smooth_pose(pose)
+    pose = geometry.smooth_pose(geometry.head_motion(points))
     return geometry.compose(geometry.invert(pose[:1]), pose)
 
 
