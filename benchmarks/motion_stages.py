@@ -20,12 +20,11 @@ from time import process_time
 import numpy as np
 import torch
 
-from tkit import geometry, media, plausible
+from tkit import media, plausible
 from tkit.clips import Clip, generator
 from tkit.corpora import CORPORA
 from tkit.pipelines import _mouth, _runs, motion
 from tkit.pipelines._streaming import SpeechStream
-from tkit.pipelines.animate import LOWER_INNER, UPPER_INNER
 from tkit.speech import ENCODERS, open_encoder
 from tkit.store import Row, Store
 from tkit.zoo.blink import generate
@@ -87,10 +86,7 @@ def streaming(trained: _runs.Trained, store: Store, row: Row, video: Path) -> fl
     piece = round(PIECE_S * ENCODERS.get(name).sample_rate)
     moved = [stream.push(wave[start : start + piece]) for start in range(0, len(wave), piece)]
     moved = np.concatenate([*moved, stream.finish(row.n_frames)])[: row.n_frames]
-    pred = geometry.retarget(
-        moved, pose=store["pose"][row.frames], neutral=store.speakers[row.speaker],
-        canonical=trained.weights.module.canonical.numpy().astype(np.float64),
-    )  # fmt: skip
+    pred = motion.on_clip(trained.weights.module, store, row, moved)
     return float(_mouth.distance(pred=pred, gt=store["points"][row.frames]).mean())
 
 
@@ -118,10 +114,8 @@ def long(trained: _runs.Trained, eyes: _runs.Trained, store: Store, videos: list
     canonical = module.canonical.numpy().astype(np.float64)
     faces = canonical + moved + blinking
     parted = plausible.part(faces)
-    for name, upper, lower in (
-        ("lids", *plausible.LID_PAIRS.T),
-        ("lips", UPPER_INNER, LOWER_INNER),
-    ):
+    for name, pairs in (("lids", plausible.LID_PAIRS), ("lips", plausible.INNER_LIP_PAIRS)):
+        upper, lower = pairs.T
         crossed = [
             int((face[:, lower, 1] < face[:, upper, 1] - 1e-9).any(axis=1).sum())
             for face in (faces, parted)

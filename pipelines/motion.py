@@ -279,16 +279,12 @@ def measure_clip(
     features: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Measure the mouth on one clip, which is heard as in the store unless features are given."""
-    gt, pose = store["points"][row.frames].astype(np.float64), store["pose"][row.frames]
-    canonical = module.canonical.numpy(force=True).astype(np.float64)  # may differ from the store's
+    gt = store["points"][row.frames].astype(np.float64)
     heard = store["speech"][row.rows] if features is None else features
     moved = predict(module, heard, row.n_frames, fps=row.fps, encoder=store.info.encoder)
     mean = np.broadcast_to(module.mean_displacement.numpy(force=True), moved.shape)
     pred, static, mean_pose = (
-        geometry.retarget(
-            faces, pose=pose, neutral=store.speakers[row.speaker], canonical=canonical
-        )
-        for faces in (moved, np.zeros_like(moved), mean)
+        on_clip(module, store, row, faces) for faces in (moved, np.zeros_like(moved), mean)
     )
     openings, stretches = (_mouth.opening(pred), _mouth.opening(gt)), _mouth.closures(words)
     return {
@@ -302,6 +298,15 @@ def measure_clip(
         "closed": _mouth.shut(openings[0], stretches, fps=row.fps),
         "closed_real": _mouth.shut(openings[1], stretches, fps=row.fps),
     }
+
+
+def on_clip(module: Motion, store: Store, row: Row, moved: np.ndarray) -> np.ndarray:
+    """Points (T, 68, 2) in pixels of a clip whose person moves by displacement (T, 68, 2)."""
+    canonical = module.canonical.numpy(force=True).astype(np.float64)  # may differ from the store's
+    return geometry.retarget(
+        moved, pose=store["pose"][row.frames], neutral=store.speakers[row.speaker],
+        canonical=canonical,
+    )  # fmt: skip
 
 
 STAGE = Stage(

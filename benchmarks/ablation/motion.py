@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import resample_poly
 
-from tkit import geometry, media
+from tkit import media
 from tkit.clips import Clip, atomic_path, generator
 from tkit.corpora import grid
 from tkit.errors import TkitError
@@ -124,10 +124,7 @@ def measure(trained: _runs.Trained, store: Store, corpus: Path | None) -> dict[s
 
 def distance(store: Store, row: Row, module: Any, moved: np.ndarray) -> float:
     """Mean mouth distance of predicted displacement on one clip."""
-    pred = geometry.retarget(
-        moved, pose=store["pose"][row.frames], neutral=store.speakers[row.speaker],
-        canonical=module.canonical.numpy().astype(np.float64),
-    )  # fmt: skip
+    pred = motion.on_clip(module, store, row, moved)
     gt = store["points"][row.frames].astype(np.float64)
     return float(_mouth.distance(pred=pred, gt=gt).mean())
 
