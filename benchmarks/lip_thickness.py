@@ -23,6 +23,7 @@ from tkit.corpora import CORPORA, _puppet_warp
 from tkit.landmarks import _task_models, dlib68, mesh
 from tkit.lips import lipseg
 from tkit.lips._refine import refine
+from tkit.pipelines import _lipseg_people as people
 
 FACTORS = (0.75, 1.0, 1.3)
 EVERY = 15  # frames of a clip between two that are painted
@@ -30,8 +31,7 @@ REACH_IOD = 0.6  # how far around the lips the picture gives way
 INNER = np.array([61, 62, 63, 67, 66, 65])  # iBUG-68 points, and the outer ones beside them
 OUTER = np.array([50, 51, 52, 58, 57, 56])
 # The same places of the mesh, by more vertices: outer and inner contour, without the corners.
-MESH_OUTER = [185, 40, 39, 37, 0, 267, 269, 270, 409, 146, 91, 181, 84, 17, 314, 405, 321, 375]
-MESH_INNER = [191, 80, 81, 82, 13, 312, 311, 310, 415, 95, 88, 178, 87, 14, 317, 402, 318, 324]
+MESH_OUTER, MESH_INNER = np.concatenate(people.OUTER), np.concatenate(people.INNER)
 STAY = [61, 291, 78, 308, 2, 98, 327, 205, 425, 152, 176, 400, 214, 434]  # corners, nose, cheeks
 
 

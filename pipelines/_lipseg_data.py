@@ -22,7 +22,7 @@ from tkit.corpora import CORPORA, _puppet_warp
 from tkit.errors import CorpusError
 from tkit.landmarks import dlib68, mesh
 from tkit.lips import _pictures
-from tkit.pipelines._lipseg_people import Face, another
+from tkit.pipelines._lipseg_people import MOUTH, Face, another
 from tkit.pipelines._lipseg_vary import SIZES, vary
 from tkit.zoo.lipseg import DIVISIONS
 
@@ -32,12 +32,7 @@ PUPPET_SEED = 1000  # generated people that no demonstration, test or benchmark 
 # Contours from the left of the picture to the right, top to bottom: vertices of the mesh's
 # published topology, and iBUG-68 points.
 MESH = {
-    "mouth": [
-        [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291],
-        [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308],
-        [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308],
-        [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291],
-    ],
+    "mouth": MOUTH,
     "right eye": [
         [33, 246, 161, 160, 159, 158, 157, 173, 133],
         [33, 7, 163, 144, 145, 153, 154, 155, 133],

@@ -12,9 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Vertices of the mesh's published topology: lip contours without corners, outer beside inner.
-OUTER = [[185, 40, 39, 37, 0, 267, 269, 270, 409], [146, 91, 181, 84, 17, 314, 405, 321, 375]]
-INNER = [[191, 80, 81, 82, 13, 312, 311, 310, 415], [95, 88, 178, 87, 14, 317, 402, 318, 324]]
+# Vertices of the mesh's published topology: contours of the lips from left to right, top to bottom.
+MOUTH = [
+    [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291],
+    [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308],
+    [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308],
+    [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291],
+]
+# Of either lip, without the corners: outer beside inner.
+OUTER = [MOUTH[0][1:-1], MOUTH[3][1:-1]]
+INNER = [MOUTH[1][1:-1], MOUTH[2][1:-1]]
 RIGHT_EYE, LEFT_EYE = [33, 133], [263, 362]
 SKIN = 468  # the vertices from here on are of the irises
 
@@ -113,8 +120,8 @@ def _bend(face: Face, target: np.ndarray, low: np.ndarray, high: np.ndarray) -> 
     coarse = (len(x) * STEP, len(y) * STEP)
     fine = cv2.resize(back.astype(np.float32), coarse)[:height, :width]
     columns, rows = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-    source = fine + np.stack([columns, rows], axis=-1).astype(np.float32)
-    return cv2.remap(face.frame, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (fine + np.stack([columns, rows], axis=-1)).astype(np.float32).transpose(2, 0, 1)
+    return cv2.remap(face.frame, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _along(centres: np.ndarray, values: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -132,5 +139,4 @@ def _place(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inter_ocular(vertices: np.ndarray) -> float:
-    right, left = vertices[RIGHT_EYE].mean(axis=0), vertices[LEFT_EYE].mean(axis=0)
-    return float(np.linalg.norm(left - right))
+    return float(np.linalg.norm(_place(vertices)[0][0]))

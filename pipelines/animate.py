@@ -21,7 +21,7 @@ from tkit.pipelines._rendering import Rendered, Renderer
 from tkit.pipelines._runs import Trained
 from tkit.zoo import texture as texture_net
 
-UPPER_INNER, LOWER_INNER = np.array([61, 62, 63]), np.array([67, 66, 65])  # meet on a shut mouth
+UPPER_INNER, LOWER_INNER = plausible.INNER_LIP_PAIRS.T
 UPPER_SHARE = 0.2  # of what is left of a gap that the upper lip closes; the lower lip does the rest
 # How far each mouth point goes, x and y, when the gap between the lips widens by one: slopes over
 # the frames of ten GRID speakers who count alike, made symmetric. The lower lip sinks with the jaw,
