@@ -38,6 +38,14 @@ def test_round_trip_keeps_frames_rate_and_sound(tmp_path):
     assert onset == pytest.approx(0.4, abs=0.005)  # AAC's own delay is taken off
 
 
+def test_a_photograph_is_read_as_it_was_written(tmp_path):
+    face = data.astronaut()
+    media.write_video(tmp_path / "x.mp4", [face] * 3, crf=1)
+    error = media.read_clip(tmp_path / "x.mp4").frames[1].astype(float) - face
+    np.testing.assert_allclose(error.mean(axis=(0, 1)), 0, atol=0.1)  # it came out darker by 1.1
+    assert error.std() < 3  # what 4:2:0 takes
+
+
 def test_iter_frames_equals_read_clip(tmp_path):
     path = tmp_path / "x.mp4"
     media.write_video(path, coloured(10))

@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from tkit._decoding import Converter, Grid, Sound
+from tkit._encoding import Subsampler
 from tkit.clips import atomic_path, require_path
 from tkit.errors import MediaError, NoSoundError
 
@@ -250,7 +251,7 @@ def write_video(
     height, width = (size - size % 2 for size in first.shape[:2])
     if not height or not width:
         raise MediaError(f"{path}: frames of {first.shape[1]} x {first.shape[0]} are too small")
-    rate = Fraction(fps).limit_denominator(1001)
+    rate, convert = Fraction(fps).limit_denominator(1001), Subsampler()
     with atomic_path(path) as temporary, _open(temporary, "w") as container:
         video = container.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
@@ -262,8 +263,7 @@ def write_video(
             sound = container.add_stream("aac", rate=sample_rate, layout="mono")
         count = 0
         for image in _chain(first, iterator):
-            picture = np.ascontiguousarray(image[:height, :width])
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(video.encode(convert(image[:height, :width])))
             count += 1
         container.mux(video.encode(None))
         if sound is not None and wave is not None:
