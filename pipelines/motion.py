@@ -58,7 +58,7 @@ class Config(Common):
     closure_weight: float = option(0.5, "Weight of the opening where the lips are shut.", low=0)
     one_scale: bool = option(True, "Standardise the features alike, not each column by itself.")
     feature_noise: float = option(
-        0.5, "Gaussian noise on the features in training, in standard deviations.", low=0
+        0.8, "Gaussian noise on the features in training, in standard deviations.", low=0
     )
     voices: float = option(0.2, "Highest shift of the voice, as a logarithm (logmel only).", low=0)
     snr_db: float = option(5.0, "Speech over noise at worst; 0: no noise (logmel only).", low=0)
@@ -66,7 +66,7 @@ class Config(Common):
     speed: float = option(0.1, "Largest change of the speed of speech.", low=0)
     mirror: bool = option(True, "Mirror half of the faces.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
-    balance_power: float = option(0.5, "Power of a speaker's clips that he is drawn by.", low=0)
+    balance_power: float = option(0.25, "Power of a speaker's clips that he is drawn by.", low=0)
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:
