@@ -6,7 +6,6 @@ import torch
 
 from tkit import geometry
 from tkit.clips import generator
-from tkit.errors import UsageError
 from tkit.pipelines import _blinking, _config, blink
 from tkit.store import Store
 from tkit.zoo import _losses
@@ -265,33 +264,18 @@ def test_clips_count_by_their_weight():
     assert both[-1] == pytest.approx(0.25)
 
 
+def test_blinks_begin_as_often_as_the_hazard_says():
+    chance = np.random.default_rng(0).random(40000)
+    begins, _ = net.draw_begins(np.full(76, 0.01), chance, since=75)
+    assert begins.mean() == pytest.approx(0.01, rel=0.15)
+
+
 def test_drawn_begins_follow_the_hazard_and_carry_on():
     hazard = np.array([0.0, 0.0, 1.0])
     begins, since = net.draw_begins(hazard, np.full(7, 0.5), since=0)
     assert np.flatnonzero(begins).tolist() == [2, 5] and since == 1
     more, _ = net.draw_begins(hazard, np.full(7, 0.5), since=since)
     assert np.flatnonzero(more).tolist() == [1, 4]
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.5, 2.0])
-def test_the_rate_of_blinks_can_be_scaled(store, rate):
-    module = blink.nets(store, SMALL)["blink"].eval()
-    module.hazard.fill_(0.01)
-    noise = np.random.default_rng(0).standard_normal((40000, 11), np.float32)[:, -1]
-    drawn, _ = net.draw_begins(
-        rate * module.hazard.numpy(), torch.special.ndtr(torch.from_numpy(noise)).numpy(), since=75
-    )
-    assert drawn.mean() == pytest.approx(0.01 * rate, rel=0.15)
-    slow, state = net.generate(module, 50, rng=generator(0), rate=rate)
-    assert slow.shape == (50, 68, 2) and (rate > 0 or state.since == 75 + 25 + 50)
-
-
-def test_a_rate_needs_a_hazard(store):
-    free, module = (blink.nets(store, config)["blink"] for config in (FREE, SMALL))
-    with pytest.raises(UsageError, match="only for weights that were trained with --gaps"):
-        net.generate(free, 5, rng=generator(0), rate=2.0)
-    with pytest.raises(UsageError, match="negative"):
-        net.generate(module, 5, rng=generator(0), rate=-1.0)
 
 
 def test_mirrored_eyes_are_those_of_the_mirrored_face(stores):

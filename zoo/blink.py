@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tkit.errors import UsageError
 from tkit.geometry import EYE_REGION_INDEX, N_POINTS
 from tkit.zoo import Net
 
@@ -144,7 +143,6 @@ def generate(
     *,
     rng: np.random.Generator,
     state: State | None = None,
-    rate: float = 1.0,
 ) -> tuple[np.ndarray, State]:
     """Generate the next frames of one endless sequence.
 
@@ -154,27 +152,17 @@ def generate(
         Source of the noise; carry it on, with ``state``, to continue a sequence without a seam.
     state : State, optional
         As returned by the call before; by default a new sequence begins (after the warm-up).
-    rate : float
-        How many times as often as in training blinks begin; without a hazard it must be 1.
 
     Returns
     -------
     displacement : ndarray (T, 68, 2) float32
         Zero outside the eye region.
     state : State
-
-    Raises
-    ------
-    UsageError
-        If the rate is negative or the network has no hazard that it could scale.
     """
     config, device = module.config, module.low.device
-    if rate < 0 or (rate != 1 and not config.gaps):
-        why = "negative" if rate < 0 else "only for weights that were trained with --gaps"
-        raise UsageError(f"the rate of blinks is {rate:g}, which is {why}")
     if state is None:
         state = State(torch.zeros(1, 1, config.hidden, device=device), config.gaps)
-        state = generate(module, config.warmup, rng=rng, state=state, rate=rate)[1]
+        state = generate(module, config.warmup, rng=rng, state=state)[1]
     full = np.zeros((n_frames, N_POINTS, 2), np.float32)
     if not n_frames:  # torch runs no sequence of no frames
         return full, state
@@ -182,7 +170,7 @@ def generate(
     noise = rng.standard_normal((n_frames, config.noise + bool(config.gaps)), np.float32)
     begins, since = None, state.since
     if config.gaps:
-        hazard = rate * module.hazard.numpy(force=True)
+        hazard = module.hazard.numpy(force=True)
         chance = torch.special.ndtr(torch.from_numpy(noise[:, -1])).numpy()
         drawn, since = draw_begins(hazard, chance, since=since)
         begins = torch.from_numpy(drawn)[None].to(device)
