@@ -18,7 +18,7 @@ LAYERS = [
      "tkit.report", "tkit.protocols"},
     {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.plausible", "tkit.store", "tkit.windows",
      "tkit.crops", "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml",
-     "tkit._jobs", "tkit._decoding", "tkit.zoo"},
+     "tkit._jobs", "tkit._decoding", "tkit._encoding", "tkit.zoo"},
     {"tkit.errors", "tkit.registry"},
 ]  # fmt: skip
 SCORING = {f"tkit.{name}" for name in (
