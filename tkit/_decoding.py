@@ -19,7 +19,7 @@ class Converter:
 
     def __call__(self, frame: Any) -> np.ndarray:
         rgb = self._reformatter.reformat(
-            frame, format="rgb24", interpolation=Interpolation.BICUBIC
+            frame, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1
         ).to_ndarray()
         turns = round(getattr(frame, "rotation", 0) / 90) % 4
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
