@@ -27,7 +27,7 @@ class Subsampler:
     def __call__(self, image: np.ndarray) -> Any:
         """Convert (H, W, 3) uint8 RGB of even sides to a frame in ``yuv420p``."""
         returned = self._back(self._subsample(image))
-        return self._subsample(cv2.addWeighted(image, 2, returned, -1, 0))  # from 0 to 255
+        return self._subsample(cv2.addWeighted(image, 2, returned, -1, 0))  # saturates
 
     def _subsample(self, image: np.ndarray) -> Any:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
