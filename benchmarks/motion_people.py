@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from tkit.pipelines import _config, _fit, _runs, motion
+from tkit.pipelines import _config, _fit, motion
 from tkit.store import Row, Store
 
 COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "opening_corr")
@@ -74,20 +74,14 @@ def main() -> None:
         print(f"{'speaker':10}{'clips':>6}{'/static':>9}{'/mean':>9}{'corr':>9}")
         for fold in range(args.folds):
             left_out = everyone[fold :: args.folds]
-            module = train(store, left_out, config, args.out / f"without-{'-'.join(left_out)}")
+            part: Any = Without(store, left_out)
+            folder = args.out / f"without-{'-'.join(left_out)}"
+            module = _fit.finish("motion", config, part, folder).weights.module
             for speaker in left_out:
                 rows = [row for row in store.select("train") if row.speaker == speaker]
                 table.append(measure(module, store, rows))
                 show(speaker, len(rows), table[-1])
         show("mean", len(table), np.mean(table, axis=0))
-
-
-def train(store: Store, left_out: list[str], config: Any, folder: Path) -> Any:
-    """Train one fold, or go on with it, or load it if it is finished."""
-    run, part = _runs.Run(folder), Without(store, left_out)
-    if not run.weights.is_file():
-        _fit.fit(motion.STAGE, config, part, folder, resume=run.checkpoint.is_file())  # type: ignore[arg-type]
-    return _runs.load("motion", folder).weights.module
 
 
 def measure(module: Any, store: Store, rows: list[Row]) -> np.ndarray:

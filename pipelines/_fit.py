@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -29,7 +30,7 @@ from tqdm import tqdm
 
 from tkit.clips import atomic_path, stable_seed
 from tkit.errors import ConfigError, TkitError, WeightsError
-from tkit.pipelines import Stage, _config, _results, _runs
+from tkit.pipelines import STAGES, Stage, _config, _results, _runs
 from tkit.store import Store
 
 # What torch.load raises on a file that is no checkpoint, or is only the beginning of one.
@@ -88,6 +89,23 @@ def fit(
             _results.export(stage, trainer.results(), store, config, run, steps=trainer.step)
         accelerator.wait_for_everyone()
     return run.weights
+
+
+def finish(name: str, config: Any, store: Store, out: str | Path) -> _runs.Trained:
+    """Train a stage by name, or go on with it, or only load it where it is finished.
+
+    Raises
+    ------
+    ConfigError
+        If what is finished was trained with other settings; threads do not count.
+    """
+    run = _runs.Run(Path(out))
+    if not run.weights.is_file():
+        fit(STAGES.get(name), config, store, run.folder, resume=run.checkpoint.is_file())
+    trained = _runs.load(name, run.folder)
+    if replace(trained.config, threads=0) != replace(config, threads=0):
+        raise ConfigError(f"{run.folder} was trained with other settings; use another folder")
+    return trained
 
 
 @contextmanager

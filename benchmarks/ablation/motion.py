@@ -24,7 +24,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +91,10 @@ def train(name: str, values: dict[str, Any], path: Path, args: argparse.Namespac
     config = _config.make(
         motion.Config, values | {"steps": args.steps, "threads": args.threads, "device": "cpu"}
     )
-    run = _runs.Run(args.out / name.replace(" ", "-").replace(",", ""))
-    if not run.weights.is_file():
-        with Store(path) as store:
-            _fit.fit(motion.STAGE, config, store, run.folder, resume=run.checkpoint.is_file())
-    trained = _runs.load("motion", run.folder)
-    if replace(trained.config, threads=0) != replace(config, threads=0):
-        raise TkitError(f"{run.folder} was trained with other settings; use another --out")
-    return trained
+    with Store(path) as store:
+        return _fit.finish(
+            "motion", config, store, args.out / name.replace(" ", "-").replace(",", "")
+        )
 
 
 # -- measuring --------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import true_landmarks
 
 from tkit import media
-from tkit.pipelines import STAGES, _config, _fit, _runs
+from tkit.pipelines import _config, _fit, _runs, texture
 from tkit.pipelines._maps import panels
 from tkit.pipelines._rendering import Renderer
 from tkit.store import Row, Store
@@ -53,14 +53,10 @@ SHOWN = 4  # frames of a clip in a row's picture
 
 
 def train(name: str, store: Store, given: argparse.Namespace) -> _runs.Trained:
-    stage, folder = STAGES.get("texture"), given.out / "runs" / name
     flags = {"steps": given.steps, "seed": given.seed, "precision": given.precision,
              "threads": given.threads, "log_every": 10}  # fmt: skip
-    config = _config.merge(stage.config, [given.config], PAPER | ROWS[name] | flags)
-    if not _runs.Run(folder).weights.is_file():
-        resume = _runs.Run(folder).checkpoint.is_file()
-        _fit.fit(stage, config, store, folder, resume=resume)
-    return _runs.load("texture", folder)
+    config = _config.merge(texture.Config, [given.config], PAPER | ROWS[name] | flags)
+    return _fit.finish("texture", config, store, given.out / "runs" / name)
 
 
 def picture(trained: _runs.Trained, store: Store, rows: list[Row], videos: dict[str, str]) -> Any:
