@@ -2,9 +2,12 @@
 
     python benchmarks/motion_stages.py --store grid.h5 --grid /data/grid --split val --split test
 
-* Each clip: mouth distance beside that of the neutral and of the mean mouth, correlation of the
-  opening, lag in frames, share of p, b and m at which the lips close, jitter beside the real one.
-* **streamed**: the same when sound comes in pieces of 40 ms, and how far the stage looks ahead.
+* Each clip: mouth distance beside that of the neutral, of the mean mouth and of the mouth of the
+  first frame, correlation of the opening, lag in frames, share of p, b and m at which the lips
+  close, jitter beside the real one.
+* Means by picture: *its first frame*, as above and for ``tkit animate``; the first frame of
+  *another clip* of the speaker, where there is one; *shut lips*. *streamed*: its first frame, and
+  the sound in pieces of 40 ms.
 * Ten minutes of speech, one minute ten times: how far the mouth of the ninth minute is from that of
   the second, in percent of the inter-ocular distance (the tenth hears its end); frames a second of
   motion and blinks together, from speech features, in CPU time on one thread; frames in which lids
@@ -14,6 +17,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
 
@@ -31,8 +35,8 @@ from tkit.zoo.blink import generate
 
 PIECE_S = 0.04
 MINUTES = 10
-COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "opening_corr", "lag_frames", "closed", "jitter",
-           "jitter_real")  # fmt: skip
+COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "lmd_picture", "opening_corr", "lag_frames",
+           "closed", "jitter", "jitter_real")  # fmt: skip
 
 
 def main() -> None:
@@ -61,40 +65,59 @@ def main() -> None:
 def clips(
     trained: _runs.Trained, store: Store, rows: list[Row], sounds: dict[str, Path], split: str
 ) -> None:
-    """Print a line a clip and their means."""
-    words, table, streamed = store.words(), [], []
-    print(f"{split:14}" + "".join(f"{name:>15}" for name in (*COLUMNS, "lmd, streamed")))
+    """Print a line a clip, and means for each picture and for the stream."""
+    words, ways = store.words(), {}
+    print(f"{split:14}" + "".join(f"{name:>15}" for name in COLUMNS))
     for row in rows:
         found = motion.measure_clip(trained.weights.module, store, row, words.get(row.id, []))
-        table.append([float(np.mean(found[name])) for name in COLUMNS])
-        streamed.append(streaming(trained, store, row, sounds[row.id]))
-        print(f"{row.id:14}" + "".join(f"{value:15.3f}" for value in (*table[-1], streamed[-1])))
-    means = dict(zip(COLUMNS, np.nanmean(table, axis=0), strict=True))
-    print(
-        f"{split}: {means['lmd'] / means['lmd_static']:.3f} of static, "
-        f"{means['lmd'] / means['lmd_mean_pose']:.3f} of the mean mouth; streamed "
-        f"{np.mean(streamed) / means['lmd_static']:.3f} and "
-        f"{np.mean(streamed) / means['lmd_mean_pose']:.3f}"
-    )
+        values = {name: float(np.mean(found[name])) for name in COLUMNS}
+        print(f"{row.id:14}" + "".join(f"{value:15.3f}" for value in values.values()))
+        gt = store["points"][row.frames].astype(np.float64)
+        for name, moved in predictions(trained, store, row, sounds[row.id]):
+            pred = motion.on_clip(trained.weights.module, store, row, moved)
+            correlation = _mouth.correlation(_mouth.opening(pred), _mouth.opening(gt))
+            lmd = _mouth.distance(pred=pred, gt=gt).mean()
+            beside = values["lmd_static"], values["lmd_mean_pose"]
+            ways.setdefault(name, []).append((lmd, *beside, correlation))
+    for name, table in ways.items():
+        lmd, static, mean_pose, correlation = np.mean(table, axis=0)
+        print(
+            f"{split}, {name}: {lmd / static:.3f} of static, {lmd / mean_pose:.3f} of the mean "
+            f"mouth, correlation {correlation:.3f} ({len(table)} clips)"
+        )
 
 
-def streaming(trained: _runs.Trained, store: Store, row: Row, video: Path) -> float:
-    """Mouth distance of one clip whose sound comes in pieces."""
-    stream = open_stream(trained, row.fps)
-    name = store.info.encoder.name
-    wave = media.read_audio(video, sample_rate=ENCODERS.get(name).sample_rate)
-    piece = round(PIECE_S * ENCODERS.get(name).sample_rate)
+def predictions(
+    trained: _runs.Trained, store: Store, row: Row, video: Path
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Predict one clip by each picture there is, and from sound that comes in pieces."""
+    own = motion.first_frame(store, row)
+    pictures = {"its first frame": own, "shut lips": np.zeros_like(own)}
+    for other in store.clips:
+        if other.speaker == row.speaker and other.id != row.id:
+            pictures["another clip"] = motion.first_frame(store, other)
+            break
+    module, info = trained.weights.module, store.info.encoder
+    for name, picture in pictures.items():
+        yield name, motion.predict(
+            module, store["speech"][row.rows], row.n_frames,
+            fps=row.fps, encoder=info, picture=picture,
+        )  # fmt: skip
+    stream, rate = open_stream(trained, row.fps, own), ENCODERS.get(info.name).sample_rate
+    wave, piece = media.read_audio(video, sample_rate=rate), round(PIECE_S * rate)
     moved = [stream.push(wave[start : start + piece]) for start in range(0, len(wave), piece)]
-    moved = np.concatenate([*moved, stream.finish(row.n_frames)])[: row.n_frames]
-    pred = motion.on_clip(trained.weights.module, store, row, moved)
-    return float(_mouth.distance(pred=pred, gt=store["points"][row.frames]).mean())
+    yield "streamed", np.concatenate([*moved, stream.finish(row.n_frames)])[: row.n_frames]
 
 
-def open_stream(trained: _runs.Trained, fps: float) -> SpeechStream:
+def open_stream(
+    trained: _runs.Trained, fps: float, picture: np.ndarray | None = None
+) -> SpeechStream:
     """Open a stream into a trained motion stage."""
     name = trained.weights.record["encoder"]["name"]
     rate = ENCODERS.get(name).sample_rate
-    return SpeechStream(trained.weights.module, open_encoder(name), sample_rate=rate, fps=fps)
+    return SpeechStream(
+        trained.weights.module, open_encoder(name), sample_rate=rate, fps=fps, picture=picture
+    )
 
 
 def long(trained: _runs.Trained, eyes: _runs.Trained, store: Store, videos: list[Path]) -> None:

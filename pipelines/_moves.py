@@ -39,18 +39,30 @@ class Voice:
     Speech of any length takes the memory of one part; a part hears ``CONTEXT_S`` of what is before
     and after it.
 
+    Parameters
+    ----------
+    motion : Trained
+    fps : float
+        Rate of the frames that are wanted.
+    picture : ndarray (68, 2)
+        Displacement of the face in the picture.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
+
     Raises
     ------
     WeightsError
         If ``motion`` needs another version of its speech encoder than this tkit has.
     """
 
-    def __init__(self, motion: Trained, *, fps: float, speech_weights: str = "") -> None:
+    def __init__(
+        self, motion: Trained, *, fps: float, picture: np.ndarray, speech_weights: str = ""
+    ) -> None:
         trained = EncoderInfo(**motion.weights.record["encoder"])
         self._encode = open_encoder(trained.name, speech_weights)
         self._info = replace(self._encode.info, window_rate=trained.window_rate)
         motion.require_encoder(self._info, where="this tkit")
-        self._module, self._fps = motion.weights.module, fps
+        self._module, self._fps, self._picture = motion.weights.module, fps, picture
         self._sample_rate = sample_rate(motion)
 
     def parts(self, wave: np.ndarray, n_frames: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -71,7 +83,10 @@ class Voice:
         hop = self._sample_rate / self._fps
         stop = len(wave) if round(last * hop) > len(wave) - hop else round(last * hop)
         features = self._encode(wave[round(first * hop) : stop])
-        moved = predict(self._module, features, last - first, fps=self._fps, encoder=self._info)
+        moved = predict(
+            self._module, features, last - first,
+            fps=self._fps, encoder=self._info, picture=self._picture,
+        )  # fmt: skip
         moved[:, geometry.JAW] *= HINGED[:, None]
         return moved
 

@@ -28,6 +28,8 @@ class MouthStream:
         Rate of the frames that are wanted.
     encoder : EncoderInfo
         Says when the rows are.
+    picture : ndarray (68, 2), optional
+        Displacement of the face in the picture, as for :func:`tkit.pipelines.motion.predict`.
 
     Raises
     ------
@@ -35,7 +37,14 @@ class MouthStream:
         If the windows are cut at video rate, whose rows depend on rows that come later.
     """
 
-    def __init__(self, module: Motion, *, fps: float, encoder: EncoderInfo) -> None:
+    def __init__(
+        self,
+        module: Motion,
+        *,
+        fps: float,
+        encoder: EncoderInfo,
+        picture: np.ndarray | None = None,
+    ) -> None:
         if encoder.window_rate != "native":
             raise UsageError("speech windows at video rate cannot be streamed; use native ones")
         self.module, self.fps, self.encoder = module, fps, encoder
@@ -44,6 +53,10 @@ class MouthStream:
         self._first_row = 0  # of those kept, counted from the beginning of the speech
         self._n_frames = 0  # that were given out
         self._state: list[Tensor] | None = None
+        device = module.canonical.device
+        self._picture = (
+            None if picture is None else torch.from_numpy(np.array(picture, np.float32)).to(device)
+        )
 
     @property
     def look_ahead_s(self) -> float:
@@ -90,7 +103,7 @@ class MouthStream:
         index = np.clip(starts[:, None] + np.arange(self._size), 0, len(self._rows) - 1)
         device = self.module.canonical.device
         moved, self._state = self.module.advance(
-            torch.from_numpy(self._rows[index]).to(device), self._state
+            torch.from_numpy(self._rows[index]).to(device), self._state, self._picture
         )
         self._n_frames += n
         keep = max(int(starts[-1]), 0)  # the next window begins later
@@ -116,6 +129,8 @@ class SpeechStream:
     fps : float
     context_s : float
         Sound before now that is encoded with every piece.
+    picture : ndarray (68, 2), optional
+        Displacement of the face in the picture, as for :func:`tkit.pipelines.motion.predict`.
     """
 
     def __init__(
@@ -126,9 +141,10 @@ class SpeechStream:
         sample_rate: int,
         fps: float,
         context_s: float = 2.0,
+        picture: np.ndarray | None = None,
     ) -> None:
         self.encode = encode
-        self.mouth = MouthStream(module, fps=fps, encoder=encode.info)
+        self.mouth = MouthStream(module, fps=fps, encoder=encode.info, picture=picture)
         self._hop = round(sample_rate / encode.info.rate_hz)
         self._context = round(context_s * encode.info.rate_hz) * self._hop
         self._wave = np.zeros(0, np.float32)

@@ -68,12 +68,12 @@ class Person:
     points: np.ndarray
     crop: np.ndarray
 
-    def landmarks(
-        self,
-        displacement: np.ndarray,
-        head: np.ndarray | None = None,
-        as_seen: np.ndarray | None = None,
-    ) -> np.ndarray:
+    @property
+    def displacement(self) -> np.ndarray:
+        """Displacement (68, 2) of the canonical face that makes the picture of the neutral."""
+        return (self.still - self.neutral) * geometry.axis_scale(self.neutral, self.canonical)
+
+    def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
         """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
 
         Lids shut as far as on the canonical face, and neither lids nor lips cross.
@@ -85,14 +85,9 @@ class Person:
         head : ndarray (T, 2, 3), optional
             Movement of the head in canonical coordinates, from
             :func:`tkit.pipelines._moves.head_moves`; by default it stays as it is in the picture.
-        as_seen : ndarray (T,), optional
-            From 1, lips that start from where they are in the picture, to 0, from closed ones,
-            which is the default.
         """
         fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
         moved = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
-        if as_seen is not None:
-            moved += as_seen[:, None, None] * (self.still - self.neutral)
         level = plausible.part(moved)
         if head is not None:
             level = geometry.apply(head, level)
@@ -164,15 +159,16 @@ def animate(
     canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
     person = look_at(image, points, canonical=canonical, size=texture.weights.config.size)
     n_frames = count_frames(wave, motion=motion, fps=fps)
-    speak = Voice(motion, fps=fps, speech_weights=speech_weights)
+    picture = person.displacement
+    speak = Voice(motion, fps=fps, picture=picture, speech_weights=speech_weights)
     look = eyes(n_frames, blink=blink, fps=fps, seed=seed, rate_hz=blink_rate, canonical=canonical)
 
     def landmarks() -> Iterator[np.ndarray]:
         for start, moved in speak.parts(wave, n_frames):
             part = slice(start, start + len(moved))
-            as_seen = begin(start, len(moved), fps=fps)
-            moved = (1 - as_seen)[:, None, None] * moved + look[part]
-            yield person.landmarks(moved, repeated(head, start, len(moved)), as_seen)
+            still = begin(start, len(moved), fps=fps)[:, None, None]
+            moved = (1 - still) * moved + still * picture + look[part]
+            yield person.landmarks(moved, repeated(head, start, len(moved)))
 
     module = texture.weights.module
     return _render(image, person, landmarks(), module, crop=crop, watch=watch)
@@ -199,8 +195,7 @@ def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, siz
 def begin(start: int, count: int, *, fps: float) -> np.ndarray:
     """How much of the picture's own mouth frames ``start`` and on show; (count,), falling from 1.
 
-    Who is photographed with open lips is about to speak: of GRID's training speakers more than half
-    wait for their turn with open lips, and shut them when it comes.
+    So the first frame is the picture whatever the motion stage makes of the first sound.
     """
     passed = np.minimum((start + np.arange(count)) / (BEGIN_S * fps), 1)
     return 0.5 + 0.5 * np.cos(np.pi * passed)

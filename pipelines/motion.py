@@ -47,6 +47,8 @@ class Config(Common):
     context: tuple[int, ...] = option((1, 2, 4, 8), "Spacing of the convolutions over frames.")
     channels: int = option(64, "Channels of the convolutions over frames.", low=1)
     dropout: float = option(0.3, "Share of their outputs that is dropped.", low=0)
+    waits: bool = option(True, "Show the mouth of the picture while the person waits to speak.")
+    waiting_weight: float = option(0.01, "Weight of the share of frames in which he waits.", low=0)
     points: str = option("speech", "Points that move.", choices=tuple(POINTS))
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
@@ -89,6 +91,7 @@ def nets(store: Store, config: Config) -> dict[str, nn.Module]:
         context=config.context,
         channels=config.channels,
         dropout=config.dropout,
+        waits=config.waits,
     )
     module = NET.build(net_config)
     module.standardise.set(*feature_moments(store, rows, config))
@@ -117,7 +120,10 @@ def _faces(store: Store, row: Row, config: Config) -> list[np.ndarray]:
 
 
 def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[str, Tensor]]:
-    """Sequences of speech windows with their displacement, drawn by seed and step."""
+    """Sequences of speech windows with their displacement, drawn by seed and step.
+
+    The picture of a sequence is the first frame of its clip.
+    """
     sampler = Sampler(
         store.select(split), config.sequence,
         balance_speakers=config.balance_speakers, power=config.balance_power,
@@ -130,8 +136,9 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     def read(row: Row) -> tuple[np.ndarray, np.ndarray]:
         return store["speech"][row.rows], store["displacement"][row.frames]
 
-    def draw(row: Row, start: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(row: Row, start: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         heard, moved = read(row)
+        picture = moved[:1]
         if config.speed:
             longest = len(moved) / config.sequence  # a stretch must still fit
             faster = min(np.exp(rng.uniform(-config.speed, config.speed)), longest)
@@ -150,17 +157,19 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
         if config.masks:
             heard = _augment.mask(heard, rng, fill)
         if config.mirror and rng.random() < 0.5:
-            moved = geometry.mirror(moved)
+            moved, picture = geometry.mirror(moved), geometry.mirror(picture)
         stretch = slice(start, start + config.sequence)
-        return cut_windows(store, row, heard, len(moved), config.window)[stretch], moved[stretch]
+        cut = cut_windows(store, row, heard, len(moved), config.window)
+        return cut[stretch], moved[stretch], picture[0]
 
     def batch(step: int) -> dict[str, Tensor]:
         rng = generator(config.seed, "motion", split, str(step))
         drawn = sampler.draw(rng, config.batch_size)
-        heard, moved = zip(*[draw(row, start, rng) for row, start in drawn], strict=True)
+        heard, moved, pictures = zip(*[draw(row, start, rng) for row, start in drawn], strict=True)
         return {
             "windows": torch.from_numpy(np.stack(heard)),
             "displacement": torch.from_numpy(np.stack(moved)),
+            "picture": torch.from_numpy(np.stack(pictures)),
         }
 
     return batch
@@ -181,16 +190,23 @@ def cut_windows(
 def step(
     nets: dict[str, Any], batch: dict[str, Tensor], config: Config, player: str
 ) -> dict[str, Tensor]:
-    """Loss on displacement, on its first differences (eq. 4) and on lips that should be shut."""
-    module = nets[player]
-    pred, gt = module(batch["windows"]), batch["displacement"]
+    """Loss on displacement, on its first differences (eq. 4) and on lips that should be shut.
+
+    Waiting costs a little, so that the picture shows where it pays and not, by halves, in speech.
+    """
+    module, gt = nets[player], batch["displacement"]
+    code, _ = module.hear(batch["windows"], None)
+    pred = module.show(code, batch["picture"])
     landmark, temporal = compare(pred, gt, config)
     loss = config.landmark_weight * landmark + config.temporal_weight * temporal
     found = {"loss": loss, "landmark": landmark, "temporal": temporal}
     if config.closure_weight:
         gaps = [_losses.lip_gap(module.canonical + moved) for moved in (pred, gt)]
         found["closure"] = _losses.closure_error(pred=gaps[0], gt=gaps[1])
-        found["loss"] = loss + config.closure_weight * found["closure"]
+        found["loss"] = found["loss"] + config.closure_weight * found["closure"]
+    if module.config.waits:
+        found["waiting"] = module.waiting(code).mean()
+        found["loss"] = found["loss"] + config.waiting_weight * found["waiting"]
     return found
 
 
@@ -215,7 +231,13 @@ def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def predict(
-    module: Motion, features: np.ndarray, n_frames: int, *, fps: float, encoder: EncoderInfo
+    module: Motion,
+    features: np.ndarray,
+    n_frames: int,
+    *,
+    fps: float,
+    encoder: EncoderInfo,
+    picture: np.ndarray | None = None,
 ) -> np.ndarray:
     """Predict the displacement (T, 68, 2) float32 of ``n_frames`` frames from speech features.
 
@@ -228,6 +250,9 @@ def predict(
         Rate of the frames that are wanted.
     encoder : EncoderInfo
         Says when the rows are.
+    picture : ndarray (68, 2), optional
+        Displacement of the face in the picture, for a module that has ``waits``; by default its
+        lips are closed.
     """
     cut = windows(
         features, n_frames,
@@ -235,10 +260,11 @@ def predict(
         rate=encoder.window_rate,
     )  # fmt: skip
     device, state = module.mean_displacement.device, None
+    still = None if picture is None else torch.from_numpy(np.array(picture, np.float32)).to(device)
     found = np.zeros((n_frames, geometry.N_POINTS, 2), np.float32)
     for start in range(0, n_frames, AT_ONCE):  # bounded memory for speech of any length
         part = torch.from_numpy(np.array(cut[start : start + AT_ONCE], np.float32))
-        moved, state = module.advance(part.to(device), state)
+        moved, state = module.advance(part.to(device), state, still)
         found[start : start + AT_ONCE] = moved.cpu().numpy()
     return found
 
@@ -246,16 +272,18 @@ def predict(
 def evaluate(nets: dict[str, Any], store: Store, rows: list[Row], config: Any) -> dict[str, float]:
     """Measure the mouth on clips: the network beside a face that never moves.
 
+    The network is given the first frame of the clip as picture, as ``tkit animate`` is.
+
     Returns
     -------
     dict
         Means over clips. ``lmd``: :func:`tkit.pipelines._mouth.distance` of the prediction;
         ``lmd_static``: of the person's neutral; ``lmd_mean_pose``: of the mean mouth of the
-        training speech; ``lmd_ratio``, ``lmd_ratio_mean_pose``: lmd beside these two;
-        ``opening_corr``: correlation of predicted and true mouth opening; ``lag_frames``: the
-        largest lag of the prediction of any clip; ``jitter``, ``jitter_real``. Where the words are
-        known, ``closed``: share of p, b and m at which the lips close (:func:`_mouth.shut`), and
-        ``closed_real``.
+        training speech; ``lmd_picture``: of the mouth of the first frame; ``lmd_ratio``,
+        ``lmd_ratio_mean_pose``: lmd beside the neutral and the mean mouth; ``opening_corr``:
+        correlation of predicted and true mouth opening; ``lag_frames``: the largest lag of the
+        prediction of any clip; ``jitter``, ``jitter_real``. Where the words are known, ``closed``:
+        share of p, b and m at which the lips close (:func:`_mouth.shut`), and ``closed_real``.
     """
     words = store.words()
     tables = [measure_clip(nets["motion"], store, row, words.get(row.id, [])) for row in rows]
@@ -276,21 +304,26 @@ def measure_clip(
     row: Row,
     words: list[Word],
     *,
-    features: np.ndarray | None = None,
+    picture: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Measure the mouth on one clip, which is heard as in the store unless features are given."""
-    gt = store["points"][row.frames].astype(np.float64)
-    heard = store["speech"][row.rows] if features is None else features
-    moved = predict(module, heard, row.n_frames, fps=row.fps, encoder=store.info.encoder)
-    mean = np.broadcast_to(module.mean_displacement.numpy(force=True), moved.shape)
-    pred, static, mean_pose = (
-        on_clip(module, store, row, faces) for faces in (moved, np.zeros_like(moved), mean)
+    """Measure the mouth on one clip, whose first frame is the picture unless one is given."""
+    gt, encoder = store["points"][row.frames].astype(np.float64), store.info.encoder
+    own = first_frame(store, row)
+    moved = predict(
+        module, store["speech"][row.rows], row.n_frames,
+        fps=row.fps, encoder=encoder, picture=own if picture is None else picture,
+    )  # fmt: skip
+    mean = module.mean_displacement.numpy(force=True)
+    pred, static, mean_pose, still = (
+        on_clip(module, store, row, np.broadcast_to(faces, moved.shape))
+        for faces in (moved, np.zeros((1, 1)), mean, own)
     )
     openings, stretches = (_mouth.opening(pred), _mouth.opening(gt)), _mouth.closures(words)
     return {
         "lmd": _mouth.distance(pred=pred, gt=gt).mean(),
         "lmd_static": _mouth.distance(pred=static, gt=gt).mean(),
         "lmd_mean_pose": _mouth.distance(pred=mean_pose, gt=gt).mean(),
+        "lmd_picture": _mouth.distance(pred=still, gt=gt).mean(),
         "opening_corr": _mouth.correlation(*openings),
         "lag_frames": _mouth.lag(*openings),
         "jitter": _mouth.jitter(pred),
@@ -298,6 +331,11 @@ def measure_clip(
         "closed": _mouth.shut(openings[0], stretches, fps=row.fps),
         "closed_real": _mouth.shut(openings[1], stretches, fps=row.fps),
     }
+
+
+def first_frame(store: Store, row: Row) -> np.ndarray:
+    """Displacement (68, 2) of the first frame of a clip, which is its picture."""
+    return store["displacement"][row.frames][0]
 
 
 def on_clip(module: Motion, store: Store, row: Row, moved: np.ndarray) -> np.ndarray:

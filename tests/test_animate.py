@@ -276,10 +276,11 @@ def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
 
 def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
     wave = babble(4.0)
-    whole = [m for _, m in _moves.Voice(stages["motion"], fps=25.0).parts(wave, 100)]
+    still = np.zeros((68, 2))
+    whole = [m for _, m in _moves.Voice(stages["motion"], fps=25.0, picture=still).parts(wave, 100)]
     monkeypatch.setattr(_moves, "PART_S", 1.0)
     monkeypatch.setattr(_moves, "CONTEXT_S", 0.5)
-    parts = list(_moves.Voice(stages["motion"], fps=25.0).parts(wave, 100))
+    parts = list(_moves.Voice(stages["motion"], fps=25.0, picture=still).parts(wave, 100))
     assert [start for start, _ in parts][:5] == [0, 8, 16, 24, 25]
     joined = np.concatenate([moved for _, moved in parts])
     assert joined.shape == (100, 68, 2)

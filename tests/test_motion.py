@@ -110,7 +110,9 @@ def test_batches_hold_consecutive_frames_with_their_own_windows(store):
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not torch.equal(one["windows"], other["windows"])
     rows = store.select("train")
-    for heard, moved in zip(one["windows"].numpy(), one["displacement"].numpy(), strict=True):
+    for heard, moved, picture in zip(
+        one["windows"].numpy(), one["displacement"].numpy(), one["picture"].numpy(), strict=True
+    ):
         places = [
             (row, start)
             for row in rows
@@ -122,6 +124,7 @@ def test_batches_hold_consecutive_frames_with_their_own_windows(store):
             store["speech"][row.rows], row.n_frames, fps=25.0, rate_hz=50.0, offset_s=0.01
         )
         assert np.array_equal(cut[start : start + 10], heard)
+        assert np.array_equal(store["displacement"][row.frames][0], picture)
 
 
 def test_one_batch_can_be_learnt_by_heart(store):
@@ -238,7 +241,54 @@ def test_the_papers_experiment():
     assert (PAPER.window, PAPER.pca_variance, PAPER.context) == (16, 0.99, ())
     assert (PAPER.loss, PAPER.landmark_weight, PAPER.temporal_weight) == ("squared", 1.0, 0.5)
     assert (PAPER.lr_end, PAPER.dropout, PAPER.feature_noise, PAPER.closure_weight) == (1, 0, 0, 0)
+    assert not PAPER.waits
     assert not (PAPER.masks or PAPER.mirror or PAPER.voices or PAPER.snr_db or PAPER.speed)
+
+
+# --- waiting ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sequences", [(), (3,)])
+def test_who_waits_is_shown_as_in_the_picture_and_who_speaks_is_not(sequences):
+    torch.manual_seed(0)
+    config = net.Config(dim=4, components=3, widths=(6,), context=(1,), channels=5, waits=True)
+    module = net.NET.build(config).eval()
+    heard, picture = torch.randn(*sequences, 7, 16, 4), torch.randn(*sequences, 68, 2)
+    torch.nn.init.constant_(module.wait.bias, 100.0)
+    wanted = torch.zeros(*sequences, 7, 68, 2)
+    wanted[..., SPEECH, :] = picture[..., None, SPEECH, :]
+    assert torch.allclose(module(heard, picture), wanted)
+    assert torch.equal(module(heard), torch.zeros_like(wanted))  # no picture: closed lips
+    torch.nn.init.constant_(module.wait.bias, -100.0)
+    assert torch.equal(module(heard, picture), module(heard))
+    deaf = net.NET.build(replace(config, waits=False)).eval()
+    state = {key: value for key, value in module.state_dict().items() if "wait" not in key}
+    deaf.load_state_dict(state)
+    assert torch.equal(deaf(heard, picture), module(heard, picture))
+
+
+def test_it_learns_when_people_wait():
+    torch.manual_seed(0)
+    config = replace(FULL, waits=True)
+    sizes = net.Config(dim=4, components=3, widths=(16,), waits=True)
+    nets = {"motion": net.NET.build(sizes)}
+    optimiser = torch.optim.Adam(nets["motion"].parameters(), 3e-3)
+    is_speech = torch.arange(12) >= 6
+    heard = torch.where(is_speech[:, None, None], 1.0, -1.0).expand(12, 16, 4)
+    spoken = 0.1 * torch.randn(68, 2)
+    for _ in range(300):
+        pictures = 0.1 * torch.randn(8, 68, 2)  # everybody waits in his own way
+        moved = torch.where(is_speech[:, None, None], spoken, pictures[:, None])
+        batch = {
+            "windows": heard.expand(8, -1, -1, -1), "displacement": moved, "picture": pictures,
+        }  # fmt: skip
+        found = motion.step(nets, batch, config, "motion")
+        optimiser.zero_grad()
+        found["loss"].backward()
+        optimiser.step()
+    waiting = nets["motion"].waiting(nets["motion"].hear(heard, None)[0])
+    assert waiting[~is_speech].min() > 0.9 and waiting[is_speech].max() < 0.1
+    assert found["waiting"].item() == pytest.approx(waiting.mean().item(), abs=0.05)
 
 
 # --- context, streaming ----------------------------------------------------------------------
@@ -261,9 +311,10 @@ def test_context_looks_back_and_never_ahead(store):
 
 def test_a_sequence_comes_out_alike_in_pieces_of_any_length(store):
     module, heard = contextual(store), torch.randn(2, 23, 20, 8)
-    whole, state, parts = module(heard), None, []
+    picture = torch.randn(2, 68, 2)
+    whole, state, parts = module(heard, picture), None, []
     for start, stop in ((0, 1), (1, 2), (2, 9), (9, 23)):
-        part, state = module.advance(heard[:, start:stop], state)
+        part, state = module.advance(heard[:, start:stop], state, picture)
         parts.append(part)
     assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-6)
 
@@ -274,8 +325,9 @@ def test_a_stream_gives_what_the_whole_speech_gives(store, fps, sizes):
     module, encoder = contextual(store), store.info.encoder
     features = np.random.default_rng(0).standard_normal((160, 8)).astype(np.float32)
     n_frames = round(160 / 50 * fps)
-    whole = motion.predict(module, features, n_frames, fps=fps, encoder=encoder)
-    stream = MouthStream(module, fps=fps, encoder=encoder)
+    known = {"fps": fps, "encoder": encoder, "picture": store["displacement"][5]}
+    whole = motion.predict(module, features, n_frames, **known)
+    stream = MouthStream(module, **known)
     assert stream.look_ahead_s == pytest.approx(0.19)
     parts, start = [], 0
     while start < len(features):
@@ -311,8 +363,13 @@ class Summing:
 def test_sound_in_pieces_gives_what_the_whole_sound_gives(store, piece):
     module, encode = contextual(store), Summing(store)
     wave = np.random.default_rng(0).standard_normal(8000 * 3).astype(np.float32)
-    whole = motion.predict(module, encode(wave), 75, fps=25.0, encoder=encode.info)
-    stream = SpeechStream(module, encode, sample_rate=8000, fps=25.0, context_s=0.5)
+    picture = store["displacement"][5]
+    whole = motion.predict(
+        module, encode(wave), 75, fps=25.0, encoder=encode.info, picture=picture
+    )  # fmt: skip
+    stream = SpeechStream(
+        module, encode, sample_rate=8000, fps=25.0, context_s=0.5, picture=picture
+    )  # fmt: skip
     parts = []
     for start in range(0, len(wave), piece):
         parts.append(stream.push(wave[start : start + piece]))

@@ -19,6 +19,7 @@ CONFIGS = {
         motion.Config(dim=5, components=3, window=20, widths=(8,), kernel=5, stride=1,
                       context=(1, 2), channels=6, dropout=0.2),
     ),
+    "waits": ("motion", motion.Config(dim=5, components=3, widths=(6,), context=(1,), waits=True)),
     "free": ("blink", blink.Config(components=3, hidden=8)),
     "hazard": ("blink", blink.Config(components=3, hidden=8, gaps=5)),
 }  # fmt: skip
@@ -70,20 +71,22 @@ def test_it_equals_torch_for_other_lengths(name, tmp_path):
         assert np.abs(one - other.numpy()).max() < 1e-5
 
 
-def test_a_stream_goes_on_from_its_state(tmp_path):
+@pytest.mark.parametrize("name", ["context", "waits"])
+def test_a_stream_goes_on_from_its_state(name, tmp_path):
     torch.manual_seed(0)
-    net, config = CONFIGS["context"]
+    net, config = CONFIGS[name]
     module = motion.NET.build(config).eval()
     path = tmp_path / "m.onnx"
     signature = _onnx.export(_weights.Weights(net, config, module, {}, "", path), path)
-    session, heard, parts = evaluator(path), torch.randn(1, 14, 20, 5), []
-    state = {key: value for key, value in signature.inputs.items() if key != "windows"}
+    session, heard, parts = evaluator(path), torch.randn(1, 14, config.window, 5), []
+    picture = {"picture": torch.randn(1, 68, 2)} if config.waits else {}
+    state = {key: value for key, value in signature.inputs.items() if key.startswith("state")}
     for start, stop in ((0, 1), (1, 6), (6, 14)):
-        moved, *after = run(session, {"windows": heard[:, start:stop], **state})
+        moved, *after = run(session, {"windows": heard[:, start:stop], **picture, **state})
         state = dict(zip(state, map(torch.from_numpy, after), strict=True))
         parts.append(moved)
     with torch.inference_mode():
-        whole = module(heard).numpy()
+        whole = module(heard, *picture.values()).numpy()
     assert np.abs(np.concatenate(parts, axis=1) - whole).max() < 1e-5
 
 

@@ -135,7 +135,8 @@ def test_the_first_frame_has_the_lips_of_the_picture_and_later_ones_those_that_s
     assert (shares[13:] == 0).all()  # half a second
     parts = np.concatenate([begin(0, 7, fps=25.0), begin(7, 23, fps=25.0)])
     assert np.array_equal(parts, shares)
-    faces = one.landmarks((1 - shares)[:, None, None] * moved, as_seen=shares)
+    still = shares[:, None, None]
+    faces = one.landmarks((1 - still) * moved + still * one.displacement)
     assert level(one, faces[:1]) == pytest.approx(one.still[None])
     assert np.array_equal(faces[13:], one.landmarks(moved)[13:])
 

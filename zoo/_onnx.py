@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tkit.clips import atomic_path
 from tkit.errors import UsageError, WeightsError
+from tkit.geometry import N_POINTS
 from tkit.zoo import blink, motion
 from tkit.zoo._weights import Weights
 
@@ -47,8 +48,9 @@ class _Mouth(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, windows: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        moved, after = self.module.advance(windows, list(state) or None)
+    def forward(self, windows: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        n = int(self.module.config.waits)
+        moved, after = self.module.advance(windows, list(others[n:]) or None, *others[:n])
         return moved, *after
 
 
@@ -64,17 +66,19 @@ class _Eyes(nn.Module):
 def _motion(module: motion.Motion) -> Signature:
     """``windows`` (1, T, window, dim) to ``displacement`` (1, T, 68, 2).
 
-    With context there is a ``state_i`` (1, channels, frames) for each of its layers, zeros at the
-    beginning of speech; it comes out as ``state_i_after``.
+    With ``waits`` the displacement of the ``picture`` (1, 68, 2) goes in as well. With context
+    there is a ``state_i`` (1, channels, frames) for each of its layers, zeros at the beginning of
+    speech; it comes out as ``state_i_after``.
     """
     config = module.config
+    picture = {"picture": torch.zeros(1, N_POINTS, 2)} if config.waits else {}
     states = {
         f"state_{i}": torch.zeros(1, config.channels, reach)
         for i, reach in enumerate(config.reaches)
     }
     return Signature(
         _Mouth(module).eval(),
-        {"windows": torch.zeros(1, 5, config.window, config.dim), **states},
+        {"windows": torch.zeros(1, 5, config.window, config.dim), **picture, **states},
         ("displacement", *(f"{name}_after" for name in states)),
         {"windows": ("", "frames"), "displacement": ("", "frames")},
     )

@@ -8,6 +8,10 @@ whose encoder has the same form.
 With ``context`` residual convolutions over the frames lie between encoder and decoder, so that a
 frame knows what came before it (Oord et al. 2016; Bai et al. 2018). They see no later frame: what a
 frame knows of the future is what its own window holds, which is what a stream has to wait for.
+
+With ``waits`` the network is told how the mouth of the picture is. Two of three people wait for
+their first word with open lips, each in his own way, and that cannot be heard. So a frame's code
+says how far it is one of waiting, and so far the mouth of the picture shows, not a spoken one.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ POINTS = {
     "all": np.arange(N_POINTS),
 }
 KERNEL = 3  # frames that a convolution of the context takes together
+SPEAKING = -2.0  # bias of the logit of waiting at the start: a person rather speaks
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Config:
         Of the convolutions over the frames.
     dropout : float
         Share of their outputs that is dropped in training.
+    waits : bool
+        Whether a person who waits for his first word is shown as in the picture.
     """
 
     dim: int
@@ -67,6 +74,7 @@ class Config:
     context: tuple[int, ...] = ()
     channels: int = 64
     dropout: float = 0.0
+    waits: bool = False
 
     def __post_init__(self) -> None:
         if self.points not in POINTS:
@@ -126,30 +134,39 @@ class Motion(nn.Module):
             Past(config.channels, spacing, config.dropout) for spacing in config.context
         )
         index = POINTS[config.points]
-        self.squeeze = nn.Linear(config.channels if config.context else features, config.components)
+        code = config.channels if config.context else features
+        self.squeeze = nn.Linear(code, config.components)
         self.basis = nn.Linear(config.components, 2 * len(index))
+        self.wait = nn.Linear(code, 1) if config.waits else None
+        if self.wait is not None:
+            nn.init.constant_(self.wait.bias, SPEAKING)
         self.scatter = Scatter(index)
         # The mean neutral face of the training store: what the displacement is a displacement of.
         self.register_buffer("canonical", torch.zeros(N_POINTS, 2))
         # The mean face of the training speech: the harder static baseline, kept for evaluation.
         self.register_buffer("mean_displacement", torch.zeros(N_POINTS, 2))
 
-    def forward(self, windows: Tensor) -> Tensor:
+    def forward(self, windows: Tensor, picture: Tensor | None = None) -> Tensor:
         """Predict displacement.
 
         Parameters
         ----------
         windows : Tensor (..., T, window, dim)
             Of T consecutive frames.
+        picture : Tensor (..., 68, 2), optional
+            Displacement of the face in the picture, which shows while the person waits if the
+            network has ``waits``; by default lips are closed there.
 
         Returns
         -------
         Tensor (..., T, 68, 2)
             In inter-ocular distances of the canonical face.
         """
-        return self.advance(windows, None)[0]
+        return self.advance(windows, None, picture)[0]
 
-    def advance(self, windows: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+    def advance(
+        self, windows: Tensor, state: list[Tensor] | None, picture: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
         """Predict the next frames of a stream; in pieces of any length it is :meth:`forward`.
 
         Parameters
@@ -157,12 +174,18 @@ class Motion(nn.Module):
         windows : Tensor (..., T, window, dim)
         state : list of Tensor, optional
             As returned by the call before; without it the stream begins, after zeros.
+        picture : Tensor (..., 68, 2), optional
 
         Returns
         -------
         displacement : Tensor (..., T, 68, 2)
         state : list of Tensor
         """
+        code, after = self.hear(windows, state)
+        return self.show(code, picture), after
+
+    def hear(self, windows: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+        """Map windows (..., T, window, dim) to a code (..., T, C) a frame, and the state after."""
         config, lead, n_frames = self.config, windows.shape[:-3], windows.shape[-3]
         rows = self.standardise(windows).flatten(0, -3)  # (frames, window, dim)
         code = self.enter(self.encoder(rows.transpose(1, 2)))  # time is the last axis
@@ -174,8 +197,25 @@ class Motion(nn.Module):
                 after.append(torch.cat([before, x], dim=-1)[..., -reach:])
                 x = layer(x, before)
             code = x.transpose(1, 2).flatten(0, 1)
-        flat = self.basis(self.squeeze(code))
-        return self.scatter(flat).view(*lead, n_frames, N_POINTS, 2), after
+        return code.view(*lead, n_frames, code.shape[-1]), after
+
+    def show(self, code: Tensor, picture: Tensor | None = None) -> Tensor:
+        """Map codes (..., T, C) to displacement (..., T, 68, 2)."""
+        flat = self.basis(self.squeeze(code.flatten(0, -2)))
+        moved = self.scatter(flat).view(*code.shape[:-1], N_POINTS, 2)
+        waiting = self.waiting(code)
+        if waiting is None:
+            return moved
+        waiting = waiting[..., None, None]
+        spoken = (1 - waiting) * moved
+        if picture is None:
+            return spoken
+        still = self.scatter(picture[..., self.scatter.index, :].flatten(-2))
+        return spoken + waiting * still.unsqueeze(-3)
+
+    def waiting(self, code: Tensor) -> Tensor | None:
+        """How far each frame (..., T) is one of waiting, from 0 to 1; None without ``waits``."""
+        return None if self.wait is None else torch.sigmoid(self.wait(code)).squeeze(-1)
 
 
 NET = Net("speech to mouth displacement of Sinha et al. 2020", Config, Motion)

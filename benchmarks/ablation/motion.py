@@ -8,7 +8,7 @@ The stores are of the same clips with different speech features; the first is th
 
 * *released*: the weights in the zoo, if they are of the first store's features;
 * *paper*: the experiment paper-motion; *defaults*: those of ``tkit train motion``;
-* *no PCA start*, *no temporal loss*: the defaults without it;
+* *no PCA start*, *no temporal loss*, *no picture*: the defaults without it;
 * *defaults, NAME*: the defaults on the features of another store.
 
 **lmd/static**, **lmd/mean**: mouth distance beside that of the neutral and of the mean mouth;
@@ -46,6 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "no PCA start": {"pca_init": False},
     "no temporal loss": {"temporal_weight": 0.0},
+    "no picture": {"waits": False},
 }
 Table = dict[str, list[float]]
 
@@ -111,7 +112,10 @@ def measure(trained: _runs.Trained, store: Store, corpus: Path | None) -> dict[s
         for key in ("lmd", "lmd_static", "lmd_mean_pose", "opening_corr"):
             columns.setdefault(key, []).append(float(clean[key]))
         for kind, (features, n_frames) in sounds.get(row.id, {}).items():
-            moved = motion.predict(module, features, n_frames, fps=row.fps, encoder=info)
+            moved = motion.predict(
+                module, features, n_frames,
+                fps=row.fps, encoder=info, picture=motion.first_frame(store, row),
+            )  # fmt: skip
             lmd = distance(store, row, module, _augment.at_speed(moved, row.n_frames))
             columns.setdefault(kind, []).append(lmd)
     return found
