@@ -49,6 +49,7 @@ class Config(Common):
     dropout: float = option(0.3, "Share of their outputs that is dropped.", low=0)
     waits: bool = option(True, "Show the mouth of the picture while the person waits to speak.")
     waiting_weight: float = option(0.01, "Weight of the share of frames in which he waits.", low=0)
+    spoken_weight: float = option(1.0, "Weight of the loss of a face that never waits.", low=0)
     points: str = option("speech", "Points that move.", choices=tuple(POINTS))
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
@@ -192,7 +193,9 @@ def step(
 ) -> dict[str, Tensor]:
     """Loss on displacement, on its first differences (eq. 4) and on lips that should be shut.
 
-    Waiting costs a little, so that the picture shows where it pays and not, by halves, in speech.
+    With ``waits`` the face that never waits is compared as well: once the picture showed everywhere
+    it would learn no more. And waiting costs a little, so that the picture does not show by halves
+    in speech.
     """
     module, gt = nets[player], batch["displacement"]
     code, _ = module.hear(batch["windows"], None)
@@ -205,8 +208,11 @@ def step(
         found["closure"] = _losses.closure_error(pred=gaps[0], gt=gaps[1])
         found["loss"] = found["loss"] + config.closure_weight * found["closure"]
     if module.config.waits:
+        landmark, temporal = compare(module.spoken(code), gt, config)
+        found["spoken"] = config.landmark_weight * landmark + config.temporal_weight * temporal
         found["waiting"] = module.waiting(code).mean()
-        found["loss"] = found["loss"] + config.waiting_weight * found["waiting"]
+        for name, weight in (("spoken", config.spoken_weight), ("waiting", config.waiting_weight)):
+            found["loss"] = found["loss"] + weight * found[name]
     return found
 
 

@@ -201,17 +201,20 @@ class Motion(nn.Module):
 
     def show(self, code: Tensor, picture: Tensor | None = None) -> Tensor:
         """Map codes (..., T, C) to displacement (..., T, 68, 2)."""
-        flat = self.basis(self.squeeze(code.flatten(0, -2)))
-        moved = self.scatter(flat).view(*code.shape[:-1], N_POINTS, 2)
-        waiting = self.waiting(code)
+        spoken, waiting = self.spoken(code), self.waiting(code)
         if waiting is None:
-            return moved
-        waiting = waiting[..., None, None]
-        spoken = (1 - waiting) * moved
-        if picture is None:
             return spoken
+        waiting = waiting[..., None, None]
+        moved = (1 - waiting) * spoken
+        if picture is None:
+            return moved
         still = self.scatter(picture[..., self.scatter.index, :].flatten(-2))
-        return spoken + waiting * still.unsqueeze(-3)
+        return moved + waiting * still.unsqueeze(-3)
+
+    def spoken(self, code: Tensor) -> Tensor:
+        """Displacement (..., T, 68, 2) of codes as if nobody ever waited."""
+        flat = self.basis(self.squeeze(code.flatten(0, -2)))
+        return self.scatter(flat).view(*code.shape[:-1], N_POINTS, 2)
 
     def waiting(self, code: Tensor) -> Tensor | None:
         """How far each frame (..., T) is one of waiting, from 0 to 1; None without ``waits``."""
