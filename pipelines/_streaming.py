@@ -13,7 +13,7 @@ from tkit.errors import UsageError
 from tkit.speech import OpenEncoder
 from tkit.store import EncoderInfo
 from tkit.windows import centre_rows
-from tkit.zoo.motion import Motion
+from tkit.zoo.motion import Motion, picture_tensor
 
 
 class MouthStream:
@@ -53,10 +53,7 @@ class MouthStream:
         self._first_row = 0  # of those kept, counted from the beginning of the speech
         self._n_frames = 0  # that were given out
         self._state: list[Tensor] | None = None
-        device = module.canonical.device
-        self._picture = (
-            None if picture is None else torch.from_numpy(np.array(picture, np.float32)).to(device)
-        )
+        self._picture = picture_tensor(picture, module)
 
     @property
     def look_ahead_s(self) -> float:

@@ -32,7 +32,7 @@ MOUTH_FOLLOWS = np.array([
     (.07, .31), (-.02, -.15), (0, -.17), (.02, -.15), (-.07, .31),
     (.04, .83), (0, .87), (-.04, .83),
 ])  # fmt: skip
-BEGIN_S = 0.5  # from the mouth of the picture to the one that speaks
+BEGIN_S = 0.5  # from the mouth of the picture to that of the motion stage
 SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
 # By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
 JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
@@ -143,7 +143,8 @@ def animate(
     -------
     iterator of ndarray (H, W, 3) uint8 RGB
         Frames are rendered while they are taken. The first shows the mouth as it is in the picture;
-        within ``BEGIN_S`` it becomes the one that speaks. With ``crop`` they are as large as the
+        within ``BEGIN_S`` it becomes that of the motion stage, which may keep it so until somebody
+        speaks. With ``crop`` they are as large as the
         crops that ``texture`` was trained on.
 
     Raises

@@ -24,11 +24,10 @@ from tkit.store import EncoderInfo, Row, Store
 from tkit.windows import windows
 from tkit.zoo import _losses
 from tkit.zoo._layers import init_pca, pca
-from tkit.zoo.motion import NET, POINTS, Motion
+from tkit.zoo.motion import NET, POINTS, Motion, picture_tensor
 from tkit.zoo.motion import Config as NetConfig
 
 AT_ONCE = 1000  # frames that are predicted together
-OTHER = 0.25  # weight of jaw and place of the mouth beside its shape, which is what LMD counts
 
 
 @dataclass(frozen=True)
@@ -224,15 +223,7 @@ def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
         weight = torch.where(is_mouth, config.mouth_weight, 1.0)
         pred, gt = pred[..., index, :], gt[..., index, :]
         return _losses.squared_error(pred, gt, weight), _losses.velocity_error(pred, gt, weight)
-    error = pred - gt
-    mouth = error[..., geometry.MOUTH, :]
-    centre = mouth.mean(dim=-2, keepdim=True)
-    other = torch.cat([error[..., index[index < geometry.MOUTH.start], :], centre], dim=-2)
-    shape = mouth - centre
-    return (
-        _losses.mean_length(shape) + OTHER * _losses.mean_length(other),
-        _losses.mean_length(shape.diff(dim=-3)),
-    )
+    return _losses.shape_error(pred, gt, other=index[index < geometry.MOUTH.start])
 
 
 @torch.inference_mode()
@@ -266,7 +257,7 @@ def predict(
         rate=encoder.window_rate,
     )  # fmt: skip
     device, state = module.mean_displacement.device, None
-    still = None if picture is None else torch.from_numpy(np.array(picture, np.float32)).to(device)
+    still = picture_tensor(picture, module)
     found = np.zeros((n_frames, geometry.N_POINTS, 2), np.float32)
     for start in range(0, n_frames, AT_ONCE):  # bounded memory for speech of any length
         part = torch.from_numpy(np.array(cut[start : start + AT_ONCE], np.float32))

@@ -428,7 +428,7 @@ def test_the_shape_of_the_mouth_counts_apart_from_its_place():
     shifted[..., 48:, :] += 0.3
     config = replace(FULL, points="speech")
     landmark, temporal = motion.compare(shifted, gt, config)
-    wanted = motion.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
+    wanted = _losses.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
     assert landmark.item() == pytest.approx(wanted, rel=0.02)
     assert temporal.item() < 1e-6
     opened = gt.clone()

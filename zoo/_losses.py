@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tkit.geometry import MOUTH
+
 SHUT = 0.2  # of the range of a sequence's lip gap
+OTHER = 0.25  # weight of jaw and place of the mouth beside its shape
 SMOOTH = 1e-3  # inter-ocular distances: below it a distance counts as a square, whose slope is 0
 
 
@@ -39,6 +43,25 @@ def mean_length(error: Tensor) -> Tensor:
     person opens the mouth.
     """
     return (error.square().sum(dim=-1) + SMOOTH**2).sqrt().mean() - SMOOTH
+
+
+def shape_error(pred: Tensor, gt: Tensor, *, other: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Error of the mouth's shape about its centre, which is what LMD counts, and of its change.
+
+    Parameters
+    ----------
+    pred, gt : Tensor (..., T, 68, 2)
+    other : ndarray
+        Indices of points that count ``OTHER`` beside the shape, as the mouth's centre does.
+    """
+    error = pred - gt
+    mouth = error[..., MOUTH, :]
+    centre = mouth.mean(dim=-2, keepdim=True)
+    shape, others = mouth - centre, torch.cat([error[..., other, :], centre], dim=-2)
+    return (
+        mean_length(shape) + OTHER * mean_length(others),
+        mean_length(shape.diff(dim=-3)),
+    )
 
 
 def lip_gap(points: Tensor) -> Tensor:

@@ -221,4 +221,11 @@ class Motion(nn.Module):
         return None if self.wait is None else torch.sigmoid(self.wait(code)).squeeze(-1)
 
 
+def picture_tensor(picture: np.ndarray | None, module: Motion) -> Tensor | None:
+    """Displacement (68, 2) of the face in a picture, if there is one, where the module is."""
+    if picture is None:
+        return None
+    return torch.from_numpy(np.array(picture, np.float32)).to(module.canonical.device)
+
+
 NET = Net("speech to mouth displacement of Sinha et al. 2020", Config, Motion)
