@@ -25,6 +25,7 @@ from tkit.errors import ConfigError
 from tkit.geometry import N_POINTS
 from tkit.zoo import Net
 from tkit.zoo._flow import carry
+from tkit.zoo._winograd import Conv3x3
 
 FLOW_UNIT = 1 / 32  # half sizes: two pixels of 128; what the network sees and says of flows
 
@@ -223,11 +224,10 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, *, norm: bool) -> None:
         super().__init__()
-        settings: dict[str, Any] = {"kernel_size": 3, "padding": 1, "bias": not norm}
         self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, **settings),
+            Conv3x3(channels, bias=not norm),
             *_finish(channels, norm=norm),
-            nn.Conv2d(channels, channels, **settings),
+            Conv3x3(channels, bias=not norm),
             *([InstanceNorm(channels)] if norm else []),
         )
 
