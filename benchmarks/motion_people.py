@@ -26,8 +26,8 @@ and before, when the stage did not know the picture (``waits = false``):
 Beside their rows these do not pay: whole clips as sequences, 128 channels, more dropout, larger
 changes of speed, 1,300 steps; the average of three trainings gains 1 %. Power 0 was not taken: on
 val, where a man who waits with shut lips has four of seven clips, it is worse (.65 of static). With
-the picture it is no better than .25. Waiting may cost .003 to .01 (.02 to .03 and no picture shows
-any more); more stretches from the beginnings of clips change nothing.
+the picture it is no better than .25. Where waiting costs .03, no picture shows any more; at .003,
+or with more stretches from the beginnings of clips, it is as at .01.
 """
 
 from __future__ import annotations

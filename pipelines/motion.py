@@ -295,25 +295,17 @@ def evaluate(nets: dict[str, Any], store: Store, rows: list[Row], config: Any) -
     return found
 
 
-def measure_clip(
-    module: Motion,
-    store: Store,
-    row: Row,
-    words: list[Word],
-    *,
-    picture: np.ndarray | None = None,
-) -> dict[str, Any]:
-    """Measure the mouth on one clip, whose first frame is the picture unless one is given."""
-    gt, encoder = store["points"][row.frames].astype(np.float64), store.info.encoder
-    own = first_frame(store, row)
+def measure_clip(module: Motion, store: Store, row: Row, words: list[Word]) -> dict[str, Any]:
+    """Measure the mouth on one clip, whose first frame is the picture."""
+    gt, picture = store["points"][row.frames].astype(np.float64), first_frame(store, row)
     moved = predict(
         module, store["speech"][row.rows], row.n_frames,
-        fps=row.fps, encoder=encoder, picture=own if picture is None else picture,
+        fps=row.fps, encoder=store.info.encoder, picture=picture,
     )  # fmt: skip
     mean = module.mean_displacement.numpy(force=True)
     pred, static, mean_pose, still = (
         on_clip(module, store, row, np.broadcast_to(faces, moved.shape))
-        for faces in (moved, np.zeros((1, 1)), mean, own)
+        for faces in (moved, np.zeros((1, 1)), mean, picture)
     )
     openings, stretches = (_mouth.opening(pred), _mouth.opening(gt)), _mouth.closures(words)
     return {
