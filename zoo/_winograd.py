@@ -41,22 +41,26 @@ class Conv3x3(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        fits = x.shape[-2] % TILE == 0 and x.shape[-1] % TILE == 0
-        plain = x.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled(
-            x.device.type
-        )
-        if torch.is_grad_enabled() or x.device.type != "cpu" or not (fits and plain):
-            return super().forward(x)
-        if self.in_channels < CHANNELS:
+        if not self._is_faster(x):
             return super().forward(x)
         found = winograd(x, self._kernels())
         return found if self.bias is None else found + self.bias[:, None, None]
+
+    def _is_faster(self, x: Tensor) -> bool:
+        return (
+            not torch.is_grad_enabled()
+            and x.device.type == "cpu"
+            and not torch.is_autocast_enabled("cpu")
+            and x.dtype == self.weight.dtype == torch.float32
+            and x.shape[-2] % TILE == x.shape[-1] % TILE == 0
+            and self.in_channels >= CHANNELS
+        )
 
     def _kernels(self) -> Tensor:
         """Transformed weights, kept until the weights change."""
         if self.weight.is_inference():  # whose changes cannot be told
             return transform(self.weight)
-        state = id(self.weight), self.weight._version
+        state = self.weight.data_ptr(), self.weight._version
         if self._made is None or self._made[0] != state:
             self._made = state, transform(self.weight)
         return self._made[1]
