@@ -144,8 +144,7 @@ def animate(
     iterator of ndarray (H, W, 3) uint8 RGB
         Frames are rendered while they are taken. The first shows the mouth as it is in the picture;
         within ``BEGIN_S`` it becomes that of the motion stage, which may keep it so until somebody
-        speaks. With ``crop`` they are as large as the
-        crops that ``texture`` was trained on.
+        speaks. With ``crop`` they are as large as the crops that ``texture`` was trained on.
 
     Raises
     ------

@@ -200,19 +200,16 @@ def step(
     code, _ = module.hear(batch["windows"], None)
     pred = module.show(code, batch["picture"])
     landmark, temporal = compare(pred, gt, config)
-    loss = config.landmark_weight * landmark + config.temporal_weight * temporal
-    found = {"loss": loss, "landmark": landmark, "temporal": temporal}
+    found = {"landmark": landmark, "temporal": temporal}
     if config.closure_weight:
         gaps = [_losses.lip_gap(module.canonical + moved) for moved in (pred, gt)]
         found["closure"] = _losses.closure_error(pred=gaps[0], gt=gaps[1])
-        found["loss"] = found["loss"] + config.closure_weight * found["closure"]
     if module.config.waits:
         landmark, temporal = compare(module.spoken(code), gt, config)
         found["spoken"] = config.landmark_weight * landmark + config.temporal_weight * temporal
         found["waiting"] = module.waiting(code).mean()
-        for name, weight in (("spoken", config.spoken_weight), ("waiting", config.waiting_weight)):
-            found["loss"] = found["loss"] + weight * found[name]
-    return found
+    loss = sum(getattr(config, f"{name}_weight") * value for name, value in found.items())
+    return {"loss": loss, **found}
 
 
 def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
@@ -303,10 +300,8 @@ def measure_clip(module: Motion, store: Store, row: Row, words: list[Word]) -> d
         fps=row.fps, encoder=store.info.encoder, picture=picture,
     )  # fmt: skip
     mean = module.mean_displacement.numpy(force=True)
-    pred, static, mean_pose, still = (
-        on_clip(module, store, row, np.broadcast_to(faces, moved.shape))
-        for faces in (moved, np.zeros((1, 1)), mean, picture)
-    )
+    faces = np.broadcast_arrays(moved, np.zeros(2), mean, picture)
+    pred, static, mean_pose, still = on_clip(module, store, row, np.stack(faces))
     openings, stretches = (_mouth.opening(pred), _mouth.opening(gt)), _mouth.closures(words)
     return {
         "lmd": _mouth.distance(pred=pred, gt=gt).mean(),
@@ -328,7 +323,7 @@ def first_frame(store: Store, row: Row) -> np.ndarray:
 
 
 def on_clip(module: Motion, store: Store, row: Row, moved: np.ndarray) -> np.ndarray:
-    """Points (T, 68, 2) in pixels of a clip whose person moves by displacement (T, 68, 2)."""
+    """Points (..., T, 68, 2) in pixels of a clip whose person moves by such displacement."""
     canonical = module.canonical.numpy(force=True).astype(np.float64)  # may differ from the store's
     return geometry.retarget(
         moved, pose=store["pose"][row.frames], neutral=store.speakers[row.speaker],
