@@ -22,10 +22,10 @@ import torch
 
 from tkit import media, tracking
 from tkit.cli.animate import CRF
-from tkit.pipelines import _runs
-from tkit.pipelines._moves import sample_rate
-from tkit.pipelines._rendering import Renderer
-from tkit.pipelines.animate import animate, look_at
+from tkit.pipelines.animation import animate, look_at
+from tkit.pipelines.animation.moves import sample_rate
+from tkit.pipelines.stages.texture.renderer import Renderer
+from tkit.pipelines.training import runs
 
 FPS = 25.0
 
@@ -44,14 +44,14 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
     image = media.read_image(args.image) if args.image else astronaut()
-    stages = {name: _runs.load(name, name) for name in ("motion", "blink")}
+    stages = {name: runs.load(name, name) for name in ("motion", "blink")}
     rate = sample_rate(stages["motion"])
     noise = np.random.default_rng(0).normal(0, 0.05, rate).astype(np.float32)
     wave = media.read_audio(args.audio, sample_rate=rate) if args.audio else noise
     wave = np.resize(wave, round(args.seconds * rate))
     print(f"{'texture':16}{'first, s':>10}{'frames/s':>10}{'crop':>8}{'network':>9}")
     for name in args.texture or ["texture-lite"]:
-        every = stages | {"texture": _runs.load("texture", name)}
+        every = stages | {"texture": runs.load("texture", name)}
         spoken(image, wave[: rate // 2], every, crop=False)  # what is loaded only once
         first, full = spoken(image, wave, every, crop=False)
         _, crop = spoken(image, wave, every, crop=True)

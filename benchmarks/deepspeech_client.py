@@ -40,10 +40,10 @@ print(json.dumps([["".join(t.text for t in f.tokens), f.confidence] for f in fou
 
 def steeper_graph(folder: Path) -> Path:
     """Write the tests' graph of 0.9 with the weights of its last layer multiplied."""
-    from tkit.zoo import _tensorflow
+    from tkit.zoo.nets.deepspeech import tensorflow
 
     path = DATA / "deepspeech-0.9.pb"
-    last = _tensorflow.read(path).tensors["layer_6/weights"]
+    last = tensorflow.read(path).tensors["layer_6/weights"]
     steep = (last * STEEPER).astype(last.dtype)
     graph = path.read_bytes()
     if graph.count(last.tobytes()) != 1:

@@ -31,12 +31,13 @@ from time import process_time
 
 import numpy as np
 
-from tkit import geometry, media, prep, tracking
+from tkit import media, prep, tracking
 from tkit.clips import Clip
 from tkit.corpora import CORPORA
+from tkit.face import geometry
 from tkit.landmarks import dlib68, mesh
 from tkit.lips import lipseg
-from tkit.lips._refine import refine
+from tkit.tracking.refine import refine
 
 Way = Callable[[np.ndarray], np.ndarray]
 STILL_FRAMES = 15

@@ -17,13 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tkit import geometry, media, statistics
+from tkit import media
 from tkit.clips import Clip
-from tkit.corpora import CORPORA, _puppet_warp
-from tkit.landmarks import _task_models, dlib68, mesh
+from tkit.corpora import CORPORA
+from tkit.corpora.puppet import bend
+from tkit.face import geometry
+from tkit.landmarks import dlib68, mesh, task_models
 from tkit.lips import lipseg
-from tkit.lips._refine import refine
-from tkit.pipelines import _lipseg_people as people
+from tkit.pipelines.makers.lipseg import people
+from tkit.scoring import statistics
+from tkit.tracking.refine import refine
 
 FACTORS = (0.75, 1.0, 1.3)
 EVERY = 15  # frames of a clip between two that are painted
@@ -50,7 +53,7 @@ def painted(
         if np.linalg.norm(moved - point, axis=1).min() > 1:  # lips that touch are one line
             moved, back = np.vstack([moved, point]), np.vstack([back, np.zeros(2)])
     iod = np.linalg.norm(vertices[[33, 133]].mean(0) - vertices[[263, 362]].mean(0))
-    field = _puppet_warp.fit(moved, back, reach_px=REACH_IOD * iod)
+    field = bend.fit(moved, back, reach_px=REACH_IOD * iod)
     rows, columns = np.indices(frame.shape[:2], np.float32)
     where = np.stack([columns, rows], axis=-1)
     source = where + field(where)
@@ -70,7 +73,7 @@ def seen(video: Path, model: str) -> dict[str, np.ndarray]:
     tracked = dlib68.track(frames)
     keep = ~(np.isnan(vertices).any((1, 2)) | np.isnan(tracked).any((1, 2)))
     chosen = np.flatnonzero(keep)[::EVERY]
-    _, fit = _task_models.load(model)
+    _, fit = task_models.load(model)
     found: dict[str, list[np.ndarray]] = {"painted": [], "mesh": [], "dlib68": [], "lipseg": []}
     for factor in FACTORS:
         pictures, targets, fitted = [], [], []
@@ -78,7 +81,7 @@ def seen(video: Path, model: str) -> dict[str, np.ndarray]:
             picture, target = painted(frames[index], vertices[index], factor)
             again = target
             for _ in range(2):  # as when it follows itself from frame to frame
-                again, _ = _task_models.fit_mesh(fit, picture, *_task_models.around(again))
+                again, _ = task_models.fit_mesh(fit, picture, *task_models.around(again))
             pictures.append(picture)
             targets.append(target[mesh.TO_IBUG68])
             fitted.append(again[mesh.TO_IBUG68])

@@ -38,7 +38,9 @@ from typing import Any
 
 import numpy as np
 
-from tkit.pipelines import _config, _fit, motion
+from tkit.pipelines.stages import motion
+from tkit.pipelines.training import config as configs
+from tkit.pipelines.training import loop
 from tkit.store import Row, Store
 
 COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "opening_corr")
@@ -72,7 +74,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     flags = {"steps": args.steps, "threads": args.threads, "device": "cpu"}
-    config = _config.merge(motion.Config, [args.config] if args.config else [], flags)
+    config = configs.merge(motion.Config, [args.config] if args.config else [], flags)
     with Store(args.store) as store:
         everyone = sorted({row.speaker for row in store.select("train")})
         table = []
@@ -81,7 +83,7 @@ def main() -> None:
             left_out = everyone[fold :: args.folds]
             part: Any = Without(store, left_out)
             folder = args.out / f"without-{'-'.join(left_out)}"
-            module = _fit.finish("motion", config, part, folder).weights.module
+            module = loop.finish("motion", config, part, folder).weights.module
             for speaker in left_out:
                 rows = [row for row in store.select("train") if row.speaker == speaker]
                 table.append(measure(module, store, rows))

@@ -24,14 +24,18 @@ from time import process_time
 import numpy as np
 import torch
 
-from tkit import media, plausible
-from tkit.clips import Clip, generator
+from tkit import media
+from tkit.clips import Clip
 from tkit.corpora import CORPORA
-from tkit.pipelines import _mouth, _runs, motion
-from tkit.pipelines._streaming import SpeechStream
+from tkit.face import plausible
+from tkit.pipelines.animation.stream import SpeechStream
+from tkit.pipelines.stages import motion
+from tkit.pipelines.stages.motion import evaluation
+from tkit.pipelines.training import runs
+from tkit.seeds import generator
 from tkit.speech import ENCODERS, open_encoder
 from tkit.store import Row, Store
-from tkit.zoo.blink import generate
+from tkit.zoo.nets.blink import generate
 
 PIECE_S = 0.04
 MINUTES = 10
@@ -49,7 +53,7 @@ def main() -> None:
     parser.add_argument("--blink", default="blink")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    trained, eyes = _runs.load("motion", args.motion), _runs.load("blink", args.blink)
+    trained, eyes = runs.load("motion", args.motion), runs.load("blink", args.blink)
     with Store(args.store) as store:
         trained.require_encoder(store.info.encoder, where="the store")
         sounds = {
@@ -63,7 +67,7 @@ def main() -> None:
 
 
 def clips(
-    trained: _runs.Trained, store: Store, rows: list[Row], sounds: dict[str, Path], split: str
+    trained: runs.Trained, store: Store, rows: list[Row], sounds: dict[str, Path], split: str
 ) -> None:
     """Print a line a clip, and means for each picture and for the stream."""
     words, ways = store.words(), {}
@@ -75,8 +79,8 @@ def clips(
         gt = store["points"][row.frames].astype(np.float64)
         for name, moved in predictions(trained, store, row, sounds[row.id]):
             pred = motion.on_clip(trained.weights.module, store, row, moved)
-            correlation = _mouth.correlation(_mouth.opening(pred), _mouth.opening(gt))
-            lmd = _mouth.distance(pred=pred, gt=gt).mean()
+            correlation = evaluation.correlation(evaluation.opening(pred), evaluation.opening(gt))
+            lmd = evaluation.distance(pred=pred, gt=gt).mean()
             beside = values["lmd_static"], values["lmd_mean_pose"]
             ways.setdefault(name, []).append((lmd, *beside, correlation))
     for name, table in ways.items():
@@ -88,7 +92,7 @@ def clips(
 
 
 def predictions(
-    trained: _runs.Trained, store: Store, row: Row, video: Path
+    trained: runs.Trained, store: Store, row: Row, video: Path
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Predict one clip by each picture there is, and from sound that comes in pieces."""
     own = motion.first_frame(store, row)
@@ -110,7 +114,7 @@ def predictions(
 
 
 def open_stream(
-    trained: _runs.Trained, fps: float, picture: np.ndarray | None = None
+    trained: runs.Trained, fps: float, picture: np.ndarray | None = None
 ) -> SpeechStream:
     """Open a stream into a trained motion stage."""
     name = trained.weights.record["encoder"]["name"]
@@ -120,7 +124,7 @@ def open_stream(
     )
 
 
-def long(trained: _runs.Trained, eyes: _runs.Trained, store: Store, videos: list[Path]) -> None:
+def long(trained: runs.Trained, eyes: runs.Trained, store: Store, videos: list[Path]) -> None:
     """Print what happens in ten minutes."""
     fps, info, module = 25.0, store.info.encoder, trained.weights.module
     rate = ENCODERS.get(info.name).sample_rate

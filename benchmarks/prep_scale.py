@@ -31,10 +31,12 @@ from typing import Any
 import numpy as np
 
 from tkit import media, prep, tracking
-from tkit.clips import Clip, Reject, atomic_path, generator
+from tkit.clips import Clip, Reject
 from tkit.corpora import grid
+from tkit.files import atomic_path
+from tkit.seeds import generator
+from tkit.speech.windows import windows
 from tkit.store import Store
-from tkit.windows import windows
 
 N_FRAMES, N_ROWS = 75, 150
 SEQUENCE = 25  # frames of a training sequence
@@ -125,7 +127,7 @@ def cut(store: Store, row: Any) -> np.ndarray:
 
 def train(path: Path) -> None:
     """Time the motion stage's way to its first batch, and the batches after it."""
-    from tkit.pipelines import motion
+    from tkit.pipelines.stages import motion
 
     config = motion.Config()
     start = perf_counter()

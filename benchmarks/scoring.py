@@ -28,11 +28,11 @@ import numpy as np
 from PIL import Image
 
 from tkit import media
-from tkit._measuring import measure_clip
-from tkit._pairing import ClipFiles
 from tkit.metrics.cpbd import edge_counts
-from tkit.protocols import Protocol
 from tkit.scoring import plan_of
+from tkit.scoring.measuring import measure_clip
+from tkit.scoring.pairing import ClipFiles
+from tkit.scoring.protocols import Protocol
 
 SIZES = {128: (128, 128), 256: (256, 256), 360: (288, 360)}  # name to height, width
 TARGETS = {128: 60, 256: 100, 360: 100}

@@ -37,11 +37,11 @@ import torch
 from scipy.signal import resample_poly
 
 from tkit import media
-from tkit.corpora import _espeak, grid
-from tkit.speech import OpenEncoder, open_encoder
-from tkit.speech._symbols import edits, greedy
-from tkit.zoo import _weights
-from tkit.zoo import deepspeech as deepspeech_net
+from tkit.corpora import grid
+from tkit.speech import OpenEncoder, espeak, open_encoder
+from tkit.speech.symbols import edits, greedy
+from tkit.zoo.nets import deepspeech as deepspeech_net
+from tkit.zoo.released import weights as released_weights
 
 SOUNDS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 TEXTS = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz")
@@ -118,7 +118,7 @@ def random_deepspeech(folder: Path) -> Path:
     path = folder / "deepspeech.safetensors"
     record = {"source_sha256": "0" * 64}
     module = deepspeech_net.NET.build(config)
-    _weights.save(path, net="deepspeech", config=config, module=module, record=record)
+    released_weights.save(path, net="deepspeech", config=config, module=module, record=record)
     return path
 
 
@@ -179,7 +179,7 @@ def run_voices(encoders: dict[str, OpenEncoder]) -> None:
 
 
 def _spoken(text: str, voice: str) -> np.ndarray:
-    spoken = _espeak.speak(text, voice=voice, rate_wpm=150)
+    spoken = espeak.speak(text, voice=voice, rate_wpm=150)
     return resample_poly(spoken.wave, 16000, spoken.sample_rate).astype(np.float32)
 
 

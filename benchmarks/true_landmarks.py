@@ -21,17 +21,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tkit import framing, geometry, media, protocols, scoring
+from tkit import media, scoring
 from tkit.clips import Clip
 from tkit.corpora import CORPORA
-from tkit.metrics import _kernels
-from tkit.metrics._pictures import to_gray
-from tkit.pipelines import _runs
-from tkit.pipelines._regions import mouth_box
-from tkit.pipelines._rendering import Renderer
-from tkit.pipelines._texture_data import held_out
-from tkit.pipelines.texture import psnr
+from tkit.face import crops, geometry
+from tkit.face.warp import warp
+from tkit.metrics.pictures import to_gray
+from tkit.pipelines.stages.texture import psnr
+from tkit.pipelines.stages.texture.data import held_out
+from tkit.pipelines.stages.texture.regions import mouth_box
+from tkit.pipelines.stages.texture.renderer import Renderer
+from tkit.pipelines.training import runs
 from tkit.report import Report, Score
+from tkit.scoring import protocols
 from tkit.store import Row, Store
 
 CROP = "sda96x128"
@@ -51,15 +53,15 @@ class Truth:
 
 def read(store: Store, row: Row, video: str, n_frames: int) -> Truth:
     points = store["points"][row.frames].astype(np.float64)
-    aligned = framing.align(points, CROP)[:n_frames]
+    aligned = crops.align(points, CROP)[:n_frames]
     aligned = geometry.compose(np.array([[1.0, 0, ASIDE], [0, 1.0, 0]]), aligned)
     frames = media.read_clip(video).frames[: len(aligned)]
-    crops = np.empty((len(aligned), 128, 128, 3), np.uint8)
-    for frame, inverse, target in zip(frames, geometry.invert(aligned), crops, strict=True):
-        _kernels.warp(np.ascontiguousarray(frame), inverse, target)
+    pictures = np.empty((len(aligned), 128, 128, 3), np.uint8)
+    for frame, inverse, target in zip(frames, geometry.invert(aligned), pictures, strict=True):
+        warp(np.ascontiguousarray(frame), inverse, target)
     ground = geometry.compose(aligned[:1], geometry.invert(aligned))
     points = geometry.apply(aligned, points[: len(aligned)])
-    return Truth(row.id, crops, points, ground)
+    return Truth(row.id, pictures, points, ground)
 
 
 def chosen(store: Store, hold_out: int) -> dict[str, list[Row]]:
@@ -83,7 +85,7 @@ def _box(rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(
-    weights: dict[str, _runs.Trained],
+    weights: dict[str, runs.Trained],
     store: Store,
     groups: dict[str, list[Row]],
     videos: dict[str, str],
@@ -167,7 +169,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     given = arguments.weights or ["texture-lite"]
-    weights = {Path(name).stem: _runs.load("texture", name) for name in given}
+    weights = {Path(name).stem: runs.load("texture", name) for name in given}
     with Store(arguments.data) as store:
         videos = find_videos(store.info.corpus, arguments.root)
         groups = chosen(store, arguments.hold_out)

@@ -1,33 +1,26 @@
 """Fixtures that several test files share."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
-
-# --import-mode=importlib puts no folder on the path, so the helper is loaded by its file.
-_SPEC = importlib.util.spec_from_file_location("stores", Path(__file__).with_name("stores.py"))
-stores_module = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(stores_module)
+import stores as drawn_stores  # tests/helpers is on the path, see setup.cfg
 
 
 @pytest.fixture(scope="session")
 def stores():
-    """The module ``tests/stores.py``: drawn faces with known motion, blinks and sound."""
-    return stores_module
+    """The module ``tests/helpers/stores.py``: drawn faces with known motion, blinks and sound."""
+    return drawn_stores
 
 
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory):
     """A store of 6 drawn clips of 3 s: speakers a, b (train) and c (val); no crops."""
-    return stores_module.write_store(tmp_path_factory.mktemp("store") / "tiny.h5")
+    return drawn_stores.write_store(tmp_path_factory.mktemp("store") / "tiny.h5")
 
 
 @pytest.fixture(scope="session")
 def tiny_store_crops(tmp_path_factory):
     """As ``tiny_store`` with drawn 128-pixel face crops, 20 frames a clip."""
     path = tmp_path_factory.mktemp("store") / "crops.h5"
-    return stores_module.write_store(path, n_frames=20, crop_size=128)
+    return drawn_stores.write_store(path, n_frames=20, crop_size=128)
 
 
 @pytest.fixture(scope="session")

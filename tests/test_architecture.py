@@ -1,133 +1,141 @@
-"""The house rules that a program can check."""
+"""The house rules that a program can check: who may import whom, and what a folder holds."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
+import architecture
 import pytest
 
+from tkit.cli import SUMMARIES
+from tkit.corpora import CORPORA
+from tkit.landmarks import LANDMARKERS
+from tkit.lips import SEGMENTERS
+from tkit.metrics import METRICS
+from tkit.pipelines import STAGES
+from tkit.speech import ENCODERS
+from tkit.zoo import NETS
+
 ROOT = Path(__file__).parents[1]
-# Imports point down only: a package may import those of the layers below it, and its own.
-LAYERS = [
-    {"tkit.cli"},
-    {"tkit.pipelines"},
-    {"tkit.prep", "tkit.scoring", "tkit.download"},
-    {"tkit.tracking"},
-    {"tkit.corpora", "tkit.landmarks", "tkit.lips", "tkit.speech", "tkit.metrics",
-     "tkit.report", "tkit.protocols"},
-    {"tkit.clips", "tkit.media", "tkit.geometry", "tkit.plausible", "tkit.store", "tkit.windows",
-     "tkit.crops", "tkit.statistics", "tkit.blinks", "tkit.drawing", "tkit.overlay", "tkit.toml",
-     "tkit._jobs", "tkit._decoding", "tkit._encoding", "tkit.zoo"},
-    {"tkit.errors", "tkit.registry"},
-]  # fmt: skip
-SCORING = {f"tkit.{name}" for name in (
-    "_pairing", "_measuring", "_reading", "_resuming", "_summing", "_tracking", "_viewing",
-    "framing", "_neutrals",
-)}  # fmt: skip
-PACKAGES = {"tkit": ROOT / "tkit", "tkit.zoo": ROOT / "zoo", "tkit.pipelines": ROOT / "pipelines"}
+HERE = architecture.modules(ROOT)
+REGISTRIES = [CORPORA, LANDMARKERS, SEGMENTERS, METRICS, STAGES, ENCODERS, NETS]
 
 
-def modules() -> dict[str, Path]:
-    found = {}
-    for package, folder in PACKAGES.items():
-        for path in sorted(folder.rglob("*.py")):
-            parts = path.relative_to(folder).with_suffix("").parts
-            found[".".join([package, *parts]).removesuffix(".__init__")] = path
-    return found
+def test_imports_keep_the_rules():
+    assert architecture.problems(ROOT) == []
 
 
-def layer_of(name: str) -> int:
-    """Index of the layer a module is in; private helpers of scoring and prep sit beside them."""
-    if name in SCORING:
-        name = "tkit.scoring"
-    for index, layer in enumerate(LAYERS):
-        if any(name == entry or name.startswith(entry + ".") for entry in layer):
-            return index
-    return -1
+@pytest.fixture
+def scratch(tmp_path):
+    """Write one module of a scratch project and return what is wrong with its imports."""
+    for folder in ("tkit/face", "tkit/scoring", "tkit/cli", "zoo/nets", "pipelines/training"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in [path for path in tmp_path.rglob("*") if path.is_dir()]:
+        (folder / "__init__.py").touch()
+    for name in ("tkit/store.py", "tkit/face/geometry.py", "tkit/scoring/_parts.py",
+                 "tkit/scoring/view.py", "pipelines/training/loop.py", "zoo/nets/motion.py",
+                 "tkit/cli/_options.py", "tkit/errors.py"):  # fmt: skip
+        (tmp_path / name).touch()
+
+    def write(path: str, text: str) -> list[str]:
+        (tmp_path / path).write_text(text)
+        return architecture.problems(tmp_path)
+
+    return write
 
 
-def imports(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name == "tkit" or name.startswith("tkit.")}
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tkit/face/geometry.py", "from tkit import scoring"),
+        ("tkit/face/geometry.py", "from tkit.scoring import view"),
+        ("tkit/face/geometry.py", "import tkit.scoring.view"),
+        ("tkit/face/geometry.py", "def late():\n    from tkit import scoring"),
+        ("tkit/errors.py", "from tkit import store"),
+        ("tkit/store.py", "import tkit.zoo.nets.motion, tkit.pipelines.training.loop"),
+        ("zoo/nets/motion.py", "from tkit import pipelines"),
+        ("zoo/nets/motion.py", "from tkit.pipelines.training import loop"),
+        ("pipelines/training/loop.py", "from tkit import cli"),
+        ("tkit/store.py", "from tkit import score"),
+    ],
+)
+def test_an_upward_import_is_found(scratch, path, text):
+    assert any("imports upward" in problem for problem in scratch(path, text))
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_imports_point_down(name):
-    if name == "tkit":
-        return
-    layer = layer_of(name)
-    assert layer >= 0, f"{name} is in no layer: add it to LAYERS"
-    for other in imports(modules()[name]):
-        target = layer_of(other)
-        same_package = other.rpartition(".")[0] == name or name.startswith(other.rpartition(".")[0])
-        assert target == -1 or target >= layer or same_package, f"{name} imports {other}"
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tkit/cli/__init__.py", "from tkit.scoring import _parts"),
+        ("tkit/cli/__init__.py", "from tkit.scoring._parts import anything"),
+        ("pipelines/training/loop.py", "import tkit.scoring._parts"),
+        ("tkit/scoring/view.py", "from tkit.cli._options import jobs"),
+    ],
+)
+def test_an_underscore_module_of_another_folder_is_found(scratch, path, text):
+    assert any("is private to" in problem for problem in scratch(path, text))
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_modules_stay_small(name):
-    lines = modules()[name].read_text(encoding="utf-8").count("\n")
-    assert lines <= 360, f"{name} has {lines} lines: split it"
+def test_a_circle_of_folders_is_found(scratch):
+    assert scratch("tkit/face/geometry.py", "from tkit.store import Store") == []
+    assert any("circle" in p for p in scratch("tkit/store.py", "from tkit.face import geometry"))
 
 
-def test_import_is_fast():
+def test_a_relative_import_is_found(scratch):
+    assert any("relative" in problem for problem in scratch("tkit/store.py", "from . import face"))
+
+
+def test_a_module_in_no_floor_is_found(scratch):
+    assert any("on no floor" in problem for problem in scratch("tkit/novelty.py", ""))
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tkit/scoring/view.py", "from tkit.scoring import _parts\nfrom tkit.face import geometry"),
+        ("tkit/cli/__init__.py", "from tkit.cli import _options\nfrom tkit import scoring"),
+        ("tkit/store.py", "from tkit import __version__"),
+        ("tkit/__init__.py", "from tkit.scoring import score"),
+    ],
+)
+def test_good_imports_are_no_problem(scratch, path, text):
+    assert scratch(path, text) == []
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.package)
+def test_public_modules_of_a_registry_are_entries_or_excluded(registry):
+    inside = {
+        name.removeprefix(f"{registry.package}.")
+        for name in HERE
+        if name.rpartition(".")[0] == registry.package
+    }
+    public = {name for name in inside if not name.startswith("_")}
+    entries = {name for name in public - registry.exclude
+               if hasattr(sys.modules.get(f"{registry.package}.{name}")
+                          or __import__(f"{registry.package}.{name}", fromlist=["_"]),
+                          registry.constant)}  # fmt: skip
+    assert public == entries | registry.exclude
+    assert sorted(name.replace("_", "-") for name in entries) == registry.names()
+
+
+def test_every_command_is_listed():
+    files = {path.stem for path in (ROOT / "tkit" / "cli").glob("*.py")}
+    assert {name for name in files if not name.startswith("_")} == set(SUMMARIES)
+
+
+def test_import_is_fast_and_light():
     code = "import time; t = time.perf_counter(); import tkit; print(time.perf_counter() - t)"
     best = min(
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
         for _ in range(5)
     )
     assert best < 0.05
+    code = "import sys, tkit; print([m for m in ('numpy', 'torch', 'cv2') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_scoring_pictures_needs_no_torch():
     code = "import sys, tkit.scoring; print([m for m in ('torch', 'dlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> set[str]:
-    """Names of the files in a wheel built from a copy of the sources."""
-    import shutil
-    import zipfile
-
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("tkit", "zoo", "pipelines"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", str(out)]
-    subprocess.run([*command, str(source)], check=True, capture_output=True)
-    (path,) = out.glob("*.whl")
-    return set(zipfile.ZipFile(path).namelist())
-
-
-@pytest.mark.slow
-def test_wheel_holds_tkit_and_nothing_else(wheel):
-    tops = {name.split("/")[0] for name in wheel}
-    assert tops == {"tkit", "talking_face_toolkit-0.1.0.dist-info"}
-
-
-@pytest.mark.slow
-def test_wheel_holds_every_source_card_and_weight_file(wheel):
-    wanted = {name.replace(".", "/") for name in modules()}
-    files = {f"{name}.py" for name in wanted} | {f"{name}/__init__.py" for name in wanted}
-    packed = {name for name in wheel if name.endswith(".py")}
-    assert packed <= files and len(packed) == len(wanted)
-    data = {
-        "zoo/cards": "*.toml",
-        "zoo/weights": "*.safetensors",
-        "pipelines/experiments": "*.toml",
-        "tkit/corpora": "*.gz",
-        "tkit/protocols": "*.toml",
-    }
-    for folder, pattern in data.items():
-        inside = folder if folder.startswith("tkit") else f"tkit/{folder}"
-        for path in (ROOT / folder).glob(pattern):
-            assert f"{inside}/{path.name}" in wheel

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tkit import clips
+from tkit import clips, files, seeds
 from tkit.clips import Clip, Word
 from tkit.errors import CorpusError, OutputExistsError, UsageError
 
@@ -47,16 +47,16 @@ def test_validate_sorts_and_refuses_doubles():
 
 def test_seed_of_a_name_never_changes():
     # First eight bytes of SHA-256("0\0x"), little-endian: the same on every machine.
-    assert clips.stable_seed(7, "ab", "c") != clips.stable_seed(7, "a", "bc")
-    assert clips.stable_seed(0, "x") == 0xE082A583F0752E13
-    first = clips.generator(1, "clip").normal(size=3)
-    assert (first == clips.generator(1, "clip").normal(size=3)).all()
+    assert seeds.stable_seed(7, "ab", "c") != seeds.stable_seed(7, "a", "bc")
+    assert seeds.stable_seed(0, "x") == 0xE082A583F0752E13
+    first = seeds.generator(1, "clip").normal(size=3)
+    assert (first == seeds.generator(1, "clip").normal(size=3)).all()
 
 
 def test_atomic_path_leaves_nothing_behind_on_failure(tmp_path):
     target = tmp_path / "out.txt"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), clips.atomic_path(target) as temporary:
+    with pytest.raises(KeyboardInterrupt), files.atomic_path(target) as temporary:
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert target.read_text() == "old"
@@ -65,7 +65,7 @@ def test_atomic_path_leaves_nothing_behind_on_failure(tmp_path):
 
 def test_atomic_path_replaces_when_done(tmp_path):
     target = tmp_path / "new" / "out.txt"
-    with clips.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         temporary.write_text("whole")
         assert not target.exists()
         assert temporary.suffix == ".txt"
@@ -76,10 +76,10 @@ def test_existing_output_needs_force(tmp_path):
     path = tmp_path / "x"
     path.touch()
     with pytest.raises(OutputExistsError, match="--force"):
-        clips.refuse_overwrite(path, force=False)
-    assert clips.refuse_overwrite(path, force=True) == path
+        files.refuse_overwrite(path, force=False)
+    assert files.refuse_overwrite(path, force=True) == path
 
 
 def test_missing_path_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"nowhere: no such folder"):
-        clips.require_path(tmp_path / "nowhere", "folder")
+        files.require_path(tmp_path / "nowhere", "folder")

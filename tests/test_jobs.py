@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from tkit import _jobs, prep
+from tkit import jobs as parallel
+from tkit import prep
 from tkit.errors import CorpusError, UsageError
 
 
@@ -17,14 +18,14 @@ def program(*args: object) -> subprocess.CompletedProcess:
 def test_every_call_is_done_once():
     calls = [(value, value) for value in range(7)]
     for jobs in (1, 2):
-        done = _jobs.run(operator.mul, calls, jobs=jobs, cluster="")
+        done = parallel.run(operator.mul, calls, jobs=jobs, cluster="")
         assert sorted(done) == [value * value for value in range(7)]
 
 
 def test_without_dask_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"pip install 'talking-face-toolkit\[cluster\]'"):
-        list(_jobs.run(operator.neg, [(1,)], jobs=1, cluster="local"))
+        list(parallel.run(operator.neg, [(1,)], jobs=1, cluster="local"))
 
 
 def test_workers_are_checked():
@@ -36,10 +37,10 @@ def test_workers_are_checked():
             return self.threads
 
     with pytest.raises(UsageError, match="no workers"):
-        _jobs._require_workers(Client({}), "tcp://x:1")
+        parallel._require_workers(Client({}), "tcp://x:1")
     with pytest.raises(UsageError, match="--nthreads 1"):
-        _jobs._require_workers(Client({"a": 1, "b": 4}), "tcp://x:1")
-    _jobs._require_workers(Client({"a": 1, "b": 1}), "tcp://x:1")
+        parallel._require_workers(Client({"a": 1, "b": 4}), "tcp://x:1")
+    parallel._require_workers(Client({"a": 1, "b": 1}), "tcp://x:1")
 
 
 def test_parts_that_workers_wrote_elsewhere_are_missed(tmp_path, write_clip, monkeypatch):

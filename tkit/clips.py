@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from tkit.errors import CorpusError, OutputExistsError, UsageError
+from tkit.errors import CorpusError
+from tkit.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -115,57 +112,3 @@ def relative_to(clip: Clip, root: str | Path) -> Clip:
     """Return ``clip`` with its media paths relative to ``root``."""
     audio = os.path.relpath(clip.audio, root) if clip.audio else ""
     return replace(clip, video=os.path.relpath(clip.video, root), audio=audio)
-
-
-def stable_seed(seed: int, *names: str) -> int:
-    """Return a seed from ``seed`` and names alone: the same in every process and on every day."""
-    # SHA-256 rather than hash(): Python salts its string hash per process.
-    import hashlib
-
-    digest = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()
-    return int.from_bytes(digest[:8], "little")
-
-
-def generator(seed: int, *names: str) -> np.random.Generator:
-    """Return the random generator of one named thing (usually a clip id) under ``seed``."""
-    return np.random.default_rng(stable_seed(seed, *names))
-
-
-@contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it on success, remove it on any failure.
-
-    A killed run, Ctrl-C included, never leaves a half-written file under the final name. The
-    temporary name keeps the suffix, from which media libraries guess the format.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=f".part{path.suffix}"
-    )
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes files private; outputs are ordinary files
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def refuse_overwrite(path: str | Path, *, force: bool) -> Path:
-    """Return ``path`` if it may be written, else raise :class:`OutputExistsError`."""
-    path = Path(path)
-    if path.exists() and not force:
-        raise OutputExistsError(f"{path} is already there; pass --force to replace it")
-    return path
-
-
-def require_path(path: str | Path, what: str) -> Path:
-    """Return ``path`` if it exists, else raise :class:`UsageError` saying ``what`` is missing."""
-    path = Path(path)
-    if not path.exists():
-        raise UsageError(f"{path}: no such {what}")
-    return path

@@ -2,7 +2,26 @@
 
 Everything a user can cause is a child of :class:`TkitError`; the command line prints its message
 as one line and exits with ``exit_code``. Any other exception is a bug in tkit.
+
+    TkitError                  the work failed, exit code 1
+    ├── UsageError             the call was wrong, exit code 2
+    │   ├── UnknownNameError
+    │   ├── ConfigError
+    │   └── OutputExistsError
+    ├── CorpusError
+    ├── MediaError
+    │   └── NoSoundError
+    ├── DownloadError
+    ├── NoFaceError
+    ├── StoreError
+    ├── WeightsError
+    └── ScoreError
 """
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class TkitError(Exception):
@@ -59,3 +78,9 @@ class WeightsError(TkitError):
 
 class ScoreError(TkitError):
     """Predictions and ground truth cannot be compared as they are."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return ``"; did you mean NEAREST?"`` for an unknown name, or nothing if none is near."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,24 +1,26 @@
 """Registries: the modules of a package are its entries.
 
-Every module without a leading underscore in a registry package is one entry and exposes one
-constant (``CORPUS``, ``ENCODER``, ``METRIC`` …). Adding an entry is adding a file; it is listed
+Every module or package without a leading underscore in a registry package is one entry and exposes
+one constant (``CORPUS``, ``ENCODER``, ``METRIC`` …). Adding an entry is adding a file; it is listed
 nowhere else. Listing names imports no entry.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
-from tkit.errors import UnknownNameError
+from tkit.errors import UnknownNameError, did_you_mean
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
-class Registry:
+class Registry(Generic[Entry]):
     """The entries of one package.
 
     Parameters
@@ -37,19 +39,10 @@ class Registry:
 
     def names(self) -> list[str]:
         """Names of all entries in alphabetical order; ``_`` in a module name reads as ``-``."""
-        spec = importlib.util.find_spec(self.package)
-        if spec is None or spec.submodule_search_locations is None:
-            raise UnknownNameError(f"{self.package} is not an installed package")
-        modules = pkgutil.iter_modules(spec.submodule_search_locations)
-        return sorted(
-            module.name.replace("_", "-")
-            for module in modules
-            if not module.ispkg
-            and not module.name.startswith("_")
-            and module.name not in self.exclude
-        )
+        modules = pkgutil.iter_modules(self._folders())
+        return sorted(m.name.replace("_", "-") for m in modules if self._is_entry(m.name))
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> Entry:
         """Import the entry ``name`` and return its constant.
 
         Raises
@@ -57,12 +50,20 @@ class Registry:
         UnknownNameError
             If there is no such entry; the message names the nearest one.
         """
-        names = self.names()
-        wanted = name.replace("_", "-")
-        if wanted not in names:
-            near = difflib.get_close_matches(wanted, names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            kind = self.constant.lower()
+        module = name.replace("-", "_")
+        here = module.isidentifier() and self._is_entry(module)
+        if not here or importlib.util.find_spec(f"{self.package}.{module}") is None:
+            names, kind = self.names(), self.constant.lower()
+            hint = did_you_mean(name.replace("_", "-"), names)
             raise UnknownNameError(f"unknown {kind} {name!r}{hint} (there are: {', '.join(names)})")
-        module = importlib.import_module(f"{self.package}.{wanted.replace('-', '_')}")
-        return getattr(module, self.constant)
+        entry: Entry = getattr(importlib.import_module(f"{self.package}.{module}"), self.constant)
+        return entry
+
+    def _is_entry(self, module: str) -> bool:
+        return not module.startswith("_") and module not in self.exclude
+
+    def _folders(self) -> Sequence[str]:
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or spec.submodule_search_locations is None:
+            raise UnknownNameError(f"{self.package} is not an installed package")
+        return spec.submodule_search_locations

@@ -34,8 +34,9 @@ import h5py
 import numpy as np
 
 from tkit import __version__
-from tkit.clips import Reject, Remark, Word, atomic_path, require_path
+from tkit.clips import Reject, Remark, Word
 from tkit.errors import StoreError, UsageError
+from tkit.files import atomic_path, require_path
 
 SCHEMA = 1
 _CLIP_COLUMNS = {
@@ -67,7 +68,8 @@ class EncoderInfo:
     rate_hz, offset_s : float
         Rows per second and the time of the centre of row 0.
     window_rate : str
-        How windows are cut for training: ``native`` or ``video`` (:func:`tkit.windows.windows`).
+        How windows are cut for training: ``native`` or ``video``
+        (:func:`tkit.speech.windows.windows`).
     """
 
     name: str

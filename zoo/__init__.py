@@ -8,7 +8,7 @@ from typing import Any
 
 from tkit.registry import Registry
 
-NETS = Registry("tkit.zoo", "NET")
+NETS: Registry[Net] = Registry("tkit.zoo.nets", "NET")
 
 
 @dataclass(frozen=True)

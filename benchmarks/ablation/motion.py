@@ -31,10 +31,15 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from tkit import media
-from tkit.clips import Clip, atomic_path, generator
+from tkit.clips import Clip
 from tkit.corpora import grid
 from tkit.errors import TkitError
-from tkit.pipelines import _augment, _config, _fit, _mouth, _runs, motion
+from tkit.files import atomic_path
+from tkit.pipelines.stages import motion
+from tkit.pipelines.stages.motion import augment, evaluation
+from tkit.pipelines.training import config as configs
+from tkit.pipelines.training import loop, runs
+from tkit.seeds import generator
 from tkit.speech import ENCODERS, open_encoder
 from tkit.store import Row, Store
 
@@ -42,7 +47,7 @@ NOISE_DB = 10.0
 VOICES = (10, 11), (10, 9)  # up, down: a tenth slower and faster
 BABBLERS = 8
 VARIANTS: dict[str, dict[str, Any]] = {
-    "paper": _config.read_values("paper-motion"),
+    "paper": configs.read_values("paper-motion"),
     "defaults": {},
     "no PCA start": {"pca_init": False},
     "no temporal loss": {"temporal_weight": 0.0},
@@ -70,10 +75,10 @@ def main() -> None:
     print("\n".join(["", *table(results)]))
 
 
-def rows(args: argparse.Namespace) -> Iterator[tuple[str, Path, _runs.Trained]]:
+def rows(args: argparse.Namespace) -> Iterator[tuple[str, Path, runs.Trained]]:
     """Yield the rows: name, store, trained stage."""
     with Store(args.store[0]) as store:
-        released = _runs.load("motion", "motion")
+        released = runs.load("motion", "motion")
         try:
             released.require_encoder(store.info.encoder, where="the store")
             yield "released", args.store[0], released
@@ -87,13 +92,13 @@ def rows(args: argparse.Namespace) -> Iterator[tuple[str, Path, _runs.Trained]]:
         yield name, path, train(name, {}, path, args)
 
 
-def train(name: str, values: dict[str, Any], path: Path, args: argparse.Namespace) -> _runs.Trained:
+def train(name: str, values: dict[str, Any], path: Path, args: argparse.Namespace) -> runs.Trained:
     """Train one row, or go on with it, or load it if it is finished."""
-    config = _config.make(
+    config = configs.make(
         motion.Config, values | {"steps": args.steps, "threads": args.threads, "device": "cpu"}
     )
     with Store(path) as store:
-        return _fit.finish(
+        return loop.finish(
             "motion", config, store, args.out / name.replace(" ", "-").replace(",", "")
         )
 
@@ -101,7 +106,7 @@ def train(name: str, values: dict[str, Any], path: Path, args: argparse.Namespac
 # -- measuring --------------------------------------------------------------------------------
 
 
-def measure(trained: _runs.Trained, store: Store, corpus: Path | None) -> dict[str, Table]:
+def measure(trained: runs.Trained, store: Store, corpus: Path | None) -> dict[str, Table]:
     """Measure every val clip: speaker to columns, one number a clip (``noise``: a kind)."""
     module, info = trained.weights.module, store.info.encoder
     words, found = store.words(), {}
@@ -116,7 +121,7 @@ def measure(trained: _runs.Trained, store: Store, corpus: Path | None) -> dict[s
                 module, features, n_frames,
                 fps=row.fps, encoder=info, picture=motion.first_frame(store, row),
             )  # fmt: skip
-            lmd = distance(store, row, module, _augment.at_speed(moved, row.n_frames))
+            lmd = distance(store, row, module, augment.at_speed(moved, row.n_frames))
             columns.setdefault(kind, []).append(lmd)
     return found
 
@@ -125,7 +130,7 @@ def distance(store: Store, row: Row, module: Any, moved: np.ndarray) -> float:
     """Mean mouth distance of predicted displacement on one clip."""
     pred = motion.on_clip(module, store, row, moved)
     gt = store["points"][row.frames].astype(np.float64)
-    return float(_mouth.distance(pred=pred, gt=gt).mean())
+    return float(evaluation.distance(pred=pred, gt=gt).mean())
 
 
 def hearings(store: Store, corpus: Path) -> Iterator[tuple[str, dict[str, tuple[np.ndarray, int]]]]:

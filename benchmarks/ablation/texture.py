@@ -34,9 +34,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import true_landmarks
 
 from tkit import media
-from tkit.pipelines import _config, _fit, _runs, texture
-from tkit.pipelines._maps import panels
-from tkit.pipelines._rendering import Renderer
+from tkit.pipelines.animation.maps import panels
+from tkit.pipelines.stages import texture
+from tkit.pipelines.stages.texture.renderer import Renderer
+from tkit.pipelines.training import config as configs
+from tkit.pipelines.training import loop, runs
 from tkit.store import Row, Store
 
 PAPER: dict[str, Any] = {
@@ -52,14 +54,14 @@ ROWS: dict[str, dict[str, Any]] = {
 SHOWN = 4  # frames of a clip in a row's picture
 
 
-def train(name: str, store: Store, given: argparse.Namespace) -> _runs.Trained:
+def train(name: str, store: Store, given: argparse.Namespace) -> runs.Trained:
     flags = {"steps": given.steps, "seed": given.seed, "precision": given.precision,
              "threads": given.threads, "log_every": 10}  # fmt: skip
-    config = _config.merge(texture.Config, [given.config], PAPER | ROWS[name] | flags)
-    return _fit.finish("texture", config, store, given.out / "runs" / name)
+    config = configs.merge(texture.Config, [given.config], PAPER | ROWS[name] | flags)
+    return loop.finish("texture", config, store, given.out / "runs" / name)
 
 
-def picture(trained: _runs.Trained, store: Store, rows: list[Row], videos: dict[str, str]) -> Any:
+def picture(trained: runs.Trained, store: Store, rows: list[Row], videos: dict[str, str]) -> Any:
     """Some frames of the first clip of every other speaker, one below the other."""
     found = []
     for row in rows[::2]:

@@ -14,7 +14,7 @@ from tkit.errors import NoFaceError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from tkit.pipelines._jobs import Job
+    from tkit.pipelines.animation.jobs import Job
 
 CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
 SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
@@ -95,7 +95,8 @@ def command(
       tkit score --pred preds --gt $TKIT_CORPORA/grid --protocol sinha2020
     """
     jobs = _list(images, audios, out, corpus, root, protocol, split)
-    from tkit.clips import refuse_overwrite, stable_seed
+    from tkit.files import refuse_overwrite
+    from tkit.seeds import stable_seed
 
     for job in jobs:
         refuse_overwrite(job.out, force=force)
@@ -121,7 +122,7 @@ def _list(
     split: str,
 ) -> list[Job]:
     """List what is to be made, before anything that takes time."""
-    from tkit.pipelines._jobs import Job, of_corpus
+    from tkit.pipelines.animation.jobs import Job, of_corpus
 
     if corpus:
         if images or audios:
@@ -152,10 +153,10 @@ def _look_at_inputs(images: tuple[Path, ...], audios: tuple[Path, ...]) -> None:
 def _open(pose: str, options: dict[str, Any]) -> dict[str, Any]:
     """Load the stages and the landmark back-end: the keyword arguments of ``animate``."""
     from tkit import tracking
-    from tkit.pipelines import _runs
+    from tkit.pipelines.training import runs
 
     for name in ("motion", "blink", "texture"):
-        options[name] = _runs.load(name, options[name])
+        options[name] = runs.load(name, options[name])
         click.echo(f"{name}: {options[name].weights.path}", err=True)
     options["landmarker"] = tracking.open_refined("dlib68")
     options["head"] = None if pose == "still" else _head(Path(pose), options["landmarker"])
@@ -167,8 +168,8 @@ def _head(path: Path, landmarker: Any) -> np.ndarray:
     import numpy as np
 
     from tkit import media, tracking
-    from tkit.clips import require_path
-    from tkit.pipelines._moves import head_moves
+    from tkit.files import require_path
+    from tkit.pipelines.animation.moves import head_moves
 
     if path.suffix == ".npy":
         points = np.load(require_path(path, "file of points"))
@@ -185,9 +186,9 @@ def _make(job: Job, options: dict[str, Any], debug: Path | None) -> None:
     from tqdm import tqdm
 
     from tkit import media
-    from tkit.pipelines._maps import Writer
-    from tkit.pipelines._moves import count_frames, sample_rate
-    from tkit.pipelines.animate import animate
+    from tkit.pipelines.animation import animate
+    from tkit.pipelines.animation.maps import Writer
+    from tkit.pipelines.animation.moves import count_frames, sample_rate
 
     picture = job.picture()
     sound = media.require_sound(media.read_audio(job.audio, sample_rate=SOUND_HZ), job.audio)

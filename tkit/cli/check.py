@@ -30,8 +30,8 @@ def command(store: Path, html: Path | None, force: bool) -> None:
       tkit check grid.h5
       tkit check grid.h5 --html grid.html
     """
-    from tkit.clips import refuse_overwrite
     from tkit.errors import StoreError
+    from tkit.files import refuse_overwrite
     from tkit.store import Store
 
     if html is not None:
@@ -43,9 +43,9 @@ def command(store: Path, html: Path | None, force: bool) -> None:
             raise StoreError(f"{store} is broken: " + "; ".join(problems))
         click.echo("sound: yes")
         if html is not None:
-            from tkit.report import corpus_page, page
+            from tkit.report import corpus_page, demo_page
 
-            page.write(html, corpus_page.render(data, _facts(data)))
+            demo_page.write(html, corpus_page.render(data, _facts(data)))
             click.echo(f"page: {html}", err=True)
 
 

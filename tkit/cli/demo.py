@@ -37,7 +37,7 @@ def command(
     Example:
       tkit demo --out demo
     """
-    from tkit.pipelines._demo import Demo, run
+    from tkit.pipelines.demo import Demo, run
 
     demo = Demo(
         out,

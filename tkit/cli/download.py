@@ -44,7 +44,7 @@ def command(
       tkit download grid --speakers s1,s2 --out data/grid
       tkit prep grid --root data/grid
     """
-    from tkit.download import download, read_checksums
+    from tkit.prep.download import download, read_checksums
 
     root = out or Path(os.environ.get("TKIT_CORPORA", ""), corpus)
     fetched = download(

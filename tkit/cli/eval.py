@@ -33,15 +33,15 @@ def command(
     Example:
       tkit eval motion --data grid.h5 --split val --json motion.json
     """
-    from tkit.clips import atomic_path, refuse_overwrite
-    from tkit.pipelines import _results, _runs
+    from tkit.files import atomic_path, refuse_overwrite
+    from tkit.pipelines.training import results, runs
     from tkit.store import Store
 
     to_stdout = str(json_file) == "-"
     if json_file and not to_stdout:
         refuse_overwrite(json_file, force=force)
     with Store(data) as store:
-        found = _results.measure(_runs.load(stage, weights), store, split)
+        found = results.measure(runs.load(stage, weights), store, split)
     text = json.dumps(found, indent=2) + "\n"
     if to_stdout:
         click.echo(text, nl=False)

@@ -60,9 +60,9 @@ def command(
       tkit landmarks clip.mp4 --out points.csv --landmarks openface
     """
     from tkit import media, tracking
-    from tkit.clips import refuse_overwrite
     from tkit.errors import NoFaceError, UsageError
-    from tkit.overlay import overlay as draw
+    from tkit.face.overlay import overlay as draw
+    from tkit.files import refuse_overwrite
 
     if out.suffix not in (".npy", ".csv"):
         raise UsageError(f"{out}: points are written as .npy or .csv")

@@ -32,7 +32,7 @@ def command(reports: tuple[Path, ...], kind: str, out: Path | None, force: bool)
       tkit leaderboard ours.json theirs.json
       tkit leaderboard *.json --format html --out board.html
     """
-    from tkit.clips import atomic_path, refuse_overwrite
+    from tkit.files import atomic_path, refuse_overwrite
     from tkit.report import leaderboard
 
     if out:

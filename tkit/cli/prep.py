@@ -92,7 +92,7 @@ def command(
     Example:
       tkit prep grid --root /data/grid --out grid.h5 --crops --jobs 2
     """
-    from tkit.clips import refuse_overwrite
+    from tkit.files import refuse_overwrite
     from tkit.prep import Settings, prepare
 
     out = refuse_overwrite(out or Path(f"{corpus}.h5"), force=force)
@@ -135,9 +135,9 @@ def command(
 
 
 def _root(corpus: str, root: Path | None) -> Path:
-    from tkit.clips import require_path
     from tkit.corpora import CORPORA
     from tkit.errors import UsageError
+    from tkit.files import require_path
 
     entry = CORPORA.get(corpus)
     if root is None:

@@ -22,7 +22,7 @@ def command(context: click.Context) -> None:
 @command.command("list")
 def list_all() -> None:
     """List the names and titles."""
-    from tkit import protocols
+    from tkit.scoring import protocols
 
     for name in protocols.names():
         click.echo(f"{name:22} {protocols.load(name).title}")
@@ -32,8 +32,9 @@ def list_all() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show every choice of a protocol, and where it comes from."""
-    from tkit import protocols, scoring
+    from tkit import scoring
     from tkit.metrics import METRICS
+    from tkit.scoring import protocols
 
     protocol = protocols.load(name)
     plan = scoring.plan_of(protocol)

@@ -156,8 +156,8 @@ def command(
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
-    from tkit._pairing import name_methods, read_map
     from tkit.report import tables
+    from tkit.scoring.pairing import name_methods, read_map
 
     files = {
         "json": json_file,
@@ -207,8 +207,8 @@ def _protocol(
     **policies: str | None,
 ) -> Any:
     """The named protocol, called ``custom`` where options change what it fixes."""
-    from tkit import protocols
     from tkit.metrics import METRICS
+    from tkit.scoring import protocols
 
     named = protocols.load(protocol_name)
     names = list(named.metrics) if metrics is None else _names(metrics)

@@ -42,10 +42,10 @@ def command(
     """
     import numpy as np
 
-    from tkit.clips import atomic_path, refuse_overwrite, require_path
+    from tkit.files import atomic_path, refuse_overwrite, require_path
     from tkit.media import read_audio
     from tkit.speech import ENCODERS, open_encoder
-    from tkit.speech._symbols import greedy
+    from tkit.speech.symbols import greedy
 
     for path in (out, plot):
         if path is not None:

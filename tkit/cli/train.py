@@ -51,13 +51,13 @@ def command() -> None:
 
 def _summary(name: str) -> str:
     """First sentence of a stage module's docstring, read without importing it."""
-    module = resources.files("tkit.pipelines") / f"{name.replace('-', '_')}.py"
+    module = resources.files("tkit.pipelines") / "stages" / name.replace("-", "_") / "__init__.py"
     docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
     return docstring.split("\n")[0]
 
 
 def _command(stage: Any) -> click.Command:
-    from tkit.pipelines import _config
+    from tkit.pipelines.training import config as configs
 
     kinds = typing.get_type_hints(stage.config)
     options: list[click.Parameter] = [
@@ -72,23 +72,23 @@ def _command(stage: Any) -> click.Command:
         click.Option(
             ["--config"], metavar="F.toml",
             help="Values from a file, or from a shipped experiment by name: "
-            f"{', '.join(_config.experiments()) or 'none'}.",
+            f"{', '.join(configs.experiments()) or 'none'}.",
         ),
         click.Option(["--resume"], is_flag=True, help="Continue the run in the folder."),
         click.Option(["--force"], is_flag=True, help="Replace the run in the folder."),
-        *(_option(field, kinds[name]) for name, field in _config.fields(stage.config).items()),
+        *(_option(field, kinds[name]) for name, field in configs.fields(stage.config).items()),
     ]  # fmt: skip
 
     def train(
         data: Path, out: Path, config: str | None, resume: bool, force: bool, **flags: Any
     ) -> None:
-        from tkit.pipelines._fit import fit
-        from tkit.pipelines._runs import Run
+        from tkit.pipelines.training.loop import fit
+        from tkit.pipelines.training.runs import Run
         from tkit.store import Store
 
         given = {name: value for name, value in flags.items() if value is not None}
         before = Run(out).config if resume and Run(out).config.is_file() else None
-        settings = _config.merge(stage.config, [before, config], given)
+        settings = configs.merge(stage.config, [before, config], given)
         with Store(data) as store:
             weights = fit(stage, settings, store, out, resume=resume, force=force)
         click.echo(str(weights))

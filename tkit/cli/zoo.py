@@ -31,11 +31,11 @@ def list_() -> None:
     Example:
       tkit zoo list
     """
-    from tkit.zoo import _cards
+    from tkit.zoo.released import cards
 
-    found = _cards.released()
+    found = cards.released()
     for name, path in found.items():
-        card = _cards.read_card(_cards.card_path(name))
+        card = cards.read_card(cards.card_path(name))
         click.echo(f"{name:<13} {path.stat().st_size / 1e6:5.2f} MB  {card.licence}  {card.data}")
     if not found:
         click.echo("no weights are released yet; train some with tkit train", err=True)
@@ -54,16 +54,17 @@ def info(name: str) -> None:
       tkit zoo info runs/motion/weights.safetensors
     """
     from tkit import toml
-    from tkit.zoo import _cards, _weights
+    from tkit.zoo.released import cards
+    from tkit.zoo.released import weights as released_weights
 
-    path = _cards.locate(name)
-    card = _cards.card_path(name) if name in _cards.released() else path.with_name("card.toml")
-    click.echo(f"# {path}, sha256 {_cards.sha256_of(path)}")
+    path = cards.locate(name)
+    card = cards.card_path(name) if name in cards.released() else path.with_name("card.toml")
+    click.echo(f"# {path}, sha256 {cards.sha256_of(path)}")
     if card.is_file():
         click.echo(card.read_text(encoding="utf-8"))
     if path.suffix == ".onnx":  # it holds a network and nothing about it
         return
-    about = _weights.read_about(path)
+    about = released_weights.read_about(path)
     record = {key: value for key, value in about["record"].items() if not isinstance(value, dict)}
     click.echo(f"# record\n{toml.dumps({'net': about['net'], **record})}", nl=False)
 
@@ -77,19 +78,20 @@ def verify() -> None:
       tkit zoo verify
     """
     from tkit.errors import WeightsError
-    from tkit.zoo import _cards, _weights
+    from tkit.zoo.released import cards
+    from tkit.zoo.released import weights as released_weights
 
     broken = 0
-    for name in _cards.released():
-        problems = _cards.verify(name)
+    for name in cards.released():
+        problems = cards.verify(name)
         try:
-            _weights.check(name)
+            released_weights.check(name)
         except WeightsError as error:
             problems.append(str(error))
         broken += bool(problems)
         click.echo(f"{name}: {'; '.join(problems) or 'sound'}")
     if broken:
-        raise WeightsError(f"{broken} of {len(_cards.released())} released weight files are broken")
+        raise WeightsError(f"{broken} of {len(cards.released())} released weight files are broken")
 
 
 @command.command()
@@ -107,7 +109,7 @@ def add(net: str, file: Path, out: Path | None, force: bool) -> None:
       tkit zoo add deepspeech deepspeech-0.9.3-models.pbmm --out deepspeech
       tkit speech hello.wav --encoder deepspeech --weights deepspeech
     """
-    from tkit.clips import refuse_overwrite
+    from tkit.files import refuse_overwrite
     from tkit.speech.deepspeech import add as convert
 
     out = refuse_overwrite(out or Path(net), force=force)
@@ -130,11 +132,12 @@ def export(name: str, out: Path | None, force: bool) -> None:
     Example:
       tkit zoo export motion --out motion.onnx
     """
-    from tkit.clips import refuse_overwrite
-    from tkit.zoo import _onnx, _weights
+    from tkit.files import refuse_overwrite
+    from tkit.zoo.released import onnx
+    from tkit.zoo.released import weights as released_weights
 
-    weights = _weights.load(name)
+    weights = released_weights.load(name)
     out = refuse_overwrite(out or Path(f"{Path(name).stem}.onnx"), force=force)
-    signature = _onnx.export(weights, out)
+    signature = onnx.export(weights, out)
     inputs = ", ".join(f"{key} {tuple(value.shape)}" for key, value in signature.inputs.items())
     click.echo(f"{out}: {inputs} -> {', '.join(signature.outputs)}; frames are free")

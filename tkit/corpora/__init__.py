@@ -10,7 +10,7 @@ from tkit.clips import Clip, Reject
 from tkit.errors import UnknownNameError
 from tkit.registry import Registry
 
-CORPORA = Registry("tkit.corpora", "CORPUS")
+CORPORA: Registry[Corpus] = Registry("tkit.corpora", "CORPUS")
 
 Splits = Mapping[str, frozenset[str]]
 

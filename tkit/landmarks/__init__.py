@@ -10,7 +10,9 @@ import numpy as np
 
 from tkit.registry import Registry
 
-LANDMARKERS = Registry("tkit.landmarks", "LANDMARKER")
+LANDMARKERS: Registry[Landmarker] = Registry(
+    "tkit.landmarks", "LANDMARKER", exclude=frozenset({"boxes", "talks", "task_models"})
+)
 
 Note = Callable[[str], None]
 

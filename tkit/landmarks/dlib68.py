@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import TkitError
+from tkit.face.steady import steady
 from tkit.landmarks import Landmarker, Note, ignore
-from tkit.landmarks._boxes import Box, Face, choose, link, near, rivals, shots
-from tkit.landmarks._steady import steady
-from tkit.landmarks._talks import talker
+from tkit.landmarks.boxes import Box, Face, choose, link, near, rivals, shots
+from tkit.landmarks.talks import talker
 
 KEY_STEP = 10  # frames between detections: 0.4 s at 25 fps
 FACE_PX = 300  # side of the face box after resampling

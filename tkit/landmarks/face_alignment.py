@@ -13,7 +13,7 @@ import numpy as np
 
 from tkit.errors import UsageError
 from tkit.landmarks import Landmarker, Note, ignore
-from tkit.landmarks._boxes import choose, link, shots
+from tkit.landmarks.boxes import choose, link, shots
 
 PACKAGE = "face-alignment"
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from tkit.errors import UsageError
 from tkit.landmarks import Landmarker, Note, ignore
-from tkit.landmarks import _task_models as models
-from tkit.landmarks._boxes import Face, choose, link, near, shots
+from tkit.landmarks import task_models as models
+from tkit.landmarks.boxes import Face, choose, link, near, shots
 
 ENVIRONMENT = "TKIT_MESH_MODEL"
 KEY_STEP = 10  # frames between detections

@@ -10,7 +10,9 @@ import numpy as np
 
 from tkit.registry import Registry
 
-SEGMENTERS = Registry("tkit.lips", "SEGMENTER")
+SEGMENTERS: Registry[Segmenter] = Registry(
+    "tkit.lips", "SEGMENTER", exclude=frozenset({"pictures"})
+)
 
 # Lip points by the boundary they lie on.
 OUTER_SIDES = (*range(49, 54), *range(55, 60))  # without the corners 48 and 54

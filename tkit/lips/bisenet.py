@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tkit import crops, geometry
-from tkit.clips import require_path
 from tkit.errors import UsageError
+from tkit.face import crops, geometry
+from tkit.files import require_path
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter
 
 ENVIRONMENT = "TKIT_BISENET_MODEL"
@@ -92,7 +92,7 @@ def _model_path(model: str) -> str:
 
 @cache
 def _load(path: str) -> Any:
-    from tkit.zoo.bisenet import load_checkpoint
+    from tkit.zoo.nets.bisenet import load_checkpoint
 
     return load_checkpoint(path)
 
@@ -105,7 +105,7 @@ def _open(model: str = "") -> Any:
 
 @cache
 def _signature(path: str) -> str:
-    from tkit.zoo._cards import sha256_of
+    from tkit.zoo.released.cards import sha256_of
 
     return f"bisenet-{sha256_of(require_path(path, 'checkpoint'))[:8]}"
 

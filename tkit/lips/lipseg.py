@@ -2,7 +2,7 @@
 
 Lip points go to the outlines of lips and inner mouth, corners of the mouth to where the network
 sees them, and lid points to where the skin of their side ends. The network is described in
-:mod:`tkit.zoo.lipseg` and trained by :mod:`tkit.pipelines._lipseg`.
+:mod:`tkit.zoo.nets.lipseg` and trained by :mod:`tkit.pipelines.makers.lipseg`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter, _pictures
-from tkit.zoo import _cards
+from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter, pictures
+from tkit.zoo.released import cards
 
 PARTS = {"mouth": "lipseg-mouth", "eye": "lipseg-eye"}
 # A mouth is seen from both sides of a mirror, too: its classes there, in the order of the others.
@@ -31,19 +31,19 @@ def segment(frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
         Tracked, in pixels.
     """
     points = points.astype(np.float64)
-    where = _pictures.mouth_transforms(points)
-    seen = _run("mouth", frames, where, _pictures.MOUTH_SIZE)
-    found = _mouth(seen, _pictures.to_cells(where))
-    for first, where in zip((36, 42), _pictures.eye_transforms(points).swapaxes(0, 1), strict=True):
-        seen = _run("eye", frames, where, _pictures.EYE_SIZE)
-        cells = _pictures.to_cells(where)
+    where = pictures.mouth_transforms(points)
+    seen = _run("mouth", frames, where, pictures.MOUTH_SIZE)
+    found = _mouth(seen, pictures.to_cells(where))
+    for first, where in zip((36, 42), pictures.eye_transforms(points).swapaxes(0, 1), strict=True):
+        seen = _run("eye", frames, where, pictures.EYE_SIZE)
+        cells = pictures.to_cells(where)
         found.append(Region((first + 1, first + 2), 1 - seen[:, 0], cells))  # below the upper lid
         found.append(Region((first + 4, first + 5), 1 - seen[:, 2], cells))  # above the lower one
     return found
 
 
 def _mouth(seen: np.ndarray, cells: np.ndarray) -> list[Region]:
-    """Regions of the classes (N, 11, h, w) of :data:`tkit.zoo.lipseg.DIVISIONS`."""
+    """Regions of the classes (N, 11, h, w) of :data:`tkit.zoo.nets.lipseg.DIVISIONS`."""
     _, upper, lower, mouth = seen[:, :4].swapaxes(0, 1)
     left, left_corner, _, right_corner, right = seen[:, 4:9].swapaxes(0, 1)
     over, under = seen[:, 9:].swapaxes(0, 1)
@@ -70,7 +70,7 @@ def _run(
     net = _load(part)
     maps = []
     for frame, transform in zip(frames, transforms, strict=True):
-        picture = cv2.dnn.blobFromImage(_pictures.sample(frame, transform, size), 1 / 255)
+        picture = cv2.dnn.blobFromImage(pictures.sample(frame, transform, size), 1 / 255)
         if part == "mouth":
             picture = np.concatenate([picture, picture[..., ::-1]])
         net.setInput(picture)
@@ -85,7 +85,7 @@ def _run(
 def _load(part: str) -> Any:
     import cv2
 
-    return cv2.dnn.readNetFromONNX(str(_cards.locate(PARTS[part])))
+    return cv2.dnn.readNetFromONNX(str(cards.locate(PARTS[part])))
 
 
 def _open() -> Any:
@@ -96,9 +96,7 @@ def _open() -> Any:
 
 @cache
 def _sign() -> str:
-    return "lipseg-" + "-".join(
-        _cards.sha256_of(_cards.locate(name))[:4] for name in PARTS.values()
-    )
+    return "lipseg-" + "-".join(cards.sha256_of(cards.locate(name))[:4] for name in PARTS.values())
 
 
 SEGMENTER = Segmenter(

@@ -17,7 +17,11 @@ from typing import Any
 from tkit.errors import ConfigError
 from tkit.registry import Registry
 
-METRICS = Registry("tkit.metrics", "METRIC")
+METRICS: Registry[Metric] = Registry(
+    "tkit.metrics",
+    "METRIC",
+    exclude=frozenset({"av", "blink", "faces", "kernels", "lse", "moving", "pictures"}),
+)
 
 Stats = dict[str, Any]
 

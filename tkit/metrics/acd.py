@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tkit.metrics import Metric, Stats
-from tkit.metrics._faces import PARAMS, pairs
+from tkit.metrics.faces import PARAMS, pairs
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tkit.metrics import Metric, Stats
-from tkit.metrics._synchrony import PARAMS, correlations
+from tkit.metrics.av import PARAMS, correlations
 
 
 def measure(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Stats
-from tkit.metrics._synchrony import PARAMS, correlations
+from tkit.metrics.av import PARAMS, correlations
 
 
 def measure(

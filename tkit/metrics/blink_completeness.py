@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tkit.blinks import CLOSED_DEPTH
+from tkit.face.blinks import CLOSED_DEPTH
 from tkit.metrics import Stats
-from tkit.metrics._blinking import metric, some
+from tkit.metrics.blink import metric, some
 
 
 def finish(stats: Stats) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tkit.metrics import Stats
-from tkit.metrics._blinking import metric, some
+from tkit.metrics.blink import metric, some
 
 
 def finish(stats: Stats) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tkit import blinks
+from tkit.face import blinks
 from tkit.metrics import Stats
-from tkit.metrics._blinking import metric
+from tkit.metrics.blink import metric
 
 
 def finish(stats: Stats) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tkit.metrics import Metric, Stats
-from tkit.metrics._motion import MISSING_FACE, checked, still
+from tkit.metrics.moving import MISSING_FACE, checked, still
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:

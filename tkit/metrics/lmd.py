@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tkit import geometry
 from tkit.errors import ScoreError
+from tkit.face import geometry
 from tkit.metrics import Metric, Param, Stats
 
 # The lips as two closed outlines, upper and lower: the four mouth corners count twice.

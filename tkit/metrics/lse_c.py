@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.metrics import Stats
-from tkit.metrics._lse import metric
+from tkit.metrics.lse import metric
 
 
 def finish(stats: Stats) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tkit.metrics import Stats
-from tkit.metrics._lse import metric
+from tkit.metrics.lse import metric
 
 
 def finish(stats: Stats) -> float:

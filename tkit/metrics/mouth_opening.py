@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tkit import geometry
+from tkit.face import geometry
 from tkit.metrics import Metric, Stats
-from tkit.metrics._motion import MISSING_FACE, checked, eye_distance
+from tkit.metrics.moving import MISSING_FACE, checked, eye_distance
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:

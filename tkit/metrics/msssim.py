@@ -13,7 +13,7 @@ import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Stats
-from tkit.metrics._pictures import COLOR, PEAK, matched
+from tkit.metrics.pictures import COLOR, PEAK, matched
 from tkit.metrics.ssim import K1, K2, gauss_taps
 
 EXPONENTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tkit.metrics import Metric, Param, Stats
-from tkit.metrics._pictures import COLOR, PEAK, matched
+from tkit.metrics.pictures import COLOR, PEAK, matched
 
 
 def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
@@ -30,10 +30,10 @@ def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
 
 def wrapped_squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
     """Sum of squared differences computed in eight bits, as one released evaluator does."""
-    from tkit.metrics import _kernels
+    from tkit.metrics import kernels
 
     x, y = np.ascontiguousarray(pred), np.ascontiguousarray(gt)
-    return _kernels.wrapped_squares(x.reshape(-1), y.reshape(-1))
+    return kernels.wrapped_squares(x.reshape(-1), y.reshape(-1))
 
 
 def psnr(mse: float) -> float:

@@ -28,7 +28,7 @@ import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Param, Stats
-from tkit.metrics._pictures import COLOR, PEAK, matched
+from tkit.metrics.pictures import COLOR, PEAK, matched
 
 K1, K2 = 0.01, 0.03
 GAUSS_SIGMA_PX = 1.5
@@ -80,12 +80,12 @@ def ssim(
 def _plane(
     x: np.ndarray, y: np.ndarray, window: Window, constants: tuple[float, float, float]
 ) -> float:
-    from tkit.metrics import _kernels
+    from tkit.metrics import kernels
 
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     if window.gauss:
-        return _kernels.ssim_gauss(x, y, gauss_taps(), *constants)
-    return _kernels.ssim_box(x, y, window.size, *constants)
+        return kernels.ssim_gauss(x, y, gauss_taps(), *constants)
+    return kernels.ssim_box(x, y, window.size, *constants)
 
 
 def gauss_taps() -> np.ndarray:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tkit import geometry
+from tkit.face import geometry
 from tkit.metrics import Metric, Stats
-from tkit.metrics._motion import MISSING_FACE, checked, eye_distance, still
+from tkit.metrics.moving import MISSING_FACE, checked, eye_distance, still
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, **params: Any) -> Stats:

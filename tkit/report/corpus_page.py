@@ -14,9 +14,9 @@ from html import escape
 
 import numpy as np
 
-from tkit import crops, geometry
-from tkit.drawing import CLOSED_LINES, OPEN_LINES
-from tkit.overlay import openings
+from tkit.face import crops, geometry
+from tkit.face.drawing import CLOSED_LINES, OPEN_LINES
+from tkit.face.overlay import openings
 from tkit.report.pages import table_of
 from tkit.store import Row, Store
 

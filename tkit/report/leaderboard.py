@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tkit.clips import require_path
 from tkit.errors import ScoreError
+from tkit.files import require_path
 from tkit.report import HONEST_ROWS
 from tkit.report.pages import bullets, latex_row, table_of
 from tkit.report.tables import ARROWS, interval, number

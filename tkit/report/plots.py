@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tkit.clips import atomic_path
+from tkit.files import atomic_path
 
 SMOOTHING = 15  # logged values that a loss curve is averaged over
 

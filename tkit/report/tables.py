@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tkit.clips import atomic_path, refuse_overwrite
+from tkit.files import atomic_path, refuse_overwrite
 from tkit.report import ClipScore, Report, Score, SpeakerScore, Unscored
 from tkit.report.published import MARK, TABLES, UNITS
 

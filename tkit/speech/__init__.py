@@ -13,7 +13,11 @@ from tkit.errors import UsageError
 from tkit.registry import Registry
 from tkit.store import EncoderInfo
 
-ENCODERS = Registry("tkit.speech", "ENCODER")
+ENCODERS: Registry[Encoder] = Registry(
+    "tkit.speech",
+    "ENCODER",
+    exclude=frozenset({"acoustic", "espeak", "mfcc", "symbols", "windows"}),
+)
 
 
 class OpenEncoder(Protocol):

@@ -1,7 +1,8 @@
 """Logits of DeepSpeech's 29 characters at 50 Hz, from packages and our own weights alone.
 
-The acoustic model of the package ``hama`` hears (``tkit.zoo.hama``), a head of ours spells
-(``tkit.zoo.chars29``). Columns: space, a to z, apostrophe, CTC blank; values before the softmax.
+The acoustic model of the package ``hama`` hears (``tkit.zoo.nets.hama``), a head of ours spells
+(``tkit.zoo.nets.chars29``). Columns: space, a to z, apostrophe, CTC blank; values before the
+softmax.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from tkit.errors import WeightsError
 from tkit.speech import Encoder
-from tkit.speech._acoustic import HOP, SAMPLE_RATE, encode, model
+from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model
 from tkit.store import EncoderInfo
 
 VERSION = "1"
@@ -28,9 +29,10 @@ class Chars29:
     """
 
     def __init__(self, weights: str = "chars29") -> None:
-        from tkit.zoo import _weights, chars29
+        from tkit.zoo.nets import chars29
+        from tkit.zoo.released import weights as released_weights
 
-        loaded = _weights.load(weights)
+        loaded = released_weights.load(weights)
         if loaded.net != "chars29":
             raise WeightsError(f"{loaded.path}: weights of {loaded.net!r}, not of chars29")
         self._model, self._head = model(), loaded.module

@@ -16,7 +16,7 @@ import numpy as np
 
 from tkit.errors import UsageError, WeightsError
 from tkit.speech import Encoder
-from tkit.speech._mfcc import cepstra_psf, cepstra_tensorflow, stacked
+from tkit.speech.mfcc import cepstra_psf, cepstra_tensorflow, stacked
 from tkit.store import EncoderInfo
 
 _BLOCK = 1500  # rows (30 s) at once where the state can be carried on: memory stays bounded
@@ -108,18 +108,21 @@ def load(weights: str | Path) -> tuple[Any, str]:
     Returns
     -------
     DeepSpeech, str
-        The module of :mod:`tkit.zoo.deepspeech`, and the hash of Mozilla's file.
+        The module of :mod:`tkit.zoo.nets.deepspeech`, and the hash of Mozilla's file.
     """
-    from tkit.zoo import _deepspeech_lite, _tensorflow, _tflite, _weights, deepspeech
+    from tkit.zoo.nets import deepspeech
+    from tkit.zoo.nets.deepspeech import lite as lite_files
+    from tkit.zoo.nets.deepspeech import tensorflow, tflite
+    from tkit.zoo.released import weights as released_weights
 
     path = Path(weights)
     if path.is_dir():
         path = path / "weights.safetensors"
     if path.suffix != ".safetensors":
         lite = path.suffix == ".tflite"
-        saved = _deepspeech_lite.as_graph(_tflite.read(path)) if lite else _tensorflow.read(path)
+        saved = lite_files.as_graph(tflite.read(path)) if lite else tensorflow.read(path)
         return deepspeech.convert(saved, where=str(path)), file_hash(path)
-    loaded = _weights.load(path)
+    loaded = released_weights.load(path)
     if loaded.net != "deepspeech":
         raise WeightsError(f"{path}: weights of {loaded.net!r}, not of deepspeech")
     return loaded.module, loaded.record["source_sha256"]
@@ -146,16 +149,17 @@ def add(source: str | Path, folder: str | Path) -> Path:
     Path
         The weight file; its encoder has the same signature as the source's.
     """
-    from tkit.zoo import _cards, _weights
+    from tkit.zoo.released import cards
+    from tkit.zoo.released import weights as released_weights
 
     net, sha256 = load(source)
     config, path, name = net.config, Path(folder) / "weights.safetensors", Path(source).name
     record = {"source": name, "source_sha256": sha256, "version": config.version}
-    _weights.save(path, net="deepspeech", config=config, module=net, record=record)
-    card = _cards.Card(
+    released_weights.save(path, net="deepspeech", config=config, module=net, record=record)
+    card = cards.Card(
         name="deepspeech",
         net="deepspeech",
-        sha256=_cards.sha256_of(path),
+        sha256=cards.sha256_of(path),
         data=f"as Mozilla's release {config.version}; converted from {name}, sha256 {sha256}",
         protocol="none",
         licence="that of the file it was converted from (Mozilla's releases: MPL-2.0)",
@@ -164,7 +168,7 @@ def add(source: str | Path, folder: str | Path) -> Path:
         limits="trained on read English speech; 16 kHz sound; not redistributed by tkit",
         command=f"tkit zoo add deepspeech {name}",
     )
-    _cards.write_card(path.with_name("card.toml"), card)
+    cards.write_card(path.with_name("card.toml"), card)
     return path
 
 

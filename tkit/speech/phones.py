@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.speech import Encoder
-from tkit.speech._acoustic import HOP, SAMPLE_RATE, encode, model
-from tkit.speech._symbols import BLANK
+from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model
+from tkit.speech.symbols import BLANK
 from tkit.store import EncoderInfo
 
 
@@ -14,7 +14,7 @@ class Phones:
     """Natural log-probabilities of 189 tokens (phones in IPA), word boundary and blank."""
 
     def __init__(self) -> None:
-        from tkit.zoo import hama
+        from tkit.zoo.nets import hama
 
         self._model = model()
         text = {"<wb>": " ", "<blank>": BLANK}

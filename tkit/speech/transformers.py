@@ -15,7 +15,7 @@ import numpy as np
 
 from tkit.errors import UsageError, WeightsError
 from tkit.speech import Encoder
-from tkit.speech._acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
+from tkit.speech.acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
 from tkit.store import EncoderInfo
 
 FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "whisper")

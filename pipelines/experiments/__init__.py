@@ -1,1 +1,0 @@
-"""Settings of the paper and of our releases; each file says only what differs."""

@@ -1,0 +1,1 @@
+"""How the front ends ``lipseg`` and ``chars29`` were made; not in the wheel."""

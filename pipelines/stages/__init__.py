@@ -1,0 +1,1 @@
+"""The trainable stages: one entry of :data:`tkit.pipelines.STAGES` a package."""

@@ -1,0 +1,313 @@
+"""Texture stage: learn to render frames from landmark images (Sinha et al. 2020, §III-C).
+
+A sample is two consecutive frames of a clip and an identity frame of the same speaker, from another
+clip or from another time of the same one. All see the same random shift, scale, turn, mirroring and
+colours, so that other identities than the training speakers' work.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tkit.face import drawing
+from tkit.pipelines.stages.texture import losses
+from tkit.pipelines.stages.texture.data import (
+    Pictures,
+    Reader,
+    augment,
+    blinks,
+    by_speaker,
+    held_out,
+    identity_frame,
+)
+from tkit.pipelines.stages.texture.regions import focus_mask, mouth_box
+from tkit.pipelines.stages.texture.renderer import Renderer
+from tkit.pipelines.training.config import Common, option
+from tkit.pipelines.training.sampling import Sampler
+from tkit.pipelines.training.stage import Stage
+from tkit.seeds import generator
+from tkit.store import Row, Store
+from tkit.zoo.layers.flow import landmark_flow
+from tkit.zoo.nets import patchgan, texture
+
+PAIR = 2  # consecutive frames in a sample: the temporal regularisation needs two
+
+
+@dataclass(frozen=True)
+class Config(Common):
+    """Settings of the texture stage; the paper's are the experiment ``paper-texture``."""
+
+    batch_size: int = option(4, "Pairs of frames in a batch; 8 are the paper's 16 frames.", low=1)
+    lr: float = option(6e-4, "Learning rate of Adam; the paper's is 1e-4.", low=0)
+    beta1: float = option(0.5, "First momentum of Adam.", low=0)
+    ema: float = option(
+        0.998, "Release the average of the weights, decaying so; 0: the last.", low=0
+    )
+    width: int = option(32, "Channels of the generator's first layer; the paper's are 64.", low=1)
+    blocks: int = option(6, "Residual blocks of the generator.", low=0)
+    landmark_width: int = option(16, "Channels of the landmark features.", low=1)
+    fold: int = option(
+        2, "Side of the pixel squares folded into channels; the paper's is 1.", low=1
+    )
+    carried: bool = option(True, "Carry the identity image along with the landmarks.")
+    skips: bool = option(True, "Join encoder and decoder at equal resolutions.")
+    norm: bool = option(False, "Instance norm in the generator, as the paper's.")
+    patch_width: int = option(32, "Channels of the discriminator's first layer.", low=1)
+    patch_layers: int = option(
+        3, "Strided layers of the discriminator; 3: 70-pixel patches.", low=1
+    )
+    pixel_weight: float = option(50.0, "Weight of the pixel loss.", low=0)
+    square_weight: float = option(1000.0, "Weight of the squared error; the paper has none.", low=0)
+    colour_weight: float = option(
+        0.5,
+        "Share of both that the bare colour map pays, too: without it the map of a saturated "
+        "attention learns nothing more; the paper has none.",
+        low=0,
+    )
+    adversarial_weight: float = option(0.0, "Weight of the adversarial loss.", low=0)
+    regular_weight: float = option(
+        3.0, "Weight of the attention and temporal losses; the paper's is 0.2.", low=0
+    )
+    attention_focus: bool = option(
+        True, "Attention opens as much more cheaply at mouth and eyes as pixels count there."
+    )
+    hold_out: int = option(
+        10, "Keep every n-th clip of each speaker out of training; 0: none.", low=0
+    )
+    same_clip: float = option(0.8, "Share of identity frames from the clip itself.", low=0)
+    focus: float = option(4.0, "Pixel loss at mouth and eyes beside that elsewhere.", low=1)
+    colour_jitter: float = option(0.2, "Largest change of gain and brightness, as a share.", low=0)
+    shift: float = option(0.03, "Largest shift, in crop sizes.", low=0)
+    scale: float = option(0.05, "Largest change of scale, as a share.", low=0)
+    turn_deg: float = option(5.0, "Largest turn in the picture plane, in degrees.", low=0)
+    mirror: bool = option(True, "Mirror every other sample.")
+    balance_speakers: bool = option(True, "Draw every speaker equally often.")
+    blink_share: float = option(
+        0.2, "Share of the samples with shut eyes: few frames have them.", low=0
+    )
+    eval_frames: int = option(25, "Frames of each clip that are measured, evenly spaced.", low=2)
+
+
+def nets(store: Store, config: Config) -> dict[str, nn.Module]:
+    """Build generator and discriminator for the size of the store's crops."""
+    sizes = texture.Config(
+        width=config.width,
+        blocks=config.blocks,
+        landmark_width=config.landmark_width,
+        fold=config.fold,
+        carried=config.carried,
+        skips=config.skips,
+        norm=config.norm,
+        size=store["crops"].shape[1],
+    )
+    net = texture.NET.build(sizes)
+    net.canonical.copy_(torch.from_numpy(store.canonical))
+    judge = patchgan.Config(width=config.patch_width, layers=config.patch_layers)
+    return {"texture": net, "patchgan": patchgan.PatchGAN(judge)}
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[str, Tensor]]:
+    """Pairs of frames with identity frames, drawn by seed and step.
+
+    Returns
+    -------
+    callable
+        ``batch(step)`` gives, for P pairs: ``frames`` (P, 2, 3, H, W) and ``identity``
+        (P, 3, H, W) in [-1, 1]; ``landmarks`` (P, 2, 1, H, W) and ``identity_landmarks``
+        (P, 1, H, W) in [0, 1]; ``prior`` (P, 2, 4, h, w), see :func:`landmark_flow`; ``weight``
+        (P, 1, H, W), the mask of the pixel loss; ``mouth`` (P, 1, H, W), 1 in the mouth box.
+    """
+    rows = store.select(split)
+    kept = held_out(rows, config.hold_out)
+    rows = [row for row in rows if row not in kept]
+    sampler = Sampler(rows, PAIR, balance_speakers=config.balance_speakers)
+    of_speaker, reader = by_speaker(rows), Reader(store)
+    shut = blinks(store, rows, PAIR) if config.blink_share else []
+    size = store["crops"].shape[1]
+    inside = np.zeros((size, size), np.float32)
+    inside[mouth_box(store.canonical, size)] = 1
+    weight = focus_mask(store.canonical, size, focus=config.focus)
+    constant = {"weight": torch.from_numpy(weight), "mouth": torch.from_numpy(inside)}
+
+    def batch(step: int) -> dict[str, Tensor]:
+        rng = generator(config.seed, "texture", split, str(step))
+        samples = []
+        for row, start in sampler.draw(rng, config.batch_size):
+            if shut and rng.random() < config.blink_share:
+                of_one = shut[rng.integers(len(shut))]
+                row, start = of_one[rng.integers(len(of_one))]
+            own = rng.random() < config.same_clip
+            still = identity_frame([row] if own else of_speaker[row.speaker], row, start, PAIR, rng)
+            pictures = reader.read([still, *((row, start + i) for i in range(PAIR))])
+            samples.append(augment(pictures, config, rng))
+        return {
+            **_tensors(samples, size),
+            **{name: map_.expand(len(samples), 1, -1, -1) for name, map_ in constant.items()},
+        }
+
+    return batch
+
+
+def _tensors(samples: list[Pictures], size: int) -> dict[str, Tensor]:
+    """Turn samples of an identity frame and its frames into what the generator takes."""
+    images, points, ground = (
+        np.stack([getattr(sample, name) for sample in samples])
+        for name in ("images", "points", "ground")
+    )
+    drawn = drawing.draw(points.reshape(-1, *points.shape[2:]), size=size)
+    images = texture.image_tensor(images.reshape(-1, *images.shape[2:])).unflatten(
+        0, (-1, 1 + PAIR)
+    )
+    lines = texture.drawing_tensor(drawn).unflatten(0, (-1, 1 + PAIR))
+    moved = torch.from_numpy(points[:, 1:]).flatten(0, 1)
+    still = torch.from_numpy(points[:, :1].repeat(PAIR, axis=1)).flatten(0, 1)
+    prior = landmark_flow(moved, still, torch.from_numpy(ground[:, 1:]).flatten(0, 1), size=size)
+    return {
+        "identity": images[:, 0],
+        "frames": images[:, 1:],
+        "identity_landmarks": lines[:, 0],
+        "landmarks": lines[:, 1:],
+        "prior": prior.unflatten(0, (-1, PAIR)),
+    }
+
+
+# --- training --------------------------------------------------------------------------------
+
+
+def step(
+    nets: dict[str, nn.Module], batch: dict[str, Tensor], config: Config, player: str
+) -> dict[str, Tensor]:
+    """Losses of the generator (eq. 14) or of the discriminator (eq. 8).
+
+    The generator plays first and leaves its frames in the batch for the discriminator: rendering
+    them anew would cost a quarter of the step.
+    """
+    frames = batch["frames"].flatten(0, 1)
+    if player == "patchgan":
+        if not config.adversarial_weight:  # nobody asks it: it stays as it is
+            return {"loss": 0 * next(nets["patchgan"].parameters()).sum()}
+        decisions = nets["patchgan"](torch.cat([frames, batch["generated"]]))
+        real, generated = decisions.float().chunk(2)
+        return {"loss": losses.discriminator(real, generated)}
+    every = {
+        name: batch[name].repeat_interleave(PAIR, dim=0)
+        for name in ("identity_landmarks", "identity", "weight", "mouth")
+    }
+    image, attention, colour, _ = nets["texture"](
+        batch["landmarks"].flatten(0, 1),
+        every["identity_landmarks"],
+        every["identity"],
+        batch["prior"].flatten(0, 1),
+    )
+    batch["generated"] = image.detach()
+    pixel, square = _errors(image, frames, every["weight"])
+    loss = config.pixel_weight * pixel + config.square_weight * square
+    if config.colour_weight:
+        bare = _errors(colour, frames, every["weight"])
+        loss += config.colour_weight * (
+            config.pixel_weight * bare[0] + config.square_weight * bare[1]
+        )
+    adversarial = image.new_zeros(())
+    if config.adversarial_weight:
+        adversarial = losses.adversarial(nets["patchgan"](image).float())
+    pairs = attention.unflatten(0, (-1, PAIR)), colour.unflatten(0, (-1, PAIR))
+    ground = every["weight"].amin() / every["weight"] if config.attention_focus else 1.0
+    open_, temporal = losses.attention(attention, ground), losses.temporal(*pairs)
+    loss += config.adversarial_weight * adversarial
+    loss += config.regular_weight * (open_ + temporal)
+    statistics = losses.attention_statistics(attention, every["mouth"])
+    _warn_if_frozen(attention, every["mouth"])
+    parts = {
+        "pixel": pixel,
+        "square": square,
+        "adversarial": adversarial,
+        "attention": open_,
+        "temporal": temporal,
+    }
+    return {"loss": loss, **parts, **statistics}
+
+
+def _errors(image: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    return losses.pixel(image, target, weight), losses.square(image, target, weight)
+
+
+def _warn_if_frozen(attention: Tensor, mouth: Tensor) -> None:
+    """Warn, once a run, when no pixel of any mouth of the batch is open."""
+    lowest = (attention.detach() + (1 - mouth)).amin()
+    if float(lowest) > losses.SATURATED:
+        warnings.warn(
+            "texture: the attention map is saturated, the mouth a frozen copy of the identity "
+            "image's; if it stays so, train again with a smaller --regular-weight or --lr",
+            stacklevel=2,
+        )
+
+
+# --- evaluation ------------------------------------------------------------------------------
+
+
+def evaluate(
+    nets: dict[str, nn.Module], store: Store, rows: list[Row], config: Config
+) -> dict[str, float]:
+    """Measure crops rendered from true landmarks, beside the first frame held still.
+
+    Returns
+    -------
+    dict
+        ``psnr``, ``psnr_static``: dB, squared error pooled over the RGB pixels of a clip, mean over
+        clips; ``psnr_mouth``, ``psnr_mouth_static``: the same inside the mouth box;
+        ``att_mean``, ``att_saturated``, ``att_mouth``, ``att_elsewhere``: see
+        :func:`~tkit.pipelines.stages.texture.losses.attention_statistics`.
+    """
+    size = store["crops"].shape[1]
+    everything = slice(None), slice(None)
+    regions = {"psnr": everything, "psnr_mouth": mouth_box(store.canonical, size)}
+    mouth = torch.zeros(1, 1, size, size)
+    mouth[..., regions["psnr_mouth"][0], regions["psnr_mouth"][1]] = 1
+    table, reader = defaultdict(list), Reader(store)
+    for row in rows:
+        count = min(config.eval_frames, row.n_frames)
+        picked = np.unique(np.linspace(0, row.n_frames - 1, count).round().astype(int))
+        pictures = reader.read([(row, int(index)) for index in picked])
+        gt, points = pictures.images, pictures.points
+        rendered = Renderer(nets["texture"], gt[0], points[0])(points, pictures.ground)
+        pred, attention = rendered.images, rendered.attention
+        for name, region in regions.items():
+            index = (slice(None), *region)
+            table[name].append(psnr(pred=pred[index], gt=gt[index]))
+            table[f"{name}_static"].append(psnr(pred=gt[:1][index], gt=gt[index]))
+        maps = torch.from_numpy(attention[..., 0])[:, None]
+        for name, value in losses.attention_statistics(maps, mouth).items():
+            table[name].append(float(value))
+    return {name: float(np.mean(values)) for name, values in table.items()}
+
+
+def psnr(*, pred: np.ndarray, gt: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of frames in 0 to 255; the squared error is pooled.
+
+    Equal frames give the finite 98 dB: the error is taken as at least 1e-5.
+    """
+    error = np.mean((np.asarray(pred, np.float64) - gt) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-5)))
+
+
+STAGE = Stage(
+    title="landmark images and one identity image to frames",
+    config=Config,
+    nets=nets,
+    batches=batches,
+    players=("texture", "patchgan"),
+    step=step,
+    evaluate=evaluate,
+    released="texture",
+    weights="texture-lite",
+)

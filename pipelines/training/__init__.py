@@ -1,0 +1,1 @@
+"""The one training loop, its settings, run folders and results."""

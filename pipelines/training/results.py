@@ -1,0 +1,127 @@
+"""What a finished run leaves: weights with their record, scores, and the draft of a card."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tkit import __version__
+from tkit.corpora import CORPORA
+from tkit.pipelines.training.runs import Run, Trained
+from tkit.pipelines.training.stage import Stage
+from tkit.store import Store
+from tkit.zoo.released import cards
+from tkit.zoo.released import weights as released_weights
+
+
+def export(
+    stage: Stage, nets: dict[str, Any], store: Store, config: Any, run: Run, *, steps: int
+) -> None:
+    """Write the weights, and a draft of their card with the scores on the val split."""
+    module = nets[stage.released]
+    released_weights.save(
+        run.weights,
+        net=net_name(module.config),
+        config=module.config,
+        module=module,
+        record=record(stage, config, store, steps=steps),
+    )
+    scores: dict[str, float] = {}
+    if any(row.split == config.val_split for row in store.clips):
+        for net in nets.values():
+            net.eval()
+        scores = stage.evaluate(nets, store, store.select(config.val_split), config)
+    cards.write_card(run.card, draft_card(stage, module, store, config, run, scores))
+
+
+def net_name(config: Any) -> str:
+    """Name of a network in the registry: the module that defines its Config."""
+    return type(config).__module__.rpartition(".")[2].replace("_", "-")
+
+
+def record(stage: Stage, config: Any, store: Store, *, steps: int) -> dict[str, Any]:
+    """Say how weights came to be: what the weight file and the next user need to know."""
+    rows = store.select(config.train_split)
+    info = store.info
+    return {
+        "stage": stage.name,
+        "config": dataclasses.asdict(config),
+        "encoder": dataclasses.asdict(info.encoder),
+        "corpus": info.corpus,
+        "protocol": info.protocol,
+        "landmarks": info.landmarks,
+        "lips": info.lips,
+        "fps": info.fps,
+        "speakers": sorted({row.speaker for row in rows}),
+        "clips": len(rows),
+        "steps": steps,
+    }
+
+
+def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
+    """Measure a trained stage on a split of any store.
+
+    Returns
+    -------
+    dict
+        ``split``, ``n_clips``, the stage's numbers, and what was measured with what.
+
+    Raises
+    ------
+    WeightsError
+        If the stage needs speech and the store has that of another encoder.
+    """
+    rows, info = store.select(split), store.info
+    trained.require_encoder(info.encoder, where=str(store.path))
+    return {
+        "stage": trained.stage.name,
+        "split": split,
+        "n_clips": len(rows),
+        **trained.stage.evaluate(trained.nets, store, rows, trained.config),
+        "corpus": info.corpus,
+        "landmarks": info.landmarks,
+        "lips": info.lips,
+        "speech": info.encoder.signature,
+        "weights": str(trained.weights.path),
+        "sha256": trained.weights.sha256,
+    }
+
+
+def draft_card(
+    stage: Stage, module: Any, store: Store, config: Any, run: Run, scores: Mapping[str, float]
+) -> cards.Card:
+    """Fill in of a card what the run knows; a person writes the rest before a release."""
+    info, rows = store.info, store.select(config.train_split)
+    speakers = sorted({row.speaker for row in rows})
+    corpus = CORPORA.get(info.corpus) if info.corpus in CORPORA.names() else None
+    signature = "|".join(
+        [
+            stage.name,
+            f"corpus:{info.corpus}",
+            f"protocol:{info.protocol}",
+            f"split:{config.val_split}",
+            f"n:{sum(row.split == config.val_split for row in store.clips)}",
+            f"landmarks:{info.landmarks}",
+            f"lips:{info.lips}",
+            f"speech:{info.encoder.signature}",
+            f"v:{__version__}",
+        ]
+    )
+    return cards.Card(
+        name=stage.name,
+        net=net_name(module.config),
+        sha256=cards.sha256_of(run.weights),
+        data=f"{info.corpus}: {len(rows)} clips of {', '.join(speakers)}; landmarks "
+        f"{info.landmarks}, lips {info.lips}, speech {info.encoder.signature}",
+        protocol=info.protocol,
+        licence=corpus.licence if corpus else "",
+        attribution=corpus.citation if corpus else "",
+        intended_use="",
+        limits="",
+        command=f"tkit train {stage.name} --data {store.path.name} --config {run.config.name}",
+        scores=tuple(
+            cards.Score(name, float(value), config.val_split, signature)
+            for name, value in scores.items()
+        ),
+    )

@@ -1,0 +1,216 @@
+"""Run folders, and the trained stages one finds in them or in the zoo.
+
+A run folder holds ``config.toml``, ``losses.csv`` (step, name, value), ``log/`` (TensorBoard),
+``checkpoint.pt`` (resumable) and, when the run is done, ``weights.safetensors`` with the draft of
+its card, ``card.toml``.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tkit.errors import OutputExistsError, UsageError, WeightsError
+from tkit.files import atomic_path
+from tkit.pipelines.training import config as configs
+from tkit.pipelines.training.stage import STAGES, Stage
+from tkit.store import EncoderInfo
+from tkit.zoo.released import cards
+from tkit.zoo.released import weights as released_weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of one run folder."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """All settings, as TOML that ``--config`` reads."""
+        return self.folder / "config.toml"
+
+    @property
+    def losses(self) -> Path:
+        """The log as CSV: step, name, value."""
+        return self.folder / "losses.csv"
+
+    @property
+    def log(self) -> Path:
+        """The log for TensorBoard."""
+        return self.folder / "log"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Everything that ``--resume`` needs."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The result."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def card(self) -> Path:
+        """Draft of the result's card."""
+        return self.folder / "card.toml"
+
+    def files(self) -> list[Path]:
+        """Everything a run writes, as far as it is there."""
+        known = (self.config, self.losses, self.log, self.checkpoint, self.weights, self.card)
+        return [path for path in known if path.exists()]
+
+    def clear(self) -> None:
+        """Remove the files of an older run; other files in the folder stay."""
+        for path in self.files():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def begin(folder: str | Path, *, resume: bool, force: bool) -> Run:
+    """Check that a run folder may be trained into; nothing is changed yet.
+
+    Parameters
+    ----------
+    resume : bool
+        The folder holds a checkpoint, which is to be continued.
+    force : bool
+        An older run is to be replaced, by :meth:`Run.clear`.
+
+    Raises
+    ------
+    OutputExistsError
+        If an older run is there and neither was asked for.
+    UsageError
+        If there is nothing to resume, or both were asked for.
+    """
+    run = Run(Path(folder))
+    if resume and force:
+        raise UsageError("--resume continues a run and --force removes it; pass one of them")
+    if resume:
+        if not run.checkpoint.is_file():
+            raise UsageError(f"{run.folder}: no checkpoint to resume; start without --resume")
+        return run
+    if run.files() and not force:
+        raise OutputExistsError(
+            f"{run.folder} holds a run; pass --resume to continue it or --force to replace it"
+        )
+    return run
+
+
+class Log:
+    """Writes named numbers to the run's CSV and TensorBoard files."""
+
+    def __init__(self, run: Run, *, done: int) -> None:
+        # Loading TensorBoard takes a second that only training should pay.
+        from torch.utils.tensorboard import SummaryWriter
+
+        rows = [row for row in read_losses(run) if row[0] <= done] if done else []
+        with atomic_path(run.losses) as temporary, temporary.open("w", newline="") as file:
+            csv.writer(file).writerows([("step", "name", "value"), *rows])
+        self._file = run.losses.open("a", newline="")
+        self._board = SummaryWriter(run.log, purge_step=done + 1 if done else None)
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._board.close()
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Log values after ``step`` steps."""
+        csv.writer(self._file).writerows((step, name, value) for name, value in values.items())
+        self._file.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+
+def read_losses(run: Run) -> list[tuple[int, str, float]]:
+    """Read the log of a run: (step, name, value); a half-written last line is left out."""
+    found = []
+    with run.losses.open(newline="") as file:
+        for row in list(csv.reader(file))[1:]:
+            try:
+                step, name, value = row
+                found.append((int(step), name, float(value)))
+            except ValueError:
+                break
+    return found
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stage with the weights of a run or of the zoo."""
+
+    stage: Stage
+    config: Any
+    weights: released_weights.Weights
+
+    @property
+    def nets(self) -> dict[str, Any]:
+        """The nets by name, as the stage's functions take them."""
+        return {self.stage.released: self.weights.module}
+
+    def require_encoder(self, info: EncoderInfo, *, where: str) -> None:
+        """Raise :class:`WeightsError` unless the features are those it was trained on.
+
+        Parameters
+        ----------
+        where : str
+            What the features belong to, for the message.
+        """
+        trained = EncoderInfo(**self.weights.record["encoder"])
+        if self.stage.needs_speech and trained != info:
+            raise WeightsError(
+                f"{where} has the speech features {info.signature} ({info.dim} columns at "
+                f"{info.rate_hz:g} Hz), but {self.weights.path} was trained on {trained.signature} "
+                f"({trained.dim} at {trained.rate_hz:g} Hz); use --speech {trained.name} there, or "
+                "train on these features"
+            )
+
+
+def load(stage: str, name_or_path: str | Path | None = None) -> Trained:
+    """Load a trained stage.
+
+    Parameters
+    ----------
+    stage : str
+        Its name.
+    name_or_path : str or Path, optional
+        A weight file, a run folder, or a name in the zoo. By default ``runs/STAGE``, if it holds
+        weights, else the released weights of the stage.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are of another stage.
+    """
+    entry: Stage = STAGES.get(stage)
+    weights = released_weights.load(_find(entry, name_or_path))
+    trained_as = weights.record.get("stage")
+    if trained_as != entry.name:
+        raise WeightsError(
+            f"{weights.path}: weights of the stage {trained_as!r}, not {entry.name!r}"
+        )
+    config = configs.make(entry.config, weights.record["config"], where=str(weights.path))
+    return Trained(entry, config, weights)
+
+
+def _find(stage: Stage, name_or_path: str | Path | None) -> Path:
+    if name_or_path is not None:
+        path = Path(name_or_path)
+        return cards.locate(Run(path).weights if path.is_dir() else path)
+    path = Run(Path("runs") / stage.name).weights
+    if path.is_file():
+        return path
+    released = cards.released()
+    name = stage.weights or stage.name
+    if name not in released:
+        raise UsageError(
+            f"no weights for {stage.name}: {path} is not there; run tkit train {stage.name} first"
+        )
+    return released[name]

@@ -1,0 +1,68 @@
+"""Read the imports of a project and say which of them break the house rules.
+
+Import-linter does not see packages that are mapped to other folders in an editable install.
+"""
+
+import ast
+from pathlib import Path
+
+ROOTS = {"tkit": "tkit", "tkit.zoo": "zoo", "tkit.pipelines": "pipelines"}
+# A floor may import those below it; within one arrows are allowed, circles of folders are not.
+FLOORS = """cli; pipelines; prep scoring; report tracking; corpora landmarks lips speech metrics;
+    face media store clips zoo; errors registry files seeds jobs toml __version__"""
+FLOOR = {f"tkit.{name}": i for i, row in enumerate(FLOORS.split(";")) for name in row.split()}
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Dotted name to path of every module in the three roots."""
+    found = {}
+    for package, folder in ROOTS.items():
+        for path in sorted((root / folder).rglob("*.py")):
+            parts = path.relative_to(root / folder).with_suffix("").parts
+            found[".".join([package, *parts]).removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """All names that a module imports, those of ``from`` imports included; relative ones as "."."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {"."} if node.level else names
+    return {name for name in found if name.split(".")[0] in ("tkit", "")}
+
+
+def problems(root: Path) -> list[str]:
+    """One sentence for every import that breaks a rule, and for every circle of folders."""
+    known, found, arrows = modules(root), [], {}
+    for name, path in known.items():
+        if name in ("tkit", "tkit.__main__"):  # the front door stands above all floors
+            continue
+        home = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        own = FLOOR.get(".".join(name.split(".")[:2]), 0)
+        found += [] if ".".join(name.split(".")[:2]) in FLOOR else [f"{name} is on no floor"]
+        for other in imports(path):
+            parts = other.split(".")
+            if other == ".":
+                found.append(f"{name} has a relative import")
+            elif FLOOR.get(".".join(parts[:2]), -1) < own:  # -1: an export of the front door
+                found.append(f"{name} imports upward: {other}")
+            hidden = [i for i, part in enumerate(parts[:-1] if other not in known else parts)
+                      if part.startswith("_") and not part.startswith("__")]  # fmt: skip
+            if hidden and not f"{home}.".startswith(f"{'.'.join(parts[: hidden[0]])}."):
+                found.append(f"{name}: {other} is private to {'.'.join(parts[: hidden[0]])}")
+            module = other if other in known else other.rpartition(".")[0]
+            if module in known:
+                inside = known[module].name != "__init__.py"
+                arrows.setdefault(home, set()).add(module.rpartition(".")[0] if inside else module)
+    arrows = {folder: there - {folder} for folder, there in arrows.items()}
+    for folder in sorted(arrows):
+        seen, todo = set(), [folder]
+        while todo:
+            new = arrows.get(todo.pop(), set()) - seen
+            seen, todo = seen | new, todo + sorted(new)
+        found += [f"{folder} is in a circle of folders"] if folder in seen else []
+    return found

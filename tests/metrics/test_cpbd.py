@@ -1,0 +1,71 @@
+"""CPBD: truth by hand on drawn edges, scikit-image's own Canny, identities."""
+
+import numpy as np
+import pytest
+
+from tkit.errors import ScoreError
+from tkit.metrics import METRICS, cpbd
+from tkit.metrics.cpbd import edge_counts
+
+RNG = np.random.default_rng(0)
+
+
+def ramps(width: int) -> np.ndarray:
+    """Vertical edges ``width`` pixels wide, up and down, with a thin centre that has a maximum."""
+    ramp = np.cumsum([0] * 10 + [10] * (width // 2) + [30, 30] + [10] * (width // 2) + [0] * 10)
+    row = np.concatenate([40 + ramp, 40 + ramp[::-1]])
+    return np.tile(np.resize(row, 128).astype(np.uint8), (128, 1))
+
+
+def test_sharp_edges_count_and_wide_ones_do_not():
+    for mode in ("port", "matlab"):
+        sharp, edges = edge_counts(ramps(0), mode=mode)
+        assert edges > 0 and sharp == edges
+        sharp, edges = edge_counts(ramps(6), mode=mode)
+        assert edges > 0 and sharp == 0
+
+
+def test_both_directions_and_a_flipped_picture_count_alike():
+    image = RNG.integers(0, 256, (128, 128), dtype=np.uint8)
+    assert edge_counts(255 - image) == pytest.approx(edge_counts(image), rel=0.02)
+
+
+def test_undecided_blocks_ask_the_whole_canny_map(monkeypatch):
+    """The compiled shortcut and scikit-image's map accept the same blocks."""
+    from tkit.metrics.cpbd import canny, port
+
+    images = [
+        RNG.integers(0, 256, (130, 150), dtype=np.uint8),
+        (128 + np.rint(RNG.normal(0, 0.3, (100, 129)))).astype(np.uint8),
+        np.where(RNG.random((128, 128)) < 0.0005, 90, 100).astype(np.uint8),
+        np.tile(np.arange(128, dtype=np.uint8) // 9 * 20, (128, 1)).T.copy(),
+    ]
+    lazy = [edge_counts(image) for image in images]
+
+    def undecided(image, bleed, taps, edges, state):
+        state[edges > 0] = canny.UNDECIDED
+        return True
+
+    monkeypatch.setattr(port, "decide", undecided)
+    assert [edge_counts(image) for image in images] == lazy
+
+
+def test_a_picture_without_edges():
+    flat = np.full((2, 128, 128), 90, np.uint8)
+    metric = METRICS.get("cpbd")
+    assert metric.finish(metric.measure(pred=flat, gt=flat)) == 0.0
+    with pytest.raises(ScoreError, match="frame 0 has no edge in whole blocks"):
+        metric.measure(pred=flat, gt=flat, empty="error")
+    with pytest.raises(ScoreError, match="9 x 1 has no gradient"):
+        edge_counts(np.zeros((1, 9), np.uint8))
+
+
+def test_a_still_is_looked_at_once(monkeypatch):
+    calls = []
+    monkeypatch.setitem(cpbd._MODES, "port", lambda image: calls.append(1) or (1, 2))
+    still = np.broadcast_to(RNG.integers(0, 256, (1, 64, 64), dtype=np.uint8), (9, 64, 64))
+    assert cpbd.measure(pred=still, gt=still) == {"frames": 9, "cpbd": 4.5}
+    assert len(calls) == 1
+    moving = still.copy()
+    cpbd.measure(pred=moving, gt=moving)
+    assert len(calls) == 1 + 9

@@ -1,0 +1,104 @@
+"""Openings, velocities, jitter and synchrony of drawn points with known motion."""
+
+import numpy as np
+import pytest
+
+from tkit.errors import ScoreError
+from tkit.face import geometry
+from tkit.metrics import METRICS
+
+FPS = 25.0
+
+
+def face(opening, *, seed=0):
+    """Points (T, 68, 2), eyes 40 px apart, inner lips open by ``opening`` (T,) px."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, 100, (1, 68, 2)).repeat(len(opening), axis=0)
+    points[:, geometry.RIGHT_EYE] = 30.0, 40.0
+    points[:, geometry.LEFT_EYE] = 70.0, 40.0
+    for x, (upper, lower) in enumerate([(61, 67), (62, 66), (63, 65)]):
+        points[:, upper] = [45 + 5 * x, 80]
+        points[:, lower, 0] = 45 + 5 * x
+        points[:, lower, 1] = 80 + np.asarray(opening)
+    return points
+
+
+def value(name, pred, gt, **extra):
+    metric = METRICS.get(name)
+    return metric.finish(metric.measure(pred=pred, gt=gt, **extra))
+
+
+def test_mouth_opening_error_by_hand():
+    gt, pred = face(np.array([4.0, 8.0])), face(np.array([6.0, 4.0]))
+    assert value("mouth-opening", pred, gt) == pytest.approx(100 * (2 + 4) / 2 / 40)
+    assert value("mouth-opening", 2 * pred, gt) == pytest.approx(100 * (2 + 4) / 2 / 40)
+
+
+def test_velocity_error_by_hand_and_without_head_motion():
+    steady = face(np.zeros(10))
+    moving = steady.copy()
+    moving[:, 48:68, 1] += 2.0 * np.arange(10)[:, None]  # 2 px a frame = 5 % IOD, 25 times a second
+    assert value("velocity", moving, steady, fps=FPS) == pytest.approx(5 * 25, rel=1e-6)
+    head = moving + np.arange(10)[:, None, None] * [3.0, 1.0]
+    assert value("velocity", head, moving, fps=FPS) == pytest.approx(0, abs=1e-6)
+    assert np.isnan(value("velocity", moving[:1], moving[:1], fps=FPS))
+
+
+def test_jitter_sees_trembling_and_no_smooth_motion():
+    steady = face(np.zeros(30))
+    drift = steady + np.arange(30)[:, None, None] * 0.5
+    assert value("jitter", drift, drift) == pytest.approx(0, abs=1e-6)
+    tremble = steady + np.random.default_rng(1).normal(0, 0.4, steady.shape)
+    assert value("jitter", tremble, steady) > 1
+
+
+def test_lost_frames_raise_or_are_left_out():
+    gt = face(np.linspace(0, 9, 10))
+    lost = gt.copy()
+    lost[4] = np.nan
+    for name in ("mouth-opening", "velocity", "jitter"):
+        with pytest.raises(ScoreError, match="no face in 1 of 10 frames"):
+            METRICS.get(name).measure(pred=lost, gt=gt)
+        metric = METRICS.get(name)
+        assert metric.measure(pred=lost, gt=gt, missing_face="drop")["frames"] == 9
+
+
+def spoken(lag=0, *, n_frames=75, seed=2):
+    """A hum whose loudness the mouth follows, ``lag`` frames late."""
+    rng = np.random.default_rng(seed)
+    loud = np.convolve(rng.uniform(0, 1, n_frames + 40), np.ones(4) / 4, "same")
+    level = np.repeat(loud[20 : 20 + n_frames], 640)
+    wave = level**2 * np.sin(np.arange(n_frames * 640) / 16000 * 2 * np.pi * 200)
+    return face(5 * loud[20 - lag : 20 - lag + n_frames]), wave.astype(np.float32)
+
+
+@pytest.mark.parametrize("lag", [-4, 0, 3])
+def test_lag_between_mouth_and_sound(lag):
+    points, wave = spoken(lag)
+    assert value("av-lag", points, points, wave=wave, fps=FPS) == lag
+    assert value("av-corr", points, points, wave=wave, fps=FPS) > 0.8
+
+
+def test_a_resting_mouth_has_no_lag():
+    points, wave = spoken()
+    still = points[:1].repeat(75, axis=0)
+    assert value("av-corr", still, points, wave=wave, fps=FPS) == 0
+    with pytest.raises(ScoreError, match="does not change"):
+        METRICS.get("av-lag").measure(pred=still, gt=points, wave=wave, fps=FPS)
+    with pytest.raises(ScoreError, match="silent"):
+        METRICS.get("av-corr").measure(pred=points, gt=points, wave=0 * wave, fps=FPS)
+    with pytest.raises(ScoreError, match="too few"):
+        METRICS.get("av-corr").measure(pred=points[:20], gt=points[:20], wave=wave, fps=FPS)
+
+
+def test_multi_scale_similarity():
+    from skimage import data
+
+    gt = data.camera()[None, :256, :256]
+    metric = METRICS.get("msssim")
+    assert value("msssim", gt, gt) == pytest.approx(1)
+    rng = np.random.default_rng(0)
+    noise = [np.clip(gt + rng.normal(0, s, gt.shape), 0, 255).astype(np.uint8) for s in (5, 20)]
+    assert value("msssim", noise[1], gt) < value("msssim", noise[0], gt) < 1
+    with pytest.raises(ScoreError, match="too small for five scales"):
+        metric.measure(pred=gt[:, :100], gt=gt[:, :100])

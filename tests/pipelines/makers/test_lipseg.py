@@ -1,0 +1,95 @@
+"""What lipseg is trained on, and that the exported network is the trained one."""
+
+import numpy as np
+import pytest
+import torch
+
+from tkit.lips import pictures as pictures_module
+from tkit.pipelines.makers import lipseg as lipseg_module
+from tkit.pipelines.makers.lipseg import data, vary
+from tkit.zoo.nets import lipseg
+
+
+def mouth_contours(opening_px: float) -> np.ndarray:
+    """Arcs (4, 11, 2) of a mouth 40 px wide around the middle of the picture."""
+    width, height = pictures_module.MOUTH_SIZE
+    middle, share = np.array([(width - 1) / 2, (height - 1) / 2]), np.linspace(-1, 1, 11)
+    bow = 1 - share**2
+    heights = (-6 * bow, -opening_px / 2 * bow, opening_px / 2 * bow, 8 * bow)
+    reach = (20, 17, 17, 20)
+    return np.stack(
+        [
+            middle + np.stack([wide * share, high], axis=-1)
+            for wide, high in zip(reach, heights, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("opening_px", [0.0, 1.0, 10.0])
+def test_divisions_cover_each_cell_once_and_have_the_right_areas(opening_px):
+    contours = mouth_contours(opening_px)
+    shares = vary.fill("mouth", contours)
+    segments, columns, rows = np.split(shares, [4, 9])
+    for division in (segments, columns, rows):
+        np.testing.assert_allclose(division.sum(axis=0), 1, atol=0.02)
+    cell = pictures_module.CELL**2
+    opening = 2 / 3 * opening_px * 34  # area under a parabola
+    assert segments[3].sum() * cell == pytest.approx(opening, rel=0.07, abs=0.5)
+    assert segments[1:].sum() * cell == pytest.approx(2 / 3 * 14 * 40, rel=0.03)
+    width, height = pictures_module.MOUTH_SIZE
+    middle = (width - 1) / 2
+    assert columns[0].sum() * cell == pytest.approx((middle - 20 + 0.5) * height, rel=0.02)
+    assert rows[1].sum() == pytest.approx(rows[0].sum(), rel=0.02)
+
+
+def test_a_closed_eye_still_has_a_line():
+    arc = np.stack([np.linspace(10, 30, 9), np.full(9, 15.5)], axis=-1)
+    above, opening, below = vary.fill("eye", np.stack([arc, arc]))
+    assert opening.max() < 0.15
+    assert above[:8].min() > 0.9 and below[8:].min() > 0.9
+
+
+@pytest.mark.parametrize("part", ["mouth", "eye"])
+def test_variation_moves_picture_and_contours_together(part):
+    """A white shape on black: whatever is done to it, its segment stays on it."""
+    rng = np.random.default_rng(3)
+    size = vary.SIZES[part]
+    wide = tuple(int(data.MARGIN * side) for side in size)
+    shift = (np.array(wide) - size) / 2
+    if part == "mouth":
+        contours = mouth_contours(10.0)
+    else:
+        share = np.linspace(-1, 1, 9)
+        arc = np.stack([19.5 + 10 * share, 15.5 - 6 * (1 - share**2)], axis=-1)
+        contours = np.stack([arc, arc * (1, -1) + (0, 31)])
+    import cv2
+
+    picture = np.zeros((wide[1], wide[0], 3), np.uint8)
+    outline = np.concatenate([contours[0], contours[-1][::-1]]) + shift
+    cv2.fillPoly(picture, [np.rint(outline * 16).astype(np.int32)], (230, 230, 230), shift=4)
+    agree = []
+    for _ in range(20):
+        seen, shares = vary.vary(part, picture, contours + shift, rng)
+        assert seen.shape == (size[1], size[0], 3) and seen.dtype == np.float32
+        assert seen.min() >= 0 and seen.max() <= 1
+        shape = shares[1:4].sum(axis=0) if part == "mouth" else shares[1]
+        cells = seen.mean(axis=2).reshape(shape.shape[0], 2, shape.shape[1], 2).mean(axis=(1, 3))
+        agree.append(np.corrcoef(cells.ravel(), shape.ravel())[0, 1])
+    assert np.median(agree) > (0.6 if part == "mouth" else 0.9)  # lips are recoloured, too
+
+
+def test_opencv_runs_the_exported_network_as_torch_does(tmp_path):
+    pytest.importorskip("onnx")
+    import cv2
+
+    torch.manual_seed(0)
+    net = lipseg.NET.build(lipseg.Config(part="eye")).eval()
+    lipseg_module.export(tmp_path / "eye.onnx", net)
+    width, height = pictures_module.EYE_SIZE
+    pictures = np.random.default_rng(0).random((1, 3, height, width), np.float32)
+    loaded = cv2.dnn.readNetFromONNX(str(tmp_path / "eye.onnx"))
+    loaded.setInput(pictures)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(pictures)).numpy()
+    np.testing.assert_allclose(loaded.forward(), expected, atol=1e-5)
+    assert expected.shape == (1, 3, height // 2, width // 2)

@@ -1,0 +1,416 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tkit.errors import (
+    ConfigError,
+    OutputExistsError,
+    StoreError,
+    TkitError,
+    UsageError,
+    WeightsError,
+)
+from tkit.pipelines import Stage
+from tkit.pipelines.stages import blink, motion
+from tkit.pipelines.training import config as configs
+from tkit.pipelines.training import loop, runs
+from tkit.pipelines.training import results as results_module
+from tkit.pipelines.training.sampling import Sampler, moments
+from tkit.store import Store
+from tkit.zoo.released import weights as released_weights
+
+SMALL = {"steps": 6, "checkpoint_every": 2, "log_every": 1, "device": "cpu", "threads": 1}
+STAGES = {
+    "motion": (motion.STAGE, SMALL | {"batch_size": 2, "sequence": 5, "widths": (8, 8)}),
+    "blink": (blink.STAGE, SMALL | {"batch_size": 4, "sequence": 10, "hidden": 8}),
+}
+
+
+def small(name, **values):
+    stage, base = STAGES[name]
+    return stage, configs.make(stage.config, base | values)
+
+
+def tensors(path):
+    return released_weights.load(path).module.state_dict()
+
+
+def same(one, two):
+    return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.fixture
+def store(tiny_store):
+    with Store(tiny_store) as opened:
+        yield opened
+
+
+def test_ctrl_c_saves_the_step_it_falls_into(store, tmp_path):
+    stage, config = small("motion", checkpoint_every=100)
+    whole = loop.fit(stage, config, store, tmp_path / "whole")
+
+    def press(nets, batch, config, player):
+        signal.raise_signal(signal.SIGINT)
+        return stage.step(nets, batch, config, player)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(replace(stage, step=press), config, store, tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 1
+    again = loop.fit(stage, config, store, tmp_path / "run", resume=True)
+    assert same(tensors(again), tensors(whole))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_warm_start_takes_the_parameters_and_leaves_the_buffers(store, tmp_path, name):
+    stage, config = small(name)
+    first = loop.fit(stage, config, store, tmp_path / "first")
+    # Another share of the variance gives another number of components: the sizes are the weights'.
+    again = replace(
+        config, init=str(tmp_path / "first"), steps=0, pca_variance=0.9, train_split="val"
+    )
+    second = loop.fit(stage, again, store, tmp_path / "second")
+    one, two = released_weights.load(first).module, released_weights.load(second).module
+    assert same(dict(one.named_parameters()), dict(two.named_parameters()))
+    fresh = stage.nets(store, again)[stage.released]
+    assert same(dict(fresh.named_buffers()), dict(two.named_buffers()))
+    assert not same(dict(one.named_buffers()), dict(two.named_buffers()))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(store, tmp_path, name):
+    stage, config = small(name)
+    whole = loop.fit(stage, config, store, tmp_path / "whole")
+
+    def interrupt(nets, batch, config, player):
+        if interrupt.steps == 5:
+            raise KeyboardInterrupt
+        interrupt.steps += 1
+        return stage.step(nets, batch, config, player)
+
+    interrupt.steps = 0
+    out = tmp_path / "parts"
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(replace(stage, step=interrupt), config, store, out)
+    # The fifth step is lost, the checkpoint of the fourth is whole, and nothing else is there.
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert {path.name for path in out.iterdir()} == {
+        "checkpoint.pt", "config.toml", "losses.csv", "log",
+    }  # fmt: skip
+    parts = loop.fit(stage, config, store, out, resume=True)
+    assert same(tensors(whole), tensors(parts))
+    assert (out / "losses.csv").read_text() == (tmp_path / "whole" / "losses.csv").read_text()
+    assert not list(out.glob(".*"))
+
+
+def test_the_seed_decides_and_the_caller_keeps_its_generator(store, tmp_path):
+    stage, config = small("motion")
+    before = torch.get_rng_state()
+    one = loop.fit(stage, config, store, tmp_path / "one")
+    assert torch.equal(before, torch.get_rng_state())
+    torch.rand(3)  # another state of the global generator must change nothing
+    two = loop.fit(stage, config, store, tmp_path / "two")
+    three = loop.fit(stage, replace(config, seed=1), store, tmp_path / "three")
+    assert same(tensors(one), tensors(two))
+    assert not same(tensors(one), tensors(three))
+
+
+def test_the_average_of_the_weights_is_released(store, tmp_path):
+    stage, config = small("motion", ema=0.5, steps=4)
+    weights = []
+
+    def watched(nets, batch, config, player):
+        weights.append([p.detach().clone() for p in nets["motion"].parameters()])
+        return stage.step(nets, batch, config, player)
+
+    path = loop.fit(replace(stage, step=watched), config, store, tmp_path / "run")
+    last = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["nets"]["motion"]
+    names = [name for name, _ in released_weights.load(path).module.named_parameters()]
+    weights.append([last[name] for name in names])
+    mean = weights[0]
+    for step, now in enumerate(weights[1:], start=1):
+        part = 1 - min(0.5, (1 + step) / (10 + step))
+        mean = [(1 - part) * old + part * new for old, new in zip(mean, now, strict=True)]
+    released = tensors(path)
+    for name, wanted, final in zip(names, mean, weights[-1], strict=True):
+        # Weights are released in half precision.
+        torch.testing.assert_close(released[name], wanted, atol=1e-3, rtol=1e-3)
+        assert not torch.equal(wanted, final)
+    plain = tensors(loop.fit(stage, replace(config, ema=0.0), store, tmp_path / "plain"))
+    torch.testing.assert_close(plain[names[0]], last[names[0]], atol=1e-3, rtol=1e-3)
+
+
+def test_a_run_folder_is_complete(store, tmp_path):
+    stage, config = small("motion")
+    path = loop.fit(stage, config, store, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "checkpoint.pt", "config.toml", "losses.csv", "log", "weights.safetensors", "card.toml",
+    }  # fmt: skip
+    assert configs.merge(stage.config, [tmp_path / "config.toml"]) == config
+    rows = list(csv.DictReader((tmp_path / "losses.csv").read_text().splitlines()))
+    assert [row["name"] for row in rows[:3]] == ["loss", "landmark", "temporal"]
+    assert sorted({int(row["step"]) for row in rows}) == [1, 2, 3, 4, 5, 6]
+    assert all(float(row["value"]) > 0 for row in rows)
+    assert any(p.name.startswith("events") for p in (tmp_path / "log").iterdir())
+    record = released_weights.read_about(path)["record"]
+    assert record["stage"] == "motion" and record["steps"] == 6 and record["clips"] == 4
+    assert record["speakers"] == ["a", "b"] and record["encoder"]["name"] == "drawn"
+    assert record["config"]["seed"] == 0 and record["landmarks"] == "drawn68"
+    trained = runs.load("motion", tmp_path)
+    assert trained.config == config and trained.nets.keys() == {"motion"}
+
+
+def test_an_older_run_is_refused_replaced_or_resumed(store, tmp_path):
+    stage, config = small("motion", steps=2)
+    loop.fit(stage, config, store, tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="--resume to continue it or --force"):
+        loop.fit(stage, config, store, tmp_path)
+    with pytest.raises(UsageError, match="pass one of them"):
+        loop.fit(stage, config, store, tmp_path, resume=True, force=True)
+    with pytest.raises(UsageError, match="no checkpoint to resume"):
+        loop.fit(stage, config, store, tmp_path / "new", resume=True)
+    loop.fit(stage, replace(config, steps=1), store, tmp_path, force=True)
+    assert released_weights.read_about(tmp_path / "weights.safetensors")["record"]["steps"] == 1
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_is_resumed_only_with_its_own_settings_and_data(store, stores, tmp_path):
+    stage, config = small("motion", steps=2)
+    loop.fit(stage, config, store, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"lr was 0.002 and is 0.1$"):
+        loop.fit(stage, replace(config, lr=0.1), store, tmp_path / "run", resume=True)
+    other = stores.write_store(tmp_path / "x.h5", clips_per_speaker=1)
+    with Store(other) as fewer, pytest.raises(ConfigError, match="clips was 4 and is 2"):
+        loop.fit(stage, config, fewer, tmp_path / "run", resume=True)
+    longer = replace(config, steps=3, checkpoint_every=1)
+    with pytest.raises(UsageError, match="no clips in split 'tain'"):
+        loop.fit(stage, replace(config, train_split="tain"), store, tmp_path / "run", force=True)
+    path = loop.fit(stage, longer, store, tmp_path / "run", resume=True)
+    assert released_weights.read_about(path)["record"]["steps"] == 3
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"junk")
+    with pytest.raises(WeightsError, match="not a checkpoint"):
+        loop.fit(stage, longer, store, tmp_path / "run", resume=True)
+
+
+def test_the_time_budget_ends_a_run(store, tmp_path):
+    stage, config = small("motion", steps=100000, minutes=1e-6)
+    path = loop.fit(stage, config, store, tmp_path)
+    assert 1 <= released_weights.read_about(path)["record"]["steps"] < 1000
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["seconds"] >= 6e-5
+
+
+def test_a_loss_that_is_not_finite_stops_and_is_never_saved(store, tmp_path):
+    stage, config = small("motion")
+
+    def explode(nets, batch, config, player):
+        losses = stage.step(nets, batch, config, player)
+        explode.steps += 1
+        return losses | {
+            "landmark": losses["landmark"] * (float("nan") if explode.steps == 4 else 1)
+        }
+
+    explode.steps = 0
+    with pytest.raises(TkitError, match="landmark is nan at step 4"):
+        loop.fit(replace(stage, step=explode), config, store, tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+
+
+@dataclass(frozen=True)
+class PairConfig(configs.Common):
+    batch_size: int = configs.option(2, "Samples.")
+
+
+def test_every_player_moves_only_itself(store, tmp_path):
+    def nets(store, config):
+        made = {"one": nn.Linear(2, 2), "two": nn.Linear(2, 2), "fixed": nn.Linear(2, 2)}
+        made["fixed"].requires_grad_(False)
+        made["one"].bias.requires_grad_(False)  # a part that the stage froze stays frozen
+        made["one"].config = config
+        seen.update(made, start=state(made))
+        return made
+
+    def state(made):
+        return {
+            name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in made.items()
+        }
+
+    def step(nets, batch, config, player):
+        turns.append((player, {n: [p.requires_grad for p in nets[n].parameters()] for n in nets}))
+        out = nets["fixed"](nets["two"](nets["one"](batch["x"]))).square().mean()
+        return {"loss": out if player == "one" else -out}
+
+    seen, turns = {}, []
+    stage = Stage(
+        title="two players", config=PairConfig, nets=nets, players=("one", "two"), step=step,
+        batches=lambda store, config, split: lambda step: {"x": torch.ones(2, 2)},
+        evaluate=lambda nets, store, rows, config: {"n": len(rows)}, released="one",
+    )  # fmt: skip
+    config = configs.make(PairConfig, {**SMALL, "steps": 1})
+    trainer = loop.Trainer(stage, config, store, loop.Accelerator(cpu=True))
+    losses = trainer._one_step({"x": torch.ones(2, 2)})
+    assert losses.keys() == {"one/loss", "two/loss"}
+    assert turns[0] == ("one", {"one": [True, False], "two": [False] * 2, "fixed": [False] * 2})
+    assert turns[1] == ("two", {"one": [False] * 2, "two": [True] * 2, "fixed": [False] * 2})
+    moved = {name: not same(seen[name].state_dict(), seen["start"][name]) for name in trainer.nets}
+    assert moved == {"one": True, "two": True, "fixed": False}
+    assert torch.equal(seen["one"].bias, seen["start"]["one"]["bias"])
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tiny_store, tmp_path):
+    code = f"""
+import torch
+from tkit.pipelines.stages import motion
+from tkit.pipelines.training import loop
+from tkit.store import Store
+torch.set_num_threads(1)
+config = motion.Config(steps=3, batch_size=4, sequence=5, widths=(8, 8), dropout=0.0,
+                       loss="squared", device="cpu", checkpoint_every=1)
+with Store({str(tiny_store)!r}) as store:
+    loop.fit(motion.STAGE, config, store, "OUT")
+"""
+    results = []
+    for processes in (1, 2):
+        script = tmp_path / f"{processes}.py"
+        script.write_text(code.replace("OUT", str(tmp_path / str(processes))))
+        launch = [sys.executable, str(script)]
+        if processes > 1:
+            launch[1:1] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+        environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(launch, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+        results.append(tensors(tmp_path / str(processes) / "weights.safetensors"))
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-3, atol=1e-5)
+
+
+# --- configs ---------------------------------------------------------------------------------
+
+
+def test_a_config_names_what_is_wrong():
+    make = configs.make
+    with pytest.raises(
+        ConfigError, match=r"F.toml: unknown field 'batchsize'; did you mean batch_s"
+    ):
+        make(motion.Config, {"batchsize": 3}, where="F.toml")
+    with pytest.raises(ConfigError, match=r"steps is 2\.5, not of type int"):
+        make(motion.Config, {"steps": 2.5})
+    with pytest.raises(ConfigError, match="steps is True"):
+        make(motion.Config, {"steps": True})
+    with pytest.raises(ConfigError, match="widths is 3, not a list of int"):
+        make(motion.Config, {"widths": 3})
+    with pytest.raises(ConfigError, match="points is 'lips', not one of speech, all"):
+        make(motion.Config, {"points": "lips"})
+    with pytest.raises(ConfigError, match="batch_size is 0, less than 1"):
+        make(motion.Config, {"batch-size": 0})
+    assert make(motion.Config, {"lr": 1, "widths": [4, 5]}) == motion.Config(lr=1.0, widths=(4, 5))
+
+
+def test_files_give_values_and_flags_override(tmp_path):
+    path = tmp_path / "f.toml"
+    path.write_text("lr = 0.5\nsteps = 7\n")
+    made = configs.merge(motion.Config, ["paper-motion", path], {"steps": 9})
+    assert (made.widths, made.lr, made.steps) == ((32, 32, 64, 64), 0.5, 9)
+    path.write_text("lr = ")
+    with pytest.raises(ConfigError, match="not TOML"):
+        configs.read_values(path)
+    with pytest.raises(UsageError, match="did you mean paper-motion"):
+        configs.read_values("paper-moton")
+
+
+@pytest.mark.parametrize("name", ["motion", "blink", "texture"])
+def test_the_papers_settings_are_shipped(name):
+    from tkit.pipelines import STAGES
+
+    stage = STAGES.get(name)
+    values = configs.read_values(f"paper-{name}")
+    made = configs.make(stage.config, values)
+    for key in values:  # only what differs
+        assert getattr(made, key) != getattr(stage.config(), key), key
+
+
+@pytest.mark.parametrize("name", ["motion", "blink", "texture"])
+def test_every_field_of_every_stage_has_help(name):
+    from tkit.pipelines import STAGES
+
+    stage = STAGES.get(name)
+    assert stage.name == name
+    assert issubclass(stage.config, configs.Common)
+    for field in configs.fields(stage.config).values():
+        assert field.metadata["help"].endswith("."), field.name
+
+
+# --- sampling --------------------------------------------------------------------------------
+
+
+def test_moments_of_blocks_are_those_of_the_whole():
+    x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0)).double().numpy() + 1e4
+    mean, covariance = moments([x[:7], x[7:8], x[8:]])
+    assert mean == pytest.approx(x.mean(axis=0), abs=1e-9)
+    centred = x - x.mean(axis=0)
+    assert covariance == pytest.approx(centred.T @ centred / 50, abs=1e-9)
+
+
+def test_balanced_sampling_draws_speakers_equally(stores, tmp_path):
+    path = stores.write_store(tmp_path / "s.h5", clips_per_speaker=3, n_frames=30)
+    with Store(path) as store:
+        rows = [row for row in store.clips if row.id != "b/001" and row.id != "b/002"]
+    counts = {}
+    for balance in (True, False):
+        drawn = Sampler(rows, 10, balance_speakers=balance).draw(np.random.default_rng(0), 2000)
+        assert {start for _, start in drawn} == set(range(21))
+        counts[balance] = sum(row.speaker == "b" for row, _ in drawn) / 2000
+    assert counts[True] == pytest.approx(1 / 3, abs=0.03)
+    assert counts[False] == pytest.approx(1 / 7, abs=0.03)
+    with pytest.raises(StoreError, match="longest of 7 clips has 30 frames, fewer than the 31"):
+        Sampler(rows, 31, balance_speakers=True)
+
+
+def test_the_draft_of_a_card_holds_what_the_run_knows(store, tmp_path):
+    from tkit.zoo.released import cards
+
+    stage, config = small("motion", steps=1)
+    path = loop.fit(stage, config, store, tmp_path)
+    card = cards.read_card(tmp_path / "card.toml")
+    assert card.sha256 == cards.sha256_of(path) and card.net == card.name == "motion"
+    assert "4 clips of a, b" in card.data and card.protocol == "drawn"
+    scores = {score.metric: score.value for score in card.scores}
+    found = results_module.measure(runs.load("motion", tmp_path), store, "val")
+    assert scores == {name: found[name] for name in scores}
+    assert "split:val|n:2" in card.scores[0].signature
+    # What only a person can say is still missing.
+    missing = {
+        "licence is empty",
+        "attribution is empty",
+        "intended_use is empty",
+        "limits is empty",
+    }
+    assert set(card.problems()) == missing
+
+
+def test_speakers_are_drawn_by_a_power_of_their_clips(tmp_path, stores):
+    with Store(stores.write_store(tmp_path / "s.h5", n_frames=30)) as store:
+        rows = store.select("train")
+    rows = [row for row in rows if row.speaker == "a"] * 9 + [rows[-1]] * 2  # 18 clips and 2
+    for power, wanted in ((0.0, 0.5), (0.5, 0.75), (1.0, 0.9)):
+        sampler = Sampler(rows, 10, balance_speakers=True, power=power)
+        drawn = sampler.draw(np.random.default_rng(0), 2000)
+        share = np.mean([row.speaker == "a" for row, _ in drawn])
+        assert share == pytest.approx(wanted, abs=0.04)
+
+
+def test_the_learning_rate_falls_by_half_a_cosine():
+    config = motion.Config(steps=100, lr=2.0, lr_end=0.1)
+    rates = [loop.learning_rate(config, step) for step in (0, 50, 100, 150)]
+    assert rates == pytest.approx([2.0, 1.1, 0.2, 0.2])
+    assert loop.learning_rate(replace(config, lr_end=1.0), 70) == 2.0

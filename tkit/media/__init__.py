@@ -1,0 +1,327 @@
+"""Pictures, videos and sound in and out (PyAV).
+
+Frames are ``(H, W, 3)`` uint8 RGB, upright (a rotation flag is applied). Sound is mono float32 in
+[-1, 1]. Time zero is the first video frame: sound that starts earlier is cut, later is padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from tkit.errors import MediaError, NoSoundError
+from tkit.files import atomic_path, require_path
+from tkit.media.decoding import Converter, Grid, Sound
+from tkit.media.encoding import Subsampler
+
+VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
+SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
+
+av.logging.set_level(av.logging.PANIC)  # damaged frames are counted by us, not printed by FFmpeg
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file says about itself before decoding; sizes in pixels as displayed."""
+
+    width: int
+    height: int
+    fps: float
+    has_video: bool
+    has_audio: bool
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class Media:
+    """A decoded clip on a regular time grid.
+
+    Parameters
+    ----------
+    frames : ndarray, (T, H, W, 3), uint8 RGB
+        Frame ``t`` is what is shown at ``t / fps`` seconds.
+    fps : float
+    held : ndarray, (T,), bool
+        True where the stream had no frame of its own (damage, drops): the one before is repeated.
+    wave : ndarray, (S,), float32
+        Mono sound that starts with frame 0; empty when there is none.
+    sample_rate : int
+    """
+
+    frames: np.ndarray
+    fps: float
+    held: np.ndarray
+    wave: np.ndarray
+    sample_rate: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the picture in seconds."""
+        return len(self.frames) / self.fps
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """Read the headers of a media file; raise :class:`MediaError` if it is none."""
+    with _open(path) as container:
+        video = next(iter(container.streams.video), None)
+        audio = next(iter(container.streams.audio), None)
+        return MediaInfo(
+            width=video.width if video else 0,
+            height=video.height if video else 0,
+            fps=float(video.average_rate or video.guessed_rate or 0) if video else 0.0,
+            has_video=video is not None,
+            has_audio=audio is not None,
+            sample_rate=audio.rate if audio else 0,
+        )
+
+
+def read_clip(
+    video: str | Path,
+    audio: str | Path = "",
+    *,
+    fps: float | None = 25.0,
+    sample_rate: int = 16000,
+    max_frames: int | None = None,
+) -> Media:
+    """Decode picture and sound of a clip in one pass.
+
+    Parameters
+    ----------
+    video : path
+        File with the picture and, usually, the sound.
+    audio : path, optional
+        Sound file for a video without sound inside; its time zero is the first video frame.
+    fps : float or None
+        Rate of the time grid; ``None`` keeps the file's own. Variable and other frame rates are
+        put on the grid by their time stamps: each frame goes to the nearest grid point, a point
+        that several frames claim keeps the first, a point that none claims repeats the last.
+    sample_rate : int
+        Hz of the returned wave.
+    max_frames : int, optional
+        Stop after this many frames of the grid.
+
+    Raises
+    ------
+    MediaError
+        If there is no decodable picture.
+    """
+    with _open(video) as container:
+        if not container.streams.video:
+            raise MediaError(f"{video}: no picture in this file")
+        stream = container.streams.video[0]
+        rate = fps or float(stream.average_rate or stream.guessed_rate or 25)
+        sound = Sound(sample_rate) if container.streams.audio else None
+        grid = Grid(rate)
+        stop_s = None if max_frames is None else (max_frames + 0.5) / rate
+        for frame in _decode(container, with_sound=sound is not None):
+            if sound and isinstance(frame, av.AudioFrame):
+                sound.add(frame)
+            elif stop_s is None or grid.elapsed_s(frame) <= stop_s:
+                grid.add(frame)
+            else:
+                break
+    frames, held = grid.finish(max_frames)
+    if not len(frames):
+        raise MediaError(f"{video}: no frame of this file can be decoded")
+    wave = sound.finish(grid.start_s) if sound else np.zeros(0, np.float32)
+    if not wave.size and audio:
+        wave = read_audio(audio, sample_rate=sample_rate)
+    return Media(frames=frames, fps=rate, held=held, wave=wave, sample_rate=sample_rate)
+
+
+def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
+    """Yield the frames of a video one by one as (H, W, 3) uint8 RGB, at the file's own rate."""
+    yield from open_frames(path)[1]
+
+
+def open_frames(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:
+    """Open a video once: its frame rate (0 where it states none), and its frames as above."""
+    container = _open(path)
+    if not container.streams.video:
+        container.close()
+        raise MediaError(f"{path}: no picture in this file")
+    stream = container.streams.video[0]
+    return float(stream.average_rate or stream.guessed_rate or 0), _frames_of(container, path)
+
+
+def _frames_of(container: Any, path: str | Path) -> Iterator[np.ndarray]:
+    convert = Converter()
+    count = 0
+    with container:
+        for frame in _decode(container, with_sound=False):
+            yield convert(frame)
+            count += 1
+    if not count:
+        raise MediaError(f"{path}: no frame of this file can be decoded")
+
+
+def read_audio(path: str | Path, *, sample_rate: int = 16000) -> np.ndarray:
+    """Decode the sound of any media file to (S,) float32 mono at ``sample_rate`` Hz.
+
+    Raises
+    ------
+    NoSoundError
+        If the file holds no sound.
+    """
+    with _open(path) as container:
+        if not container.streams.audio:
+            raise NoSoundError(f"{path}: no sound in this file")
+        sound = Sound(sample_rate)
+        for frame in _decode(container, with_sound=True, with_video=False):
+            sound.add(frame)
+    wave = sound.finish(start_s=None)
+    if not wave.size:
+        raise NoSoundError(f"{path}: the sound of this file cannot be decoded")
+    return wave
+
+
+def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
+    """Return ``wave`` unless it is empty or silent (:class:`NoSoundError`)."""
+    if not wave.size:
+        raise NoSoundError(f"{name}: no sound in this file")
+    if float(np.abs(wave).max()) < SILENCE_PEAK:
+        raise NoSoundError(f"{name}: the sound is silent (peak below -60 dB)")
+    return wave
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture file as (H, W, 3) uint8 RGB; EXIF rotation is applied, alpha is dropped."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(require_path(path, "picture")) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise MediaError(f"{path}: not a picture that can be read") from error
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an (H, W, 3) uint8 RGB picture; the suffix chooses the format."""
+    from PIL import Image
+
+    with atomic_path(path) as temporary:
+        Image.fromarray(image).save(temporary)
+
+
+def write_audio(path: str | Path, wave: np.ndarray, *, sample_rate: int = 16000) -> None:
+    """Write (S,) float sound in [-1, 1] as a 16-bit WAV file."""
+    from scipy.io import wavfile
+
+    with atomic_path(path) as temporary:
+        wavfile.write(temporary, sample_rate, to_int16(wave))
+
+
+def to_int16(wave: np.ndarray) -> np.ndarray:
+    """Round float sound in [-1, 1] to int16, clipping what is louder."""
+    return np.clip(np.rint(np.asarray(wave, np.float64) * 32768), -32768, 32767).astype(np.int16)
+
+
+def write_video(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: float = 25.0,
+    wave: np.ndarray | None = None,
+    sample_rate: int = 16000,
+    crf: int = 18,
+) -> int:
+    """Write frames and sound as H.264 + AAC and return the number of frames.
+
+    Parameters
+    ----------
+    frames : iterable of (H, W, 3) uint8 RGB
+        Taken one by one, so that a generator is written while it runs. Odd sizes lose their last
+        row or column: H.264 in 4:2:0 has even sizes only.
+    wave : ndarray (S,), optional
+        Mono float sound that starts with the first frame; cut or padded to the picture's length.
+    crf : int
+        H.264 constant quality, 0 (lossless) to 51.
+    """
+    iterator = iter(frames)
+    try:
+        first = np.asarray(next(iterator))
+    except StopIteration:
+        raise MediaError(f"{path}: no frames to write") from None
+    height, width = (size - size % 2 for size in first.shape[:2])
+    if not height or not width:
+        raise MediaError(f"{path}: frames of {first.shape[1]} x {first.shape[0]} are too small")
+    rate, convert = Fraction(fps).limit_denominator(1001), Subsampler()
+    with atomic_path(path) as temporary, _open(temporary, "w") as container:
+        video = container.add_stream("libx264", rate=rate)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        # One thread, no code for special processors: the same frames give the same bytes.
+        same = {"threads": "1", "x264-params": "cpu-independent=1"}
+        video.options = {"crf": str(crf), "preset": "veryfast", **same}
+        sound = None
+        if wave is not None and len(wave):
+            sound = container.add_stream("aac", rate=sample_rate, layout="mono")
+        count = 0
+        for image in _chain(first, iterator):
+            container.mux(video.encode(convert(image[:height, :width])))
+            count += 1
+        container.mux(video.encode(None))
+        if sound is not None and wave is not None:
+            _encode_sound(container, sound, wave, round(count / float(rate) * sample_rate))
+    return count
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    yield from rest
+
+
+def _encode_sound(container: Any, stream: Any, wave: np.ndarray, n_samples: int) -> None:
+    samples = np.zeros(n_samples, np.float32)
+    count = min(n_samples, len(wave))
+    samples[:count] = wave[:count]
+    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+    frame.sample_rate, frame.pts = stream.rate, 0
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def _open(path: str | Path, mode: str = "r") -> Any:
+    if mode == "r":
+        path = require_path(path, "media file")
+        if path.is_dir():
+            raise MediaError(f"{path}: is a folder, not a media file")
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path}: the file is empty (0 bytes)")
+    try:
+        return av.open(str(path), "w") if mode == "w" else av.open(str(path), "r")
+    except (av.error.FFmpegError, ValueError) as error:
+        doing = "read as video or sound" if mode == "r" else "written"
+        raise MediaError(f"{path}: cannot be {doing} ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _decode(container: Any, *, with_sound: bool, with_video: bool = True) -> Iterator[Any]:
+    """Yield decoded frames; damaged packets are skipped, as players do."""
+    streams = [container.streams.video[0]] if with_video else []
+    if with_sound:
+        streams.append(container.streams.audio[0])
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError:  # truncated file: what was read so far stands
+            return
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            continue
+        yield from frames

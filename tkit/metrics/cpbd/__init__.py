@@ -1,0 +1,146 @@
+"""CPBD: share of edges whose blur cannot be noticed, a sharpness of single pictures.
+
+Conventions
+-----------
+Gray pictures as integers. The width of every upright edge is compared with the width that is just
+noticeable in its 64 x 64 block (5 pixels where the block's contrast is at most 50, else 3). The
+published curve, histogram and limit of 63 % come to a ratio of counts: edges not wider than that,
+over all edges, in blocks with enough Canny edges. Pixels outside the grid of whole blocks never
+count. The value falls with the size of the picture and rises with noise: higher than that of the
+ground truth is not sharper, so nearer to it is better.
+
+* ``port``: what the Python package ``cpbd`` 1.0.7 gives, to the last digit;
+* ``matlab``: the authors' MATLAB code, by emulation of its ``edge``;
+* ``atvgnet``: the copy in ATVGnet's evaluation, no thinning and a stricter limit: about a third.
+
+A picture without a block or an edge has no CPBD: 0 in all implementations (``empty: zero``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tkit.errors import ScoreError
+from tkit.metrics import Metric, Param, Stats
+from tkit.metrics.pictures import matched
+
+
+def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
+    """Sharp edges and all edges of a gray picture (H, W) uint8.
+
+    Raises
+    ------
+    ScoreError
+        If the picture has a single row or column: it has no gradient.
+    """
+    if min(image.shape) < 2:
+        raise ScoreError(f"a picture of {image.shape[1]} x {image.shape[0]} has no gradient")
+    return _MODES[mode](np.ascontiguousarray(image))
+
+
+def _port(image: np.ndarray) -> tuple[int, int]:
+    from tkit.metrics.cpbd import canny as edges_by_canny
+    from tkit.metrics.cpbd import port
+
+    edges, sharp, state, undecided = port.count(image, *_bleed(image.shape))
+    if undecided:  # rare: nearly flat blocks, where the whole Canny map must tell
+        canny, size = _canny(image), edges_by_canny.BLOCK
+        for i, j in np.argwhere(state == edges_by_canny.UNDECIDED):
+            block = canny[size * i : size * (i + 1), size * j : size * (j + 1)]
+            state[i, j] = np.count_nonzero(block) >= edges_by_canny.MIN_CANNY
+    return port.total(edges, sharp, state)
+
+
+def _canny(image: np.ndarray) -> np.ndarray:
+    from skimage.feature import canny
+
+    return canny(image.astype(np.float64))
+
+
+@lru_cache(maxsize=8)
+def _bleed(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """What the Gaussian of sigma 1 leaves of a picture of ones, zero outside, and its taps."""
+    from scipy.ndimage import gaussian_filter
+
+    taps = np.exp(-0.5 * np.arange(-4, 5) ** 2)
+    taps = taps / taps.sum()
+    ones = gaussian_filter(np.ones(shape), 1.0, mode="constant", truncate=4.0)
+    return ones + np.finfo(np.float64).eps, taps[4:].copy()
+
+
+def _matlab(image: np.ndarray) -> tuple[int, int]:
+    from tkit.metrics.cpbd import variants
+
+    return variants.matlab(image)
+
+
+def _atvgnet(image: np.ndarray) -> tuple[int, int]:
+    from tkit.metrics.cpbd import variants
+
+    return variants.atvgnet(image)
+
+
+_MODES = {"port": _port, "matlab": _matlab, "atvgnet": _atvgnet}
+
+
+def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+    """Sum of the frames' CPBD; the ground truth is not looked at.
+
+    Parameters
+    ----------
+    pred, gt : ndarray (T, H, W) or (T, H, W, 3), uint8
+        RGB frames are turned to gray as PIL does.
+    **params
+        See ``METRIC.params``.
+
+    Raises
+    ------
+    ScoreError
+        If a frame has no edge in any block and ``empty`` is ``error``.
+    """
+    mode, empty = METRIC.settings(params, name="cpbd").values()
+    pred, _ = matched(pred, gt, "gray")
+    total, last = 0.0, (None, 0.0)
+    for index, frame in enumerate(pred):
+        # The frames of a still are one array (stride 0): looked at once.
+        key = frame.__array_interface__["data"][0]
+        if key != last[0]:
+            sharp, edges = edge_counts(frame, mode=mode)
+            if not edges and empty == "error":
+                raise ScoreError(f"frame {index} has no edge in whole blocks of 64 x 64 pixels")
+            last = key, sharp / edges if edges else 0.0
+        total += last[1]
+    return {"frames": len(pred), "cpbd": total}
+
+
+def finish(stats: Stats) -> float:
+    """Mean CPBD over frames."""
+    return stats["cpbd"] / stats["frames"]
+
+
+METRIC = Metric(
+    title="Cumulative probability of blur detection",
+    unit="",
+    better="closer",
+    needs="gray",
+    params={
+        "mode": Param(
+            "port",
+            "port: as the Python package cpbd 1.0.7; matlab: as the authors' code; atvgnet: as "
+            "ATVGnet's evaluator",
+            choices=tuple(_MODES),
+        ),
+        "empty": Param(
+            "zero",
+            "a frame without a block or an edge: zero, as all implementations, or error",
+            choices=("zero", "error"),
+        ),
+    },
+    measure=measure,
+    finish=finish,
+    citation="Narvekar and Karam, A No-Reference Image Blur Metric Based on the Cumulative "
+    "Probability of Blur Detection, IEEE Trans. Image Processing 20(9), 2011",
+)

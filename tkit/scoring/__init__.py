@@ -1,0 +1,130 @@
+"""Score predictions against ground truth: pair, measure, finish, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tkit import jobs as parallel
+from tkit.errors import ScoreError, UsageError
+from tkit.face.crops import CROPS
+from tkit.landmarks import LANDMARKERS
+from tkit.metrics import METRICS
+from tkit.report import HONEST_ROWS, Report
+from tkit.scoring import protocols
+from tkit.scoring.measuring import Measured, measure_clip
+from tkit.scoring.pairing import ClipFiles, pair
+from tkit.scoring.protocols import Protocol
+from tkit.scoring.summary import signature, summarise
+from tkit.scoring.view import Plan
+
+__all__ = ["TKIT", "Protocol", "require_scores", "score", "signature"]
+
+TKIT = protocols.load(protocols.DEFAULT)
+
+
+def plan_of(protocol: Protocol, *, rows: Iterable[str] = HONEST_ROWS) -> Plan:
+    """Complete a protocol's settings; anything unknown in it is an error before any work."""
+    LANDMARKERS.get(protocol.landmarks)
+    if protocol.crop not in ("none", *CROPS):
+        raise UsageError(f"unknown crop {protocol.crop!r} (there are: none, {', '.join(CROPS)})")
+    for row in rows:
+        if row not in HONEST_ROWS:
+            raise UsageError(f"unknown honest row {row!r} (there are: {', '.join(HONEST_ROWS)})")
+    metrics = {
+        name: METRICS.get(name).settings(params, name=name)
+        for name, params in protocol.metrics.items()
+    }
+    return Plan(protocol, metrics, tuple(row for row in HONEST_ROWS if row in set(rows)))
+
+
+def score(
+    preds: Mapping[str, Path],
+    gt: Path,
+    *,
+    protocol: Protocol = TKIT,
+    jobs: int = 1,
+    progress: bool = False,
+    rows: Iterable[str] = HONEST_ROWS,
+    renamed: Mapping[str, str] | None = None,
+    seed: int = 0,
+    resume: Path | None = None,
+    cluster: str = "",
+) -> Report:
+    """Score folders of predicted videos against a folder of ground truth.
+
+    Parameters
+    ----------
+    preds : mapping
+        Method to folder; clips are matched by relative path without suffix.
+    gt : Path
+    protocol : Protocol
+    jobs : int
+        Processes; the report does not depend on their number.
+    progress : bool
+        Show a bar on stderr.
+    rows : iterable of str
+        Honest rows to compute.
+    renamed : mapping, optional
+        Name of a prediction to the clip it is of.
+    seed : int
+        Of the resampling behind intervals and tests.
+    resume : Path, optional
+        Folder where the statistics of finished clips are kept and looked up.
+    cluster : str, optional
+        Address of a Dask scheduler that measures the clips instead of local processes.
+
+    Returns
+    -------
+    Report
+        The methods in the given order, then the honest rows, measured on every clip that has a
+        scored prediction. Pairs that do not fit are in ``rejects``.
+
+    Raises
+    ------
+    UsageError
+        If a folder, metric or parameter does not exist.
+    ScoreError
+        If a folder holds no video, or a method shares no name with the ground truth.
+    """
+    plan = plan_of(protocol, rows=rows)
+    clips, rejects = pair(preds, gt, renamed=renamed, missing=protocol.missing)
+    measured = list(
+        _measure_all(clips, plan, jobs=jobs, progress=progress, resume=resume, cluster=cluster)
+    )
+    return summarise(plan, list(preds), measured, rejects, seed=seed)
+
+
+def _measure_all(
+    clips: list[ClipFiles],
+    plan: Plan,
+    *,
+    jobs: int,
+    progress: bool,
+    resume: Path | None,
+    cluster: str,
+) -> Iterator[Measured]:
+    """Measure every clip, results in the order of ``clips``."""
+    from joblib import Parallel, delayed, parallel_config
+    from tqdm import tqdm
+
+    from tkit.scoring.cache import remembering
+
+    measure = remembering(measure_clip, resume) if resume else measure_clip
+    # disable=None: no bar where stderr is no terminal.
+    bar = {"total": len(clips), "unit": "clip", "disable": None if progress else True}
+    tasks = (delayed(measure)(files, plan) for files in clips)
+    if cluster:
+        with parallel.connected(cluster, jobs), parallel_config("dask"):
+            yield from tqdm(iter(Parallel(n_jobs=-1)(tasks)), **bar)
+    else:
+        yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)
+
+
+def require_scores(report: Report, preds: Iterable[str]) -> None:
+    """Raise :class:`ScoreError` if a method has no score at all."""
+    scored = {clip.method for clip in report.clips}
+    for method in preds:
+        if method not in scored:
+            why = [reject for reject in report.rejects if reject.method == method]
+            raise ScoreError(f"{method}: no clip could be scored; {why[0].clip}: {why[0].reason}")

@@ -1,0 +1,112 @@
+"""Keep the statistics of finished clips in a folder, and look them up.
+
+A clip is known again by a hash of everything its statistics depend on: the plan with the versions
+of tkit and of the landmark back-end, and path, size and time of change of its files.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tkit import __version__
+from tkit.files import atomic_path
+from tkit.landmarks import LANDMARKERS
+from tkit.report import Unscored
+from tkit.scoring.measuring import Measured
+from tkit.scoring.pairing import ClipFiles
+from tkit.scoring.view import Plan
+
+Measure = Callable[[ClipFiles, Plan], Measured]
+
+
+def remembering(measure: Measure, folder: Path) -> Measure:
+    """Return ``measure`` with results kept below ``folder``."""
+    return _Remembering(measure, Path(folder).absolute())
+
+
+class _Remembering:
+    def __init__(self, measure: Measure, folder: Path) -> None:
+        self._measure, self._folder = measure, folder
+
+    def __call__(self, files: ClipFiles, plan: Plan) -> Measured:
+        path = self._folder / f"{key(files, plan)}.json"
+        if path.is_file():
+            try:
+                return from_json(path.read_text(encoding="utf-8"))
+            except (ValueError, KeyError, TypeError):
+                path.unlink()  # damaged: measured again
+        measured = self._measure(files, plan)
+        with atomic_path(path) as temporary:
+            temporary.write_text(to_json(measured), encoding="utf-8")
+        return measured
+
+
+def key(files: ClipFiles, plan: Plan) -> str:
+    """Hash of what the statistics of a clip depend on."""
+    protocol = plan.protocol
+    metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
+    framing = [protocol.crop, protocol.resize, protocol.stretch, protocol.length, protocol.size]
+    landmarks = LANDMARKERS.get(protocol.landmarks).signature_with()
+    about = [
+        __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
+         files.clip, files.missing, _state(files.gt),
+        [[method, _state(path)] for method, path in files.preds.items()],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+
+def _state(path: Path) -> list[Any]:
+    if path.is_dir():
+        return [str(path), [_state(entry) for entry in sorted(path.iterdir())]]
+    about = path.stat()
+    return [str(path), about.st_size, about.st_mtime_ns]
+
+
+def to_json(measured: Measured) -> str:
+    """Write the statistics of one clip; arrays are kept to the bit."""
+    content = {
+        "clip": measured.clip,
+        "stats": measured.stats,
+        "rejects": [vars(reject) for reject in measured.rejects],
+    }
+    return json.dumps(_packed(content))
+
+
+def from_json(text: str) -> Measured:
+    """Read what :func:`to_json` wrote."""
+    content = _unpacked(json.loads(text))
+    rejects = [Unscored(**reject) for reject in content["rejects"]]
+    return Measured(content["clip"], content["stats"], rejects)
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _packed(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"#array": data, "dtype": value.dtype.str, "shape": value.shape}
+    if isinstance(value, tuple):
+        return {"#tuple": [_packed(part) for part in value]}
+    if isinstance(value, list):
+        return [_packed(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpacked(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "#tuple" in value:
+        return tuple(_unpacked(part) for part in value["#tuple"])
+    if "#array" in value:
+        data = np.frombuffer(base64.b64decode(value["#array"]), value["dtype"])
+        return data.reshape(value["shape"]).copy()
+    return {name: _unpacked(part) for name, part in value.items()}

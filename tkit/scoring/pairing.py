@@ -1,0 +1,202 @@
+"""Which prediction belongs to which ground truth: by relative path without suffix."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from tkit.errors import ScoreError, UsageError
+from tkit.files import require_path
+from tkit.media import VIDEO_SUFFIXES
+from tkit.media.frames import PICTURE_SUFFIXES
+from tkit.report import HONEST_ROWS, Unscored
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """The ground truth of one clip, its prediction by each method that has one, and who has none.
+
+    ``missing`` is filled only where the policy scores such methods all the same.
+    """
+
+    clip: str
+    gt: Path
+    preds: dict[str, Path] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+def name_methods(given: list[str]) -> dict[str, Path]:
+    """Turn ``NAME=DIR`` or ``DIR`` arguments into method name to folder.
+
+    A folder without a name is called like itself, or ``pred`` where that name is not free.
+
+    Raises
+    ------
+    UsageError
+        If a name is taken twice, or is that of an honest row.
+    """
+    methods: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not equals or "/" in name or Path(text).exists():
+            folder = text
+            name = Path(text).resolve().name
+            name = "pred" if name in ("", *HONEST_ROWS) else name
+        if not name or not folder:
+            raise UsageError(f"--pred {text}: give NAME=DIR or DIR")
+        if name in HONEST_ROWS:
+            raise UsageError(
+                f"--pred {text}: {name!r} is the name of a row that is always computed"
+            )
+        if name in methods:
+            raise UsageError(
+                f"two predictions are called {name!r}; name them: --pred other={folder}"
+            )
+        methods[name] = Path(folder)
+    return methods
+
+
+def pair(
+    preds: Mapping[str, Path],
+    gt: Path,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    missing: str = "reject",
+) -> tuple[list[ClipFiles], list[Unscored]]:
+    """Match predictions with the ground truth.
+
+    Parameters
+    ----------
+    preds : mapping
+        Method to folder of videos.
+    gt : Path
+        Folder of videos; their relative paths without suffix are the clips' names.
+    renamed : mapping, optional
+        Name of a prediction to the clip it is of, where they differ.
+    missing : {"reject", "static"}
+        ``static``: a clip that a method has not predicted is listed under ``missing``.
+
+    Returns
+    -------
+    clips : list of ClipFiles
+        Those with at least one prediction, sorted by name.
+    rejects : list of Unscored
+        Predictions without ground truth, ground truth without prediction, ambiguous names.
+
+    Raises
+    ------
+    UsageError
+        If a folder does not exist.
+    ScoreError
+        If a folder holds no video, or a method shares no name with the ground truth.
+    """
+    truth = scan(gt, "ground truth")
+    found: dict[str, dict[str, Path]] = defaultdict(dict)
+    absent: dict[str, list[str]] = defaultdict(list)
+    rejects = []
+    for method, folder in preds.items():
+        videos = _rename(scan(folder, "predictions"), renamed or {})
+        if not videos.keys() & truth.keys():
+            raise ScoreError(_no_match(folder, videos, gt, truth))
+        for clip in sorted(videos.keys() | truth.keys()):
+            reason = _mismatch(videos.get(clip, []), truth.get(clip, []))
+            if not reason:
+                found[clip][method] = videos[clip][0]
+            elif clip not in videos and missing == "static":
+                absent[clip].append(method)
+            else:
+                rejects.append(Unscored(method, clip, reason))
+    clips = sorted(found.keys() | absent.keys())
+    files = [ClipFiles(c, truth[c][0], found.get(c, {}), tuple(absent.get(c, ()))) for c in clips]
+    return files, rejects
+
+
+def read_map(path: Path) -> dict[str, str]:
+    """Read lines of two columns (tab or comma): name of a prediction, name of its clip.
+
+    Raises
+    ------
+    UsageError
+        If a line has not two columns, or a prediction is named twice.
+    """
+    names: dict[str, str] = {}
+    for number, line in enumerate(require_path(path, "map").read_text("utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = [part.strip() for part in line.split("\t" if "\t" in line else ",")]
+        if len(columns) != 2 or not all(columns):
+            raise UsageError(f"{path}, line {number}: give two columns, prediction and clip")
+        if columns[0] in names:
+            raise UsageError(f"{path}, line {number}: {columns[0]} is named twice")
+        names[columns[0]] = columns[1]
+    return names
+
+
+def _rename(videos: dict[str, list[Path]], renamed: Mapping[str, str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for name, paths in videos.items():
+        found[renamed.get(name, name)] += paths
+    return dict(found)
+
+
+def scan(folder: Path, what: str) -> dict[str, list[Path]]:
+    """Find what is below ``folder``: relative path without suffix to the files of that name.
+
+    Videos, ``.npy`` files, and folders that hold pictures (one clip each).
+    """
+    if not require_path(folder, f"folder of {what}").is_dir():
+        raise UsageError(f"{folder}: is a file; give the folder of {what}")
+    videos: dict[str, list[Path]] = defaultdict(list)
+    seen = set()
+    top = folder.absolute()  # worker processes may stand in another folder
+    for place, folders, files in os.walk(top, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back up
+            folders.clear()
+            continue
+        seen.add(real)
+        paths = [Path(place, name) for name in sorted(files) if not name.startswith(".")]
+        for path in paths:
+            if path.suffix.lower() in (*VIDEO_SUFFIXES, ".npy"):
+                videos[path.relative_to(top).with_suffix("").as_posix()].append(path)
+        if Path(place) != top and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+            videos[Path(place).relative_to(top).as_posix()].append(Path(place))
+    if not videos:
+        suffixes = " ".join(sorted(VIDEO_SUFFIXES))
+        raise ScoreError(
+            f"{folder}: no video of the {what} below this folder ({suffixes}, .npy, or folders of "
+            "pictures)"
+        )
+    return dict(videos)
+
+
+def _mismatch(preds: list[Path], truths: list[Path]) -> str:
+    if not preds:
+        return "no prediction of this name"
+    if not truths:
+        return "no ground truth of this name"
+    for files, what in ((preds, "predictions"), (truths, "ground-truth files")):
+        if len(files) > 1:
+            return f"{len(files)} {what} of this name: {', '.join(path.name for path in files)}"
+    return ""
+
+
+def _no_match(
+    folder: Path, videos: dict[str, list[Path]], gt: Path, truth: dict[str, list[Path]]
+) -> str:
+    bare = {PurePosixPath(name).name for name in truth}
+    same = any(PurePosixPath(name).name in bare for name in videos)
+    hint = "; only the sub-folders differ" if same else ""
+    return (
+        f"no prediction in {folder} has the name of a ground-truth clip in {gt}{hint}: "
+        f"predictions are called {_examples(videos)}, ground truth {_examples(truth)}; "
+        "names are paths below the folder, without suffix"
+    )
+
+
+def _examples(names: dict[str, list[Path]]) -> str:
+    first = sorted(names)[:2]
+    return " ".join(first) + (" …" if len(names) > len(first) else "")

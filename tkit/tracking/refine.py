@@ -1,0 +1,124 @@
+"""Lip and lid points to the boundaries of segments: the geometry of the paper's refinement.
+
+Sinha et al. 2020 place each lip point where the line through the tracked point meets the boundary
+of a lip segment. Here the line is the normal of the tracked contour at that point; the boundary is
+where a segment's probability falls through one half along it, found between pixels. The inner
+contour is where a lip ends, not where the mouth begins, so lips that touch have one too. A point
+whose crossing is missing, uncertain or far away stays where it was, and that is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tkit.face import geometry
+from tkit.lips import Region
+
+LEVEL = 0.5  # probability at a boundary
+REACH = 0.3  # of the inter-ocular distance: how far a point may be moved
+STEP = 0.0075  # of the inter-ocular distance, between samples along a line
+MIN_CONTRAST = 0.6  # by how much the probability must change along the line: else it is a guess
+CONTOURS = (geometry.RIGHT_EYE, geometry.LEFT_EYE, geometry.OUTER_LIPS, geometry.INNER_LIPS)
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Refined points.
+
+    Parameters
+    ----------
+    points : ndarray (T, 68, 2), float64
+        Pixels.
+    placed : ndarray (T, 68), bool
+        On a boundary; False where the tracked point stays.
+    """
+
+    points: np.ndarray
+    placed: np.ndarray
+
+
+def refine(points: np.ndarray, regions: Iterable[Region]) -> Refined:
+    """Move points onto the boundaries of regions.
+
+    Parameters
+    ----------
+    points : ndarray (T, 68, 2)
+        Tracked, in pixels; every one finite.
+    regions : iterable of Region
+        Of the same T frames.
+    """
+    points = points.astype(np.float64)
+    outward = np.zeros_like(points)
+    for part in CONTOURS:
+        outward[:, part] = normals(points[:, part])
+    forward = np.stack([-outward[..., 1], outward[..., 0]], axis=-1)
+    unit_px = np.median(geometry.inter_ocular(points))
+    refined, placed = points.copy(), np.zeros(points.shape[:2], bool)
+    for region in regions:
+        index = list(region.index)
+        lines = (forward if region.along else outward)[:, index]
+        shifts = crossings(region, points[:, index], lines, unit_px=unit_px)
+        placed[:, index] = np.isfinite(shifts)
+        refined[:, index] += np.nan_to_num(shifts)[..., None] * lines
+    return Refined(refined, placed)
+
+
+def normals(contour: np.ndarray) -> np.ndarray:
+    """Outward unit normals (..., N, 2) of closed contours that run clockwise in the picture.
+
+    Across the line through both neighbours. iBUG's contours of lips and eyes run clockwise, over
+    the upper side from the left of the picture to the right, and back. At the two corners, the
+    first point and the one half way, the normal is the line through both: where lips touch, the
+    neighbours of a corner do too.
+    """
+    along = np.roll(contour, -1, axis=-2) - np.roll(contour, 1, axis=-2)
+    across = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+    half = contour.shape[-2] // 2
+    across[..., 0, :] = contour[..., 0, :] - contour[..., half, :]
+    across[..., half, :] = -across[..., 0, :]
+    return across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
+
+
+def crossings(
+    region: Region, points: np.ndarray, directions: np.ndarray, *, unit_px: float
+) -> np.ndarray:
+    """Where lines through points leave a region.
+
+    Parameters
+    ----------
+    points, directions : ndarray (T, P, 2)
+        Origins in pixels of the frame and unit vectors out of the region.
+    unit_px : float
+        Inter-ocular distance.
+
+    Returns
+    -------
+    ndarray (T, P)
+        Signed distance in pixels from each point to the nearest crossing from inside to outside;
+        NaN where there is none within reach, or where the probability changes too little.
+    """
+    from scipy.ndimage import map_coordinates
+
+    count = round(REACH / STEP)
+    steps = np.arange(-count, count + 1) * STEP * unit_px
+    where = points[:, :, None] + steps[:, None] * directions[:, :, None]  # (T, P, S, 2)
+    n_frames, n_points, n_steps = where.shape[:3]
+    cells = geometry.apply(region.transforms, where.reshape(n_frames, -1, 2))
+    at = (
+        np.broadcast_to(np.arange(n_frames)[:, None], cells.shape[:2]),
+        cells[..., 1],
+        cells[..., 0],
+    )
+    values = map_coordinates(region.inside, np.stack(at), order=1, mode="nearest", output=float)
+    values = values.reshape(n_frames, n_points, n_steps)
+    inside, outside = values[..., :-1], values[..., 1:]
+    falls = (inside >= LEVEL) & (outside < LEVEL)
+    share = (inside - LEVEL) / np.where(falls, inside - outside, 1.0)
+    crossed = np.where(falls, steps[:-1] + share * (STEP * unit_px), np.inf)
+    choice = np.abs(crossed).argmin(axis=-1)[..., None]
+    nearest = np.take_along_axis(crossed, choice, axis=-1)[..., 0]
+    sure = np.ptp(values, axis=-1) >= MIN_CONTRAST
+    return np.where(sure & np.isfinite(nearest), nearest, np.nan)

@@ -1,1 +1,0 @@
-"""Cards: one TOML file per released weight file (data, protocol, licence, scores, limits)."""

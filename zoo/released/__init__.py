@@ -1,0 +1,1 @@
+"""Released weights beside their cards: loading, verifying, exporting."""

@@ -1,1 +1,0 @@
-"""Released weights, one safetensors file per card."""
