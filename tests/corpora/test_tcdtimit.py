@@ -8,6 +8,7 @@ from tkit import media, prep
 from tkit.clips import Clip, Reject, read_manifest, write_manifest
 from tkit.corpora import CORPORA, tcdtimit
 from tkit.errors import CorpusError
+from tkit.prep import parts
 
 LISTS = Path(__file__).parents[2].parent / "shared" / "data" / "speaker_splits.tsv"
 MLF = """#!MLF!#
@@ -137,7 +138,7 @@ def test_2997_frames_a_second_become_25_with_true_times(tmp_path):
     sound = 0.3 * np.sin(2 * np.pi * 150 * np.arange(32032) / 16000)
     media.write_video(path, frames, fps=30000 / 1001, wave=sound)
     (clip,) = tcdtimit.scan(tmp_path)
-    arrays = prep.prepare_clip(clip, prep.Settings())
+    arrays = parts.prepare_clip(clip, prep.Settings())
     points = arrays["points"]
     assert len(points) == pytest.approx(60 * 1.001 / 30 * 25, abs=1)
     moved = points.mean(axis=1)[:, 0]

@@ -158,7 +158,7 @@ def _open(pose: str, options: dict[str, Any]) -> dict[str, Any]:
     for name in ("motion", "blink", "texture"):
         options[name] = runs.load(name, options[name])
         click.echo(f"{name}: {options[name].weights.path}", err=True)
-    options["landmarker"] = tracking.open_refined("dlib68")
+    options["landmarker"] = tracking.FrontEnds().refined()
     options["head"] = None if pose == "still" else _head(Path(pose), options["landmarker"])
     return options
 

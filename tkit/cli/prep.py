@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tkit.cli import _options
+
+if TYPE_CHECKING:
+    from tkit.tracking import FrontEnds
 
 
 @click.command()
@@ -21,10 +25,7 @@ from tkit.cli import _options
 )
 @click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
-@_options.landmarks
-@_options.mesh_model
-@_options.lips
-@_options.lips_model
+@_options.front_ends
 @click.option("--speech", default="chars29", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
 @click.option(
@@ -66,10 +67,7 @@ def command(
     root: Path | None,
     out: Path | None,
     protocol: str | None,
-    landmarks: str,
-    mesh_model: str,
-    lips: str,
-    lips_model: str,
+    front_ends: FrontEnds,
     speech: str,
     speech_weights: str,
     window_rate: str,
@@ -101,14 +99,11 @@ def command(
         _root(corpus, root),
         out,
         settings=Settings(
-            landmarks,
+            front_ends,
             speech,
             crops,
             max_gap=max_gap,
             max_drift=max_drift,
-            landmarks_model=mesh_model if landmarks == "mesh" else "",
-            lips=lips,
-            lips_model=lips_model,
             speech_weights=speech_weights,
             window_rate=window_rate,
             crop_size=crop_size,

@@ -35,6 +35,9 @@ class Corpus:
         none), where the corpus may be passed on; :class:`UsageError` for an unknown speaker.
     download_url : str
         Folder on a server that holds the archives.
+    example : callable, optional
+        ``example(root)`` writes the smallest tree that ``scan`` reads: one clip and, where the
+        corpus can contradict itself, one that does. Empty files stand for media.
     """
 
     title: str
@@ -46,6 +49,7 @@ class Corpus:
     generate: Callable[..., None] | None = None
     archives: Callable[[tuple[str, ...]], list[str]] | None = None
     download_url: str = ""
+    example: Callable[[Path], None] | None = None
 
     @property
     def default_protocol(self) -> str:

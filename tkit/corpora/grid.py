@@ -175,6 +175,18 @@ PROTOCOLS: dict[str, Splits] = {
     "atvgnet": {"train": _ALL - {"s29"}, "test": frozenset({"s29"})},
 }
 
+
+def _example(root: Path) -> None:
+    """Write a clip with its alignment, and one whose name is no sentence."""
+    for folder in ("s1", "alignments/s1"):
+        (root / folder).mkdir(parents=True)
+    (root / "s1" / "bbaf2n.mpg").touch()
+    (root / "s1" / "holiday.mpg").touch()
+    words = "0 14750 sil|14750 20750 bin|20750 25750 blue|25750 27750 at|27750 32250 f"
+    words += "|32250 38500 two|38500 45500 now|45500 74500 sil"
+    (root / "alignments" / "s1" / "bbaf2n.align").write_text(words.replace("|", "\n") + "\n")
+
+
 CORPUS = Corpus(
     title="GRID audiovisual sentence corpus",
     url="https://zenodo.org/records/3625687",
@@ -185,4 +197,5 @@ CORPUS = Corpus(
     protocols=PROTOCOLS,
     archives=archives,
     download_url="https://zenodo.org/records/3625687/files",
+    example=_example,
 )

@@ -141,6 +141,16 @@ PROTOCOLS: dict[str, Splits] = {
     "balanced": _split(_BALANCED_TRAIN, _BALANCED_TEST),
 }
 
+
+def _example(root: Path) -> None:
+    """Write one sentence of a volunteer from the front, and from the side, which is left out."""
+    for view in ("straightcam", "30degcam"):
+        folder = root / "volunteers" / "01M" / "Clips" / view
+        folder.mkdir(parents=True)
+        for suffix in (".mp4", ".wav"):
+            (folder / f"sa1{suffix}").touch()
+
+
 CORPUS = Corpus(
     title="TCD-TIMIT audio-visual corpus of continuous speech",
     url="https://sigmedia.tcd.ie",
@@ -149,4 +159,5 @@ CORPUS = Corpus(
     "Transactions on Multimedia 17(5), 2015.",
     scan=scan,
     protocols=PROTOCOLS,
+    example=_example,
 )

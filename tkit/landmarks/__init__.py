@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from tkit.registry import Registry
+from tkit.registry import BackEnd, Registry
 
 LANDMARKERS: Registry[Landmarker] = Registry(
     "tkit.landmarks", "LANDMARKER", exclude=frozenset({"boxes", "talks", "task_models"})
@@ -22,7 +22,7 @@ def ignore(remark: str) -> None:
 
 
 class Track(Protocol):
-    """What :attr:`Landmarker.open` returns: the frames of one clip to its points."""
+    """What an opened :class:`Landmarker` is: the frames of one clip to its points."""
 
     def __call__(
         self, frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
@@ -41,40 +41,23 @@ class Track(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Landmarker:
-    """One landmark back-end.
+@dataclass(frozen=True, kw_only=True)
+class Landmarker(BackEnd[Track]):
+    """One landmark back-end; opened, it is a :class:`Track`.
 
     Parameters
     ----------
-    title : str
     scheme : str
         Layout of the points; ``ibug68`` for every back-end that feeds a store.
-    open : callable
-        ``open(**params)`` loads the models and returns a :class:`Track`. Every back-end also
-        opens without parameters.
-    signature : str
-        Name and versions; scores and stores made with different signatures are not mixed.
-    licence : str
-        Of the models.
     lips : str
         The lip segmenter that refines its points where the user names none; ``none`` for none.
-    sidecar : str, optional
+    sidecar : str
         Suffix of the file beside each video that the back-end reads instead of the frames.
-    sign : callable, optional
-        ``sign(**params)`` returns the signature where it depends on the parameters, e.g. on a
-        model file that the user gives.
     """
 
-    title: str
-    scheme: str
-    open: Callable[..., Track]
-    signature: str
-    licence: str
+    kind: ClassVar[str] = "landmark back-end"
+    option: ClassVar[str] = "--landmarks-model"
+
+    scheme: str = "ibug68"
     lips: str = "none"
     sidecar: str = ""
-    sign: Callable[..., str] | None = None
-
-    def signature_with(self, **params: str) -> str:
-        """Return the signature of this back-end opened with ``params``."""
-        return self.sign(**params) if self.sign else self.signature

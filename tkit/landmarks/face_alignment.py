@@ -75,8 +75,8 @@ def _version() -> str:
 
 
 LANDMARKER = Landmarker(
+    name="face-alignment",
     title="face-alignment (FAN), 68 points on every frame",
-    scheme="ibug68",
     open=_open,
     signature=f"{PACKAGE}-{_version()}",
     licence="code BSD-3-Clause; its weights are downloaded from the author",

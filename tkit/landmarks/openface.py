@@ -96,15 +96,25 @@ def track(
     return points
 
 
+def _example(folder: Path) -> Path:
+    """Write a table of four frames of one face, and return the video that it would be of."""
+    rows = [["frame", "timestamp", "success", *COLUMNS]]
+    for index in range(4):
+        rows.append([str(index), f"{index / 25:.3f}", "1", *(f"{i}" for i in range(136))])
+    (folder / "x.csv").write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+    return folder / "x.mp4"
+
+
 def _open() -> Any:
     return track
 
 
 LANDMARKER = Landmarker(
+    name="openface",
     title="points that OpenFace has tracked, read from its CSV beside each video",
-    scheme="ibug68",
     open=_open,
     signature="openface-csv",
     licence="OpenFace: academic and non-commercial use (CMU); nothing of it is contained here",
     sidecar=".csv",
+    example=_example,
 )

@@ -191,6 +191,10 @@ def _protocol() -> dict[str, Splits]:
     return {"puppet": {"train": frozenset(everyone) - val, "val": val}}
 
 
+def _example(root: Path) -> None:
+    generate(root, speakers=1, clips=1)
+
+
 CORPUS = Corpus(
     title="Puppets: generated talking faces with known truth",
     url="https://scikit-image.org/docs/stable/api/skimage.data.html#skimage.data.astronaut",
@@ -199,4 +203,5 @@ CORPUS = Corpus(
     scan=scan,
     protocols=_protocol(),
     generate=generate,
+    example=_example,
 )
