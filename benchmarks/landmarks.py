@@ -220,7 +220,7 @@ def real(ways: dict[str, Way], root: str, clips: int, model: str) -> None:
     """Print the measures on clips of validation speakers, and where the time of prep goes."""
     corpus = CORPORA.get("grid")
     found = [item for item in corpus.scan(root) if isinstance(item, Clip)]
-    chosen = [item for item in found if corpus.split_of(item, corpus.default_protocol) == "val"]
+    chosen = [item for item in found if corpus.split_of(item, corpus.default_split_scheme) == "val"]
     table: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     spent: dict[str, float] = defaultdict(float)
     n_frames = 0

@@ -102,7 +102,7 @@ def test_a_segmenter_gives_regions_with_transforms(name, tmp_path):
     for region in segment([FACE], points):
         assert isinstance(region, Region) and set(region.index) <= set(range(36, 68))
         assert region.inside.ndim == 3 and len(region.inside) == 1
-        assert -1e-6 < region.inside.min() and region.inside.max() < 1 + 1e-6  # sums of shares
+        assert region.inside.min() > -1e-6 and region.inside.max() < 1 + 1e-6  # sums of shares
         assert region.transforms.shape == (1, 2, 3)
 
 

@@ -75,7 +75,7 @@ def of_corpus(
     root = root or Path(os.environ.get("TKIT_CORPORA", ""), name)
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {name} lies")
-    named = entry.require_protocol(protocol) if protocol else ""
+    named = entry.require_split_scheme(protocol) if protocol else ""
     jobs = []
     for clip in entry.scan(root):
         if not isinstance(clip, Clip) or clip.id not in rows:

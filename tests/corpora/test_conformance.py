@@ -49,7 +49,7 @@ def test_every_scan_is_the_same(corpus, scanned, tmp_path):
 
 
 def test_splits_of_a_scheme_share_nobody(corpus):
-    for name, splits in corpus.protocols.items():
+    for name, splits in corpus.split_schemes.items():
         assert name and splits
         members = [member for split in splits.values() for member in split]
         if name != "lipnet-overlapped":  # holds single clips out, not speakers

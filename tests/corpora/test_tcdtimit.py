@@ -94,7 +94,7 @@ def test_an_empty_folder_is_an_error(tmp_path):
 
 
 def test_splits_are_the_published_ones():
-    protocols = CORPORA.get("tcdtimit").protocols
+    protocols = CORPORA.get("tcdtimit").split_schemes
     sizes = {
         name: {split: len(people) for split, people in splits.items()}
         for name, splits in protocols.items()
@@ -120,7 +120,7 @@ def test_splits_equal_the_lists():
     for row in rows:
         name = names.get(row["protocol"].split()[0])
         if name:
-            people = tcdtimit.PROTOCOLS[name][row["subset"]]
+            people = tcdtimit.SPLIT_SCHEMES[name][row["subset"]]
             assert people == frozenset(row["speakers"].split())
             checked += 1
     assert checked == 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,7 +95,7 @@ def command(
     out = refuse_overwrite(out or Path(f"{corpus}.h5"), force=force)
     summary = prepare(
         corpus,
-        _root(corpus, root),
+        root,
         out,
         settings=Settings(
             front_ends,
@@ -127,22 +126,3 @@ def command(
         f"{out}: {summary.clips} clips of {summary.speakers} speakers, {summary.frames} frames "
         f"({splits}); {len(summary.rejects)} rejected"
     )
-
-
-def _root(corpus: str, root: Path | None) -> Path:
-    from tkit.corpora import CORPORA
-    from tkit.errors import UsageError
-    from tkit.files import require_path
-
-    entry = CORPORA.get(corpus)
-    if root is None:
-        if "TKIT_CORPORA" not in os.environ and entry.generate is None:
-            raise UsageError(
-                f"where is the corpus? pass --root DIR, or set TKIT_CORPORA to the folder that "
-                f"holds {corpus}/"
-            )
-        root = Path(os.environ.get("TKIT_CORPORA", ""), corpus)
-    if entry.generate is not None and not root.exists():
-        click.echo(f"generating {corpus} in {root}", err=True)
-        entry.generate(root)
-    return require_path(root, f"folder for the corpus {corpus}")

@@ -159,7 +159,7 @@ def _overlapped_test() -> frozenset[str]:
 
 _ALL = _speakers(" ".join(str(number) for number in range(1, 35) if number != 21))
 _TEST_LIPNET = _speakers("1 2 20 22")
-PROTOCOLS: dict[str, Splits] = {
+SPLIT_SCHEMES: dict[str, Splits] = {
     # data/unseen_splits.txt of ms-dot-k/Visual-Context-Attentional-GAN; by its sizes very probably
     # the 50/20/30 % split of Vougioukas et al., which Sinha et al. 2020 also use.
     "unseen": {
@@ -194,7 +194,7 @@ CORPUS = Corpus(
     citation="Cooke, Barker, Cunningham, Shao: An audio-visual corpus for speech perception and "
     "automatic speech recognition. JASA 120(5), 2006.",
     scan=scan,
-    protocols=PROTOCOLS,
+    split_schemes=SPLIT_SCHEMES,
     archives=archives,
     download_url="https://zenodo.org/records/3625687/files",
     example=_example,

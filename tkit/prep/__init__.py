@@ -12,14 +12,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tkit import jobs as parallel
 from tkit.clips import Clip, Reject, validate
-from tkit.corpora import CORPORA
+from tkit.corpora import CORPORA, find_root
 from tkit.errors import CorpusError
 from tkit.prep import assembly, parts
 from tkit.prep.assembly import Summary
-from tkit.prep.settings import Settings
+from tkit.prep.settings import Settings, choose
 from tkit.speech import ENCODERS
 from tkit.speech.windows import WINDOW
 from tkit.store import EncoderInfo, StoreInfo
@@ -29,7 +30,7 @@ __all__ = ["Settings", "Summary", "prepare"]
 
 def prepare(
     corpus: str,
-    root: str | Path,
+    root: str | Path | None,
     out: str | Path,
     *,
     settings: Settings | None = None,
@@ -39,15 +40,21 @@ def prepare(
     fresh: bool = False,
     strict: bool = False,
     progress: bool = False,
+    **choices: Any,
 ) -> Summary:
-    """Prepare the corpus below ``root`` into the store ``out``.
+    """Prepare a corpus: landmarks, speech features and crops of all clips in one store.
 
     Parameters
     ----------
     corpus : str
         Name in the registry of corpora.
+    root : path or None
+        Where it lies; None for what :func:`tkit.corpora.find_root` finds.
+    out : path
+        The store, an HDF5 file; one that is there is replaced.
+    settings : Settings, optional
     protocol : str, optional
-        Which published split to record; the corpus' default if not given.
+        Which published split scheme to record; the corpus' default if not given.
     jobs : int
         Processes; the result is the same for any number.
     cluster : str
@@ -57,15 +64,38 @@ def prepare(
         Forget the parts of an interrupted run.
     strict : bool
         Raise at the first rejected clip instead of recording it.
+    progress : bool
+        Show a bar on stderr.
+    **choices
+        Fields of :class:`Settings` and of :class:`~tkit.tracking.FrontEnds` that differ from
+        ``settings``, e.g. ``crops=True, landmarks="mesh"``.
+
+    Returns
+    -------
+    Summary
+        Counts, and the rejects with their reasons.
 
     Raises
     ------
+    UsageError
+        If there is no such corpus, folder, back-end or setting.
     CorpusError
         If no clip could be prepared, or with ``strict`` if any was rejected.
+
+    Examples
+    --------
+    >>> import tempfile, tkit
+    >>> from tkit.corpora import puppet
+    >>> folder = tempfile.mkdtemp()
+    >>> puppet.generate(f"{folder}/puppet", speakers=1, clips=1)
+    >>> done = tkit.prepare("puppet", f"{folder}/puppet", f"{folder}/p.h5", speech="logmel")
+    >>> done.clips, done.speakers, done.rejects
+    (1, 1, [])
     """
-    settings, out = settings or Settings(), Path(out)
+    settings, out = choose(settings or Settings(), **choices), Path(out)
+    root = find_root(corpus, root)
     entry = CORPORA.get(corpus)
-    protocol = entry.require_protocol(protocol)
+    protocol = entry.require_split_scheme(protocol)
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
     encoder = replace(encoder, window_rate=settings.window_rate)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
-from tkit.errors import UsageError
+from tkit.errors import ConfigError, UsageError, did_you_mean
 from tkit.face.crops import CROP_SIZE
 from tkit.tracking import FrontEnds
 
@@ -48,3 +49,24 @@ class Settings:
     def __post_init__(self) -> None:
         if self.crop_size < 64 or self.crop_size % 16:
             raise UsageError(f"crop size {self.crop_size} is not a multiple of 16 from 64 on")
+
+
+def choose(settings: Settings, **choices: Any) -> Settings:
+    """Return settings in which some fields, of them or of their front ends, have other values.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such field; the message names the nearest.
+    """
+    own = {field.name for field in fields(Settings)}
+    ends = {field.name for field in fields(FrontEnds)}
+    for name in choices:
+        if name not in own | ends:
+            raise ConfigError(f"unknown setting {name!r}{did_you_mean(name, own | ends)}")
+    front_ends = replace(
+        choices.get("front_ends", settings.front_ends),
+        **{name: value for name, value in choices.items() if name in ends},
+    )
+    changed = {name: value for name, value in choices.items() if name in own}
+    return replace(settings, **changed | {"front_ends": front_ends})

@@ -125,7 +125,7 @@ def training_clips(root: Path, most: int) -> list[Clip]:
     corpus = CORPORA.get("grid")
     by_speaker: dict[str, list[Clip]] = {}
     for item in corpus.scan(root):
-        if isinstance(item, Clip) and corpus.split_of(item, corpus.default_protocol) == "train":
+        if isinstance(item, Clip) and corpus.split_of(item, corpus.default_split_scheme) == "train":
             by_speaker.setdefault(item.speaker, []).append(item)
     if not by_speaker:
         raise CorpusError(f"{root}: no clips of GRID's training speakers")
