@@ -55,9 +55,10 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if hint := did_you_mean(args[0], self.list_commands(ctx)):
-                error.message = error.message.removesuffix(".") + hint
-            raise
+            hint = did_you_mean(args[0], self.list_commands(ctx))
+            if not hint:
+                raise
+            raise click.UsageError(error.message.removesuffix(".") + hint, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command list from the summaries."""
