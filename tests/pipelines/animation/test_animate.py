@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import h5py
+import mediafiles
 import numpy as np
 import pytest
 import torch
@@ -344,7 +345,7 @@ def work(tmp_path, monkeypatch, runs, astronaut):
     """A current folder with trained runs, a picture (of odd size) and sound."""
     (tmp_path / "runs").symlink_to(runs)
     media.write_image(tmp_path / "face.png", astronaut[:301, 50:451])
-    media.write_audio(tmp_path / "speech.wav", babble(0.6, 22050), sample_rate=22050)
+    mediafiles.write_sound(tmp_path / "speech.wav", babble(0.6, 22050), sample_rate=22050)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -360,7 +361,7 @@ def test_the_video_has_sound_25_fps_and_the_size_of_the_picture(work, capsys):
     assert code == 0, err
     for name in ("motion", "blink", "texture"):
         assert f"{name}: runs/{name}/weights.safetensors" in err
-    info = media.probe("out.mp4")
+    info = mediafiles.probe("out.mp4")
     assert (info.width, info.height, info.fps) == (400, 300, 25.0)
     assert info.has_audio
     video = media.read_clip("out.mp4")
@@ -376,7 +377,7 @@ def test_the_video_has_sound_25_fps_and_the_size_of_the_picture(work, capsys):
 def test_a_bare_crop_is_written(work, capsys):
     code, _ = call(capsys, "--crop", "--seed", "3")
     assert code == 0
-    info = media.probe("out.mp4")
+    info = mediafiles.probe("out.mp4")
     assert (info.width, info.height) == (128, 128)
 
 
@@ -389,7 +390,7 @@ def test_several_pictures_and_sounds_make_a_folder(work, capsys, astronaut):
     assert sorted(path.name for path in (work / "out.mp4").iterdir()) == [
         f"{name}.mp4" for name in names
     ]
-    assert media.probe("out.mp4/other_speech.mp4").fps == 10.0
+    assert mediafiles.probe("out.mp4/other_speech.mp4").fps == 10.0
     assert sum(1 for _ in media.iter_frames("out.mp4/face_speech.mp4")) == 6
     for name in names:
         pictures = sorted((work / "maps" / name).iterdir())
@@ -471,7 +472,7 @@ def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):
 
 def test_what_cannot_be_animated_is_said_in_one_line(work, capsys):
     media.write_image("coins.png", np.repeat(data.coins()[..., None], 3, axis=-1))
-    media.write_audio("silent.wav", np.zeros(16000, np.float32))
+    mediafiles.write_sound("silent.wav", np.zeros(16000, np.float32))
     (work / "empty.wav").touch()
     (work / "text.png").write_text("no picture")
     for change, code, reason in (
