@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from tkit import media, tracking
-from tkit.cli.animate import CRF
-from tkit.pipelines.animation import animate, look_at
+from tkit.pipelines.animation.jobs import CRF
 from tkit.pipelines.animation.moves import sample_rate
+from tkit.pipelines.animation.render import animate, look_at
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training import runs
 

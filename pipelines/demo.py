@@ -19,8 +19,8 @@ from tkit import media, prep, scoring, tracking
 from tkit.corpora import puppet
 from tkit.errors import OutputExistsError
 from tkit.pipelines import STAGES
-from tkit.pipelines.animation import animate
 from tkit.pipelines.animation.moves import sample_rate
+from tkit.pipelines.animation.render import animate
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
 from tkit.report import demo_page, plots, tables

@@ -1,39 +1,8 @@
-import string
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tkit import clips, files, seeds
-from tkit.clips import Clip, Word
+from tkit.clips import Clip
 from tkit.errors import CorpusError, OutputExistsError, UsageError
-
-TEXT = st.text(string.printable + "äß中", max_size=12)
-CLIPS = st.builds(
-    Clip,
-    id=st.text(string.ascii_letters + "/", min_size=1, max_size=9),
-    speaker=st.just("s1"),
-    video=TEXT,
-    audio=TEXT,
-    text=TEXT,
-    words=st.lists(
-        st.builds(Word, st.floats(0, 9), st.floats(0, 9), TEXT), max_size=3
-    ).map(tuple),
-)  # fmt: skip
-
-
-@given(st.lists(CLIPS, max_size=5))
-def test_manifest_round_trip(tmp_path_factory, found):
-    path = tmp_path_factory.mktemp("manifest") / "m.jsonl"
-    clips.write_manifest(path, found)
-    assert clips.read_manifest(path) == found
-
-
-def test_manifest_names_the_bad_line(tmp_path):
-    path = tmp_path / "m.jsonl"
-    path.write_text('{"id": "a", "speaker": "s", "video": "v"}\n{"id": 3}\n')
-    with pytest.raises(CorpusError, match="line 2"):
-        clips.read_manifest(path)
 
 
 def test_validate_sorts_and_refuses_doubles():

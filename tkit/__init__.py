@@ -1,3 +1,3 @@
 """tkit: prepare the corpora, train the models and score the results of talking-face research."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""Clips, rejects and manifests (JSON lines).
+"""Clips, and what is said of those that are rejected.
 
 A clip is a reference to media on disk and what is known about it without decoding it; a reject is
 a clip that could not be used, with the step and the reason.
@@ -6,15 +6,11 @@ a clip that could not be used, with the step and the reason.
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from tkit.errors import CorpusError
-from tkit.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -74,28 +70,6 @@ class Remark:
     text: str
 
 
-def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
-    """Write ``clips`` as JSON lines, one clip a line, replacing ``path`` only when complete."""
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for clip in clips:
-            file.write(json.dumps(asdict(clip), ensure_ascii=False) + "\n")
-
-
-def read_manifest(path: str | Path) -> list[Clip]:
-    """Read a manifest; a line that is not a clip raises :class:`CorpusError` with its number."""
-    clips = []
-    with Path(path).open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                fields = json.loads(line)
-                for name in ("words", "phones"):
-                    fields[name] = tuple(Word(**word) for word in fields.get(name, ()))
-                clips.append(Clip(**fields))
-            except (TypeError, ValueError) as error:
-                raise CorpusError(f"{path}, line {number}: not a clip ({error})") from error
-    return clips
-
-
 def validate(clips: Iterable[Clip]) -> list[Clip]:
     """Return ``clips`` sorted by id; empty or repeated ids raise :class:`CorpusError`."""
     ordered = sorted(clips, key=lambda clip: clip.id)
@@ -106,9 +80,3 @@ def validate(clips: Iterable[Clip]) -> list[Clip]:
     if any(not clip.id or not clip.speaker for clip in ordered):
         raise CorpusError("a clip has an empty id or speaker")
     return ordered
-
-
-def relative_to(clip: Clip, root: str | Path) -> Clip:
-    """Return ``clip`` with its media paths relative to ``root``."""
-    audio = os.path.relpath(clip.audio, root) if clip.audio else ""
-    return replace(clip, video=os.path.relpath(clip.video, root), audio=audio)

@@ -1,18 +1,30 @@
-"""What ``tkit animate`` is asked to make: which picture speaks which sound into which file."""
+"""What ``tkit animate`` makes: which picture speaks which sound into which file, and how."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tkit import media
 from tkit.clips import Clip
 from tkit.corpora import CORPORA
-from tkit.errors import UsageError
+from tkit.errors import NoFaceError, UsageError
+from tkit.files import require_path
+from tkit.landmarks import Track
+from tkit.seeds import stable_seed
 from tkit.store import Store
+
+if TYPE_CHECKING:
+    from tkit.pipelines.training.runs import Trained
+
+CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
+SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
 
 
 @dataclass(frozen=True)
@@ -28,18 +40,78 @@ class Job:
     out : Path
     n_frames : int
         Frames of the video; 0: as long as the sound.
+    name : str
+        Path below the folder of all videos, without suffix; empty for one that is made by itself.
     """
 
     image: Path
     audio: Path
     out: Path
     n_frames: int = 0
+    name: str = ""
 
     def picture(self) -> np.ndarray:
         """Read the picture, (H, W, 3) uint8 RGB."""
         if self.image.suffix.lower() in media.VIDEO_SUFFIXES:
             return next(media.iter_frames(self.image))
         return media.read_image(self.image)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What all videos of one call are made with.
+
+    The keyword arguments of :func:`tkit.pipelines.animation.render.animate`.
+
+    Parameters
+    ----------
+    motion, blink, texture : Trained
+    landmarker : callable
+        An opened landmark back-end.
+    fps : float
+        Frames a second.
+    seed : int
+        Of the blinks; jobs that have a name blink each in their own way, in any selection.
+    crop : bool
+        Write the bare face crop instead of the picture.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
+    blink_rate : float, optional
+        Blinks a second; by default as learned.
+    head : ndarray (N, 2, 3), optional
+        Movement of the head, from :func:`read_head`.
+    """
+
+    motion: Trained
+    blink: Trained
+    texture: Trained
+    landmarker: Track
+    fps: float = 25.0
+    seed: int = 0
+    crop: bool = False
+    speech_weights: str = ""
+    blink_rate: float | None = None
+    head: np.ndarray | None = None
+
+
+def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
+    """List the videos in which every picture speaks every sound.
+
+    One picture and one sound become the file ``out``, more of them ``OUT/PICTURE_SOUND.mp4``.
+
+    Raises
+    ------
+    UsageError
+        If two pictures or two sounds have the same name.
+    """
+    pairs = list(product(images, audios))
+    if len(pairs) == 1:
+        return [Job(*pairs[0], out)]
+    names = [f"{image.stem}_{audio.stem}" for image, audio in pairs]
+    if len(set(names)) < len(names):
+        raise UsageError("two pictures or two sounds have the same name: their videos would, too")
+    named = zip(pairs, names, strict=True)
+    return [Job(*pair, out / f"{name}.mp4", name=name) for pair, name in named]
 
 
 def of_corpus(
@@ -70,11 +142,11 @@ def of_corpus(
         If the split is empty, or the corpus is not there.
     """
     with Store(store) as opened:
-        entry, rows = CORPORA.get(opened.info.corpus), {row.id: row for row in opened.clips}
-        name = opened.info.corpus
-    root = root or Path(os.environ.get("TKIT_CORPORA", ""), name)
+        corpus, rows = opened.info.corpus, {row.id: row for row in opened.clips}
+    entry = CORPORA.get(corpus)
+    root = root or Path(os.environ.get("TKIT_CORPORA", ""), corpus)
     if not root.is_dir():
-        raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {name} lies")
+        raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
     named = entry.require_split_scheme(protocol) if protocol else ""
     jobs = []
     for clip in entry.scan(root):
@@ -82,9 +154,105 @@ def of_corpus(
             continue
         if split != (entry.split_of(clip, named) if named else rows[clip.id].split):
             continue
-        path = Path(clip.video).resolve().relative_to(root.resolve()).with_suffix(".mp4")
-        sound = Path(clip.audio or clip.video)
-        jobs.append(Job(Path(clip.video), sound, out / path, rows[clip.id].n_frames))
+        video, sound = Path(clip.video), Path(clip.audio or clip.video)
+        name = video.resolve().relative_to(root.resolve()).with_suffix("").as_posix()
+        jobs.append(Job(video, sound, out / f"{name}.mp4", rows[clip.id].n_frames, name))
     if not jobs:
         raise UsageError(f"{store}: no clip of the split {split!r} is below {root}")
     return jobs
+
+
+def look_at_inputs(jobs: Iterable[Job]) -> list[str]:
+    """Refuse what cannot be animated before torch is loaded, which takes seconds.
+
+    Returns
+    -------
+    list of str
+        Of each picture that shows several faces: which of them will speak.
+
+    Raises
+    ------
+    MediaError
+        If a file cannot be read, or has no sound.
+    NoFaceError
+        If a picture shows no face.
+    """
+    from tkit.landmarks.dlib68 import find_faces
+
+    jobs, remarks = list(jobs), []
+    for image in dict.fromkeys(job.image for job in jobs):
+        faces = find_faces(media.read_image(image))
+        if not faces:
+            raise NoFaceError(
+                f"{image}: no face found; use a picture that shows one from the front"
+            )
+        if len(faces) > 1:
+            x, y, _ = faces[0].round().astype(int)
+            remarks.append(f"{image}: {len(faces)} faces; the largest speaks, at x {x}, y {y}")
+    for audio in dict.fromkeys(job.audio for job in jobs):
+        media.require_sound(media.read_audio(audio, sample_rate=SOUND_HZ), audio)
+    return remarks
+
+
+def read_head(path: Path, landmarker: Track) -> np.ndarray:
+    """Read the movement of a head, (T, 2, 3), from a video or from points that were found in one.
+
+    Parameters
+    ----------
+    path : Path
+        A video, or points (T, 68, 2) in pixels in a ``.npy`` file.
+    landmarker : callable
+        An opened landmark back-end, for a video.
+
+    Raises
+    ------
+    UsageError
+        If the file does not exist, or does not hold such points.
+    NoFaceError
+        If the face is lost for long.
+    """
+    from tkit import tracking
+    from tkit.pipelines.animation.moves import head_moves
+
+    if path.suffix == ".npy":
+        points = np.load(require_path(path, "file of points"))
+        if points.ndim != 3 or points.shape[1:] != (68, 2) or not np.isfinite(points).all():
+            raise UsageError(f"{path}: not points (T, 68, 2) as tkit landmarks writes them")
+        return head_moves(points)
+    clip = media.read_clip(require_path(path, "video"))
+    return head_moves(tracking.track_clip(clip, landmarker, video=str(path), max_gap=10).points)
+
+
+def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool = False) -> int:
+    """Make one video with its sound, and return the number of its frames.
+
+    Parameters
+    ----------
+    debug : Path, optional
+        Also write what the texture stage saw and made, one picture a frame, into this folder (of a
+        job that has a name, into the folder of this name below it).
+    progress : bool
+        Show a bar on stderr.
+    """
+    from tqdm import tqdm
+
+    from tkit.pipelines.animation.maps import Writer
+    from tkit.pipelines.animation.moves import count_frames, sample_rate
+    from tkit.pipelines.animation.render import animate
+
+    picture, fps, rate_hz = job.picture(), studio.fps, sample_rate(studio.motion)
+    sound = media.require_sound(media.read_audio(job.audio, sample_rate=SOUND_HZ), job.audio)
+    wave = media.read_audio(job.audio, sample_rate=rate_hz)
+    if job.n_frames:  # the sound of a video often ends a little before its picture
+        missing = round(job.n_frames / fps * rate_hz) - len(wave)
+        wave = np.pad(wave, (0, max(missing, 0)))
+    settings = dict(vars(studio))
+    if job.name:
+        settings["seed"] = stable_seed(studio.seed, job.name)
+    frames = animate(picture, wave, **settings, watch=Writer(debug / job.name) if debug else None)
+    total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
+    taken = (frame for frame, _ in zip(frames, range(total), strict=False))
+    job.out.parent.mkdir(parents=True, exist_ok=True)
+    quiet = None if progress else True  # None: no bar where stderr is no terminal
+    bar = tqdm(taken, total=total, desc=job.out.stem, unit="frame", disable=quiet)
+    return media.write_video(job.out, bar, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import mediafiles
 import numpy as np
 import pytest
 
@@ -70,7 +71,7 @@ def test_it_is_a_corpus_that_is_read_as_grid(clips):
         assert isinstance(clip, Clip)
         assert clip.text == grid.sentence(Path(clip.video).stem)
         assert " ".join(word.text for word in clip.words) == clip.text
-        info = media.probe(clip.video)
+        info = mediafiles.probe(clip.video)
         assert (info.width, info.height, info.fps) == (360, 288, 25.0)
         assert info.has_audio
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tkit import media, prep
-from tkit.clips import Clip, Reject, read_manifest, write_manifest
+from tkit.clips import Clip, Reject
 from tkit.corpora import CORPORA, tcdtimit
 from tkit.errors import CorpusError
 from tkit.prep import parts
@@ -71,8 +71,6 @@ def test_labels_are_in_seconds_and_found_by_speaker_and_name(tmp_path):
     ]
     assert [phone.text for phone in clips["Lipspkr2/sx12"].phones] == ["ah"]
     assert clips["Lipspkr2/sx13"].phones == () and clips["01M/sa1"].words == ()
-    write_manifest(tmp_path / "clips.jsonl", clips.values())
-    assert read_manifest(tmp_path / "clips.jsonl") == list(clips.values())
 
 
 def test_broken_labels_are_named(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkit.face import geometry, plausible
-from tkit.pipelines.animation import JAW_FOLLOWS, SMILE, Person, begin, close_lips
+from tkit.pipelines.animation.render import JAW_FOLLOWS, SMILE, Person, begin, close_lips
 
 SIZE = 128
 

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import av
 import cv2
+import mediafiles
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -167,7 +168,7 @@ def test_sound_only(tmp_path):
 
 def test_sound_shorter_than_the_video(tmp_path):
     media.write_video(tmp_path / "x.mp4", [FACE] * 50)
-    media.write_audio(tmp_path / "x.wav", hum(1.0))
+    mediafiles.write_sound(tmp_path / "x.wav", hum(1.0))
     text = reason(tmp_path / "x.mp4", tmp_path / "x.wav")
     assert text.startswith("50 video frames (2.00 s) but 1.00 s of sound; pass --max-drift 25")
 

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import mediafiles
 import numpy as np
 import pytest
 
@@ -28,7 +29,7 @@ def corpus(tmp_path_factory, write_clip):
     write_clip(bad / "leaves.mp4", frames=gone)
     write_clip(bad / "noface.mp4", frames=np.full_like(face, 99))
     media.write_video(bad / "short-sound.mp4", face)
-    media.write_audio(bad / "short-sound.wav", 0.1 * np.sin(np.arange(8000)))
+    mediafiles.write_sound(bad / "short-sound.wav", 0.1 * np.sin(np.arange(8000)))
     write_clip(bad / "silent.mp4", sound=np.zeros(16000))
     media.write_video(bad / "mute.mp4", face)
     (bad / "zero.mp4").touch()

@@ -2,6 +2,7 @@ import itertools
 from pathlib import Path
 
 import av
+import mediafiles
 import numpy as np
 import pytest
 from hypothesis import given
@@ -149,7 +150,7 @@ def run(*arguments: object) -> None:
 
 def test_command_prints_the_transcript_and_writes_features_and_a_picture(tmp_path, capsys, spoken):
     path, out, plot = (tmp_path / name for name in ("a.wav", "a.npy", "a.png"))
-    media.write_audio(path, spoken)
+    mediafiles.write_sound(path, spoken)
     run(path, "--out", out, "--plot", plot)
     printed = capsys.readouterr()
     assert "please" in printed.out and "50 Hz (chars29-" in printed.err

@@ -14,7 +14,7 @@ import sys
 import click
 
 from tkit import __version__
-from tkit.errors import TkitError
+from tkit.errors import TkitError, did_you_mean
 
 # First line of each command's help, so that `tkit --help` imports no command.
 SUMMARIES = {
@@ -47,6 +47,18 @@ class LazyGroup(click.Group):
         if name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"tkit.cli.{name}").command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; the message about an unknown one names the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            hint = did_you_mean(args[0], self.list_commands(ctx))
+            if not hint:
+                raise
+            raise click.UsageError(error.message.removesuffix(".") + hint, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command list from the summaries."""

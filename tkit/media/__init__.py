@@ -27,18 +27,6 @@ av.logging.set_level(av.logging.PANIC)  # damaged frames are counted by us, not 
 
 
 @dataclass(frozen=True)
-class MediaInfo:
-    """What a file says about itself before decoding; sizes in pixels as displayed."""
-
-    width: int
-    height: int
-    fps: float
-    has_video: bool
-    has_audio: bool
-    sample_rate: int
-
-
-@dataclass(frozen=True)
 class Media:
     """A decoded clip on a regular time grid.
 
@@ -64,21 +52,6 @@ class Media:
     def duration_s(self) -> float:
         """Length of the picture in seconds."""
         return len(self.frames) / self.fps
-
-
-def probe(path: str | Path) -> MediaInfo:
-    """Read the headers of a media file; raise :class:`MediaError` if it is none."""
-    with _open(path) as container:
-        video = next(iter(container.streams.video), None)
-        audio = next(iter(container.streams.audio), None)
-        return MediaInfo(
-            width=video.width if video else 0,
-            height=video.height if video else 0,
-            fps=float(video.average_rate or video.guessed_rate or 0) if video else 0.0,
-            has_video=video is not None,
-            has_audio=audio is not None,
-            sample_rate=audio.rate if audio else 0,
-        )
 
 
 def read_clip(
@@ -207,14 +180,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
     with atomic_path(path) as temporary:
         Image.fromarray(image).save(temporary)
-
-
-def write_audio(path: str | Path, wave: np.ndarray, *, sample_rate: int = 16000) -> None:
-    """Write (S,) float sound in [-1, 1] as a 16-bit WAV file."""
-    from scipy.io import wavfile
-
-    with atomic_path(path) as temporary:
-        wavfile.write(temporary, sample_rate, to_int16(wave))
 
 
 def to_int16(wave: np.ndarray) -> np.ndarray:

@@ -21,7 +21,6 @@ from tkit.store import EncoderInfo
 
 FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "whisper")
 _FIRST_SPAN = 400  # samples behind row 0 of the convolutions of all but Whisper
-_WHISPER_S = 30  # Whisper always takes this much, filled up with silence
 
 
 class Transformers:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import h5py
+import mediafiles
 import numpy as np
 import pytest
 import torch
@@ -14,8 +15,7 @@ from tkit.cli import main
 from tkit.errors import NoFaceError, WeightsError
 from tkit.face import crops, geometry
 from tkit.landmarks import LANDMARKERS
-from tkit.pipelines import animation
-from tkit.pipelines.animation import moves
+from tkit.pipelines.animation import moves, render
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.stages import blink, motion, texture
 from tkit.pipelines.stages.texture import regions
@@ -112,14 +112,14 @@ def _one_thread():
 
 
 def test_a_shut_mouth_stays_as_it_is(canonical):
-    np.testing.assert_array_equal(animation.close_lips(canonical, canonical), canonical)
+    np.testing.assert_array_equal(render.close_lips(canonical, canonical), canonical)
 
 
 def test_an_open_mouth_is_shut_and_nothing_but_mouth_and_jaw_moves(canonical):
     opened = canonical.copy()
     opened[[61, 62, 63, 50, 51, 52], 1] -= 0.04
     opened[[65, 66, 67, 56, 57, 58], 1] += 0.16
-    shut = animation.close_lips(opened, canonical)
+    shut = render.close_lips(opened, canonical)
     assert lip_gaps(shut) == pytest.approx(lip_gaps(canonical))
     moved = np.flatnonzero(np.abs(shut - opened).max(axis=1) > 0)
     assert set(range(49, 60)) < set(moved) <= set(range(17)) | set(range(48, 68))
@@ -128,18 +128,18 @@ def test_an_open_mouth_is_shut_and_nothing_but_mouth_and_jaw_moves(canonical):
 @pytest.mark.parametrize("gap", [0.05, 0.12])
 def test_a_mouth_that_opened_as_people_do_comes_back_as_it_was(canonical, gap):
     opened = canonical.copy()
-    opened[geometry.MOUTH] += gap * animation.MOUTH_FOLLOWS
-    shut = animation.close_lips(opened, canonical)
+    opened[geometry.MOUTH] += gap * render.MOUTH_FOLLOWS
+    shut = render.close_lips(opened, canonical)
     # The three pairs of the table part by 1.0 on average, by its two digits.
     np.testing.assert_allclose(shut, canonical, atol=0.03 * gap)
 
 
 def lip_gaps(face):
-    return face[animation.LOWER_INNER, 1] - face[animation.UPPER_INNER, 1]
+    return face[render.LOWER_INNER, 1] - face[render.UPPER_INNER, 1]
 
 
 def test_no_displacement_gives_the_face_of_the_picture_with_closed_lips(astronaut, face, canonical):
-    person = animation.look_at(astronaut, face, canonical=canonical, size=128)
+    person = render.look_at(astronaut, face, canonical=canonical, size=128)
     still = person.landmarks(np.zeros((2, 68, 2)))
     others = np.r_[17:48]
     np.testing.assert_allclose(still[0, others], person.points[others], atol=1e-6)
@@ -152,11 +152,11 @@ def test_no_displacement_gives_the_face_of_the_picture_with_closed_lips(astronau
 
 
 def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
-    upright = animation.look_at(astronaut, face, canonical=canonical, size=128)
+    upright = render.look_at(astronaut, face, canonical=canonical, size=128)
     angle = np.deg2rad(20)
     turn = 1.7 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     transform = np.column_stack([turn, [40.0, -30.0]])
-    tilted = animation.look_at(
+    tilted = render.look_at(
         astronaut, geometry.apply(transform, face), canonical=canonical, size=128
     )
     np.testing.assert_allclose(tilted.points, upright.points, atol=1e-6)
@@ -169,8 +169,8 @@ def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
 STILL = np.zeros((128, 128, 2), np.float32)
 
 
-def paste_of(image, points, canonical) -> tuple[animation.Person, Paste]:
-    person = animation.look_at(image, points, canonical=canonical, size=128)
+def paste_of(image, points, canonical) -> tuple[render.Person, Paste]:
+    person = render.look_at(image, points, canonical=canonical, size=128)
     return person, Paste(image, person.points, person.transform, size=128)
 
 
@@ -235,7 +235,7 @@ def test_a_face_at_the_picture_border_is_pasted(astronaut, face, canonical, shif
 
 
 def test_the_face_mask_covers_an_opened_mouth_and_fades_out(face, astronaut, canonical):
-    points = animation.look_at(astronaut, face, canonical=canonical, size=128).points
+    points = render.look_at(astronaut, face, canonical=canonical, size=128).points
     mask = regions.face_mask(points, 128)
     x, y = np.rint(points).astype(int).T
     assert mask[y[17:], x[17:]].min() > 0.9
@@ -247,7 +247,7 @@ def test_the_face_mask_covers_an_opened_mouth_and_fades_out(face, astronaut, can
 
 
 def test_frames_come_one_by_one_and_change_the_face_alone(astronaut, face, stages, landmarker):
-    frames = animation.animate(astronaut, babble(0.6), **stages, landmarker=landmarker)
+    frames = render.animate(astronaut, babble(0.6), **stages, landmarker=landmarker)
     first = next(frames)
     rest = list(frames)
     assert len(rest) == 14 and first.shape == astronaut.shape and first.dtype == np.uint8
@@ -263,7 +263,7 @@ def test_frames_come_one_by_one_and_change_the_face_alone(astronaut, face, stage
 
 def test_the_seed_decides(astronaut, stages, landmarker):
     def run(seed: int) -> np.ndarray:
-        frames = animation.animate(
+        frames = render.animate(
             astronaut, babble(0.2), **stages, landmarker=landmarker, seed=seed, crop=True
         )
         return np.stack(list(frames))
@@ -275,7 +275,7 @@ def test_the_seed_decides(astronaut, stages, landmarker):
 
 
 def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
-    frames = animation.animate(
+    frames = render.animate(
         astronaut, babble(0.4), **stages, landmarker=landmarker, fps=30.0, crop=True
     )
     assert len(list(frames)) == 12
@@ -297,7 +297,7 @@ def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
 def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
     """Only a few frames are ahead of the one that was taken."""
     made = []
-    frames = animation.animate(
+    frames = render.animate(
         astronaut, babble(2.0), **stages, landmarker=landmarker,
         watch=lambda points, rendered: made.append(len(points)),
     )  # fmt: skip
@@ -307,7 +307,7 @@ def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
 
 
 def test_a_moving_head_moves_the_landmarks(astronaut, face, canonical):
-    person = animation.look_at(astronaut, face, canonical=canonical, size=128)
+    person = render.look_at(astronaut, face, canonical=canonical, size=128)
     head = np.array([[[1.0, 0.0, 0.1], [0.0, 1.0, 0.0]]])
     still = person.landmarks(np.zeros((1, 68, 2)))
     moved = person.landmarks(np.zeros((1, 68, 2)), head)
@@ -327,16 +327,14 @@ def test_blinks_take_the_same_time_at_any_frame_rate(stages):
 def test_a_picture_without_a_face_is_refused_at_once(stages, landmarker):
     coins = np.repeat(data.coins()[..., None], 3, axis=-1)
     with pytest.raises(NoFaceError):
-        animation.animate(coins, babble(0.2), **stages, landmarker=landmarker)
+        render.animate(coins, babble(0.2), **stages, landmarker=landmarker)
 
 
 def test_another_version_of_the_encoder_is_refused_at_once(astronaut, stages, landmarker, runs):
     other = runs_module.load("motion", runs / "motion")
     other.weights.record["encoder"]["version"] = "0"
     with pytest.raises(WeightsError, match="logmel-0"):
-        animation.animate(
-            astronaut, babble(0.2), **stages | {"motion": other}, landmarker=landmarker
-        )
+        render.animate(astronaut, babble(0.2), **stages | {"motion": other}, landmarker=landmarker)
 
 
 # --- the command -----------------------------------------------------------------------------
@@ -347,7 +345,7 @@ def work(tmp_path, monkeypatch, runs, astronaut):
     """A current folder with trained runs, a picture (of odd size) and sound."""
     (tmp_path / "runs").symlink_to(runs)
     media.write_image(tmp_path / "face.png", astronaut[:301, 50:451])
-    media.write_audio(tmp_path / "speech.wav", babble(0.6, 22050), sample_rate=22050)
+    mediafiles.write_sound(tmp_path / "speech.wav", babble(0.6, 22050), sample_rate=22050)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -363,7 +361,7 @@ def test_the_video_has_sound_25_fps_and_the_size_of_the_picture(work, capsys):
     assert code == 0, err
     for name in ("motion", "blink", "texture"):
         assert f"{name}: runs/{name}/weights.safetensors" in err
-    info = media.probe("out.mp4")
+    info = mediafiles.probe("out.mp4")
     assert (info.width, info.height, info.fps) == (400, 300, 25.0)
     assert info.has_audio
     video = media.read_clip("out.mp4")
@@ -379,7 +377,7 @@ def test_the_video_has_sound_25_fps_and_the_size_of_the_picture(work, capsys):
 def test_a_bare_crop_is_written(work, capsys):
     code, _ = call(capsys, "--crop", "--seed", "3")
     assert code == 0
-    info = media.probe("out.mp4")
+    info = mediafiles.probe("out.mp4")
     assert (info.width, info.height) == (128, 128)
 
 
@@ -392,7 +390,7 @@ def test_several_pictures_and_sounds_make_a_folder(work, capsys, astronaut):
     assert sorted(path.name for path in (work / "out.mp4").iterdir()) == [
         f"{name}.mp4" for name in names
     ]
-    assert media.probe("out.mp4/other_speech.mp4").fps == 10.0
+    assert mediafiles.probe("out.mp4/other_speech.mp4").fps == 10.0
     assert sum(1 for _ in media.iter_frames("out.mp4/face_speech.mp4")) == 6
     for name in names:
         pictures = sorted((work / "maps" / name).iterdir())
@@ -474,7 +472,7 @@ def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):
 
 def test_what_cannot_be_animated_is_said_in_one_line(work, capsys):
     media.write_image("coins.png", np.repeat(data.coins()[..., None], 3, axis=-1))
-    media.write_audio("silent.wav", np.zeros(16000, np.float32))
+    mediafiles.write_sound("silent.wav", np.zeros(16000, np.float32))
     (work / "empty.wav").touch()
     (work / "text.png").write_text("no picture")
     for change, code, reason in (

@@ -1,0 +1,251 @@
+"""One still picture and speech to the frames of a talking face.
+
+The trained stages in a row (Sinha et al. 2020, fig. 2): speech moves the mouth and noise the eyes
+of the canonical face, both are retargeted to the person of the picture, and the texture stage
+renders the face crop, which is blended into the picture. The head stays as it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tkit.errors import NoFaceError
+from tkit.face import crops, geometry, plausible
+from tkit.landmarks import Track
+from tkit.pipelines.animation.moves import Voice, count_frames, eyes, repeated
+from tkit.pipelines.animation.paste import Paste
+from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
+from tkit.pipelines.training.runs import Trained
+from tkit.zoo.nets import texture as texture_net
+
+UPPER_INNER, LOWER_INNER = plausible.INNER_LIP_PAIRS.T
+UPPER_SHARE = 0.2  # of what is left of a gap that the upper lip closes; the lower lip does the rest
+# How far each mouth point goes, x and y, when the gap between the lips widens by one: slopes over
+# the frames of ten GRID speakers who count alike, made symmetric. The lower lip sinks with the jaw,
+# the upper one rises a little, and the corners sink and come nearer.
+MOUTH_FOLLOWS = np.array([
+    (.02, .30), (-.11, .02), (-.04, -.14), (0, -.12), (.04, -.14), (.11, .02), (-.02, .30),
+    (.12, .77), (.07, .95), (0, .98), (-.07, .95), (-.12, .77),
+    (.07, .31), (-.02, -.15), (0, -.17), (.02, -.15), (-.07, .31),
+    (.04, .83), (0, .87), (-.04, .83),
+])  # fmt: skip
+BEGIN_S = 0.5  # from the mouth of the picture to that of the motion stage
+SMILE = 0.15  # inter-ocular distances that lips part in a smile, with the jaw shut
+# By how much of the gap each jaw point is lower: slopes over the frames of ten GRID speakers.
+JAW_FOLLOWS = np.array([.07, .12, .19, .24, .30, .38, .47, .56, .60, .56, .47, .38, .30, .24, .19,
+                        .12, .07])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Person:
+    """The face of a still picture.
+
+    Parameters
+    ----------
+    pose : ndarray (2, 3)
+        Canonical coordinates to pixels of the picture.
+    still : ndarray (68, 2)
+        As it is in the picture, canonical coordinates.
+    neutral : ndarray (68, 2)
+        The same with closed lips.
+    canonical : ndarray (68, 2)
+        The mean neutral face.
+    transform : ndarray (2, 3)
+        Pixels of the picture to pixels of the crop.
+    points : ndarray (68, 2)
+        As they are in the picture, in pixels of the crop.
+    crop : ndarray (size, size, 3) uint8
+    """
+
+    pose: np.ndarray
+    still: np.ndarray
+    neutral: np.ndarray
+    canonical: np.ndarray
+    transform: np.ndarray
+    points: np.ndarray
+    crop: np.ndarray
+
+    @property
+    def displacement(self) -> np.ndarray:
+        """Displacement (68, 2) of the canonical face that makes the picture of the neutral."""
+        return (self.still - self.neutral) * geometry.axis_scale(self.neutral, self.canonical)
+
+    def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
+        """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
+
+        Lids shut as far as on the canonical face, and neither lids nor lips cross.
+
+        Parameters
+        ----------
+        displacement : ndarray (T, 68, 2)
+            Of the canonical face.
+        head : ndarray (T, 2, 3), optional
+            Movement of the head in canonical coordinates, from
+            :func:`tkit.pipelines.animation.moves.head_moves`; by default it stays as it is in the
+            picture.
+        """
+        fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
+        moved = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
+        level = plausible.part(moved)
+        if head is not None:
+            level = geometry.apply(head, level)
+        return geometry.apply(self.transform, geometry.apply(self.pose, level))
+
+
+def animate(
+    image: np.ndarray,
+    wave: np.ndarray,
+    *,
+    motion: Trained,
+    blink: Trained,
+    texture: Trained,
+    landmarker: Track,
+    fps: float = 25.0,
+    seed: int = 0,
+    crop: bool = False,
+    speech_weights: str = "",
+    blink_rate: float | None = None,
+    head: np.ndarray | None = None,
+    watch: Callable[[np.ndarray, Rendered], None] | None = None,
+) -> Iterator[np.ndarray]:
+    """Make the face of a still picture speak.
+
+    Parameters
+    ----------
+    image : ndarray (H, W, 3) uint8 RGB
+        Picture with a face, of any size; of several faces the largest speaks.
+    wave : ndarray (S,) float32
+        Speech at the sample rate of the encoder that ``motion`` was trained on
+        (:func:`tkit.pipelines.animation.moves.sample_rate`).
+    motion, blink, texture : Trained
+        From :func:`tkit.pipelines.training.runs.load`.
+    landmarker : callable
+        An opened landmark back-end.
+    fps : float
+        Frames a second; ``round(duration * fps)`` frames are made.
+    seed : int
+        Of the blinks.
+    crop : bool
+        Give the bare face crop instead of the picture.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
+    blink_rate : float, optional
+        Blinks a second; by default as the blink stage makes them.
+    head : ndarray (N, 2, 3), optional
+        Movement of the head, from :func:`tkit.pipelines.animation.moves.head_moves`; repeated there
+        and back. By default the head is still.
+    watch : callable, optional
+        ``watch(points, rendered)`` is shown what every pass of the network saw and made.
+
+    Returns
+    -------
+    iterator of ndarray (H, W, 3) uint8 RGB
+        Frames are rendered while they are taken. The first shows the mouth as it is in the picture;
+        within ``BEGIN_S`` it becomes that of the motion stage, which may keep it so until somebody
+        speaks. With ``crop`` they are as large as the crops that ``texture`` was trained on.
+
+    Raises
+    ------
+    NoFaceError
+        At once, if the picture has no face.
+    WeightsError
+        At once, if ``motion`` needs another version of its speech encoder than this tkit has.
+    """
+    points = landmarker(image[None])[0]
+    if np.isnan(points).any():
+        raise NoFaceError("no face found in the picture; use one that shows a face from the front")
+    canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
+    person = look_at(image, points, canonical=canonical, size=texture.weights.config.size)
+    n_frames = count_frames(wave, motion=motion, fps=fps)
+    picture = person.displacement
+    speak = Voice(motion, fps=fps, picture=picture, speech_weights=speech_weights)
+    look = eyes(n_frames, blink=blink, fps=fps, seed=seed, rate_hz=blink_rate, canonical=canonical)
+
+    def landmarks() -> Iterator[np.ndarray]:
+        for start, moved in speak.parts(wave, n_frames):
+            part = slice(start, start + len(moved))
+            still = begin(start, len(moved), fps=fps)[:, None, None]
+            moved = (1 - still) * moved + still * picture + look[part]
+            yield person.landmarks(moved, repeated(head, start, len(moved)))
+
+    module = texture.weights.module
+    return _render(image, person, landmarks(), module, crop=crop, watch=watch)
+
+
+def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:
+    """Measure the person of a picture from its landmark points (68, 2) in pixels."""
+    points = np.asarray(points, np.float64)
+    rigid = geometry.RIGID_INDEX
+    pose = geometry.similarity(canonical[rigid], points[rigid])
+    still = geometry.apply(geometry.invert(pose), points)
+    transform = crops.crop_pose(points[None], size=size, sigma_frames=0)[0]
+    return Person(
+        pose=pose,
+        still=still,
+        neutral=close_lips(still, canonical),
+        canonical=canonical,
+        transform=transform,
+        points=geometry.apply(transform, points),
+        crop=crops.cut(image, transform, size=size),
+    )
+
+
+def begin(start: int, count: int, *, fps: float) -> np.ndarray:
+    """How much of the picture's own mouth frames ``start`` and on show; (count,), falling from 1.
+
+    So the first frame is the picture whatever the motion stage makes of the first sound.
+    """
+    passed = np.minimum((start + np.arange(count)) / (BEGIN_S * fps), 1)
+    return 0.5 + 0.5 * np.cos(np.pi * passed)
+
+
+def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
+    """Estimate the closed-lips face of a person who is seen once, perhaps with an open mouth.
+
+    The lips meet as closely as those of the mean neutral face, and the rest of the mouth goes
+    along as it does when people speak. Of a gap wider than that of a smile the jaw rises too. A
+    mouth that is shut already is returned as it is.
+
+    Parameters
+    ----------
+    points, canonical : ndarray (68, 2)
+        Canonical coordinates.
+    """
+
+    def gap(face: np.ndarray) -> np.ndarray:
+        return face[LOWER_INNER, 1] - face[UPPER_INNER, 1]
+
+    excess = np.maximum(gap(points) - gap(canonical), 0)
+    closed = points.copy()
+    closed[geometry.MOUTH] -= MOUTH_FOLLOWS * excess.mean()
+    rest = np.where(excess > 0, gap(closed) - gap(canonical), 0)
+    closed[UPPER_INNER, 1] += UPPER_SHARE * rest
+    closed[LOWER_INNER, 1] -= (1 - UPPER_SHARE) * rest
+    closed[geometry.JAW, 1] -= JAW_FOLLOWS * max(excess.mean() - SMILE, 0)
+    return closed
+
+
+def _render(
+    image: np.ndarray,
+    person: Person,
+    landmarks: Iterator[np.ndarray],
+    module: texture_net.Generator,
+    *,
+    crop: bool,
+    watch: Callable[[np.ndarray, Rendered], None] | None,
+) -> Iterator[np.ndarray]:
+    size = len(person.crop)
+    renderer = Renderer(module, person.crop, person.points)
+    paste = Paste(image, person.points, person.transform, size=size)
+    for points in landmarks:
+        rendered = renderer(points)
+        if watch:
+            watch(points, rendered)
+        if crop:
+            yield from rendered.images
+        else:
+            for maps in zip(rendered.attention, rendered.colour, rendered.flow, strict=True):
+                yield paste(*maps)

@@ -1,0 +1,5 @@
+"""``python -m tkit`` is the command ``tkit``."""
+
+from tkit.cli import main
+
+main()
