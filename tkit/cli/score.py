@@ -81,7 +81,7 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     default="static,gt,gt-lag3,detector-noise",
     show_default=True,
     metavar="NAMES",
-    help="Honest rows to compute beside; empty for none.",
+    help="Control rows to compute beside; empty for none.",
 )
 @click.option(
     "--map",
@@ -144,8 +144,8 @@ def command(
     """Score predicted videos against ground truth.
 
     Videos, .npy arrays and folders of pictures are matched by their path below the folders, without
-    suffix. Honest rows are computed beside: static (the first frame repeated), gt (the ground truth
-    against itself), gt-lag3 (three frames late) and detector-noise (its own points found again).
+    suffix. Control rows are computed beside: static (the first frame repeated), gt (the ground
+    truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again).
     Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
     a policy says what to do; it is named in the signature.
 
@@ -156,7 +156,7 @@ def command(
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
-    from tkit.report import tables
+    from tkit.report import formats
     from tkit.scoring.pairing import name_methods, read_map
 
     files = {
@@ -167,7 +167,7 @@ def command(
         "html": html_file,
     }
     outputs = {kind: path for kind, path in files.items() if path is not None}
-    tables.require_free(outputs.values(), force=force)
+    formats.require_free(outputs.values(), force=force)
     methods = name_methods(list(preds))
     report = scoring.score(
         methods,
@@ -183,9 +183,9 @@ def command(
     )
     report = replace(report, published=published or "")
     for kind, path in outputs.items():
-        tables.write(report, kind, path)
+        formats.write(report, kind, path)
     if Path("-") not in outputs.values():
-        click.echo(tables.as_text(report), nl=False)
+        click.echo(report.table(), nl=False)
     _tell_rejects(report)
     scoring.require_scores(report, methods)
     missing = [reject for reject in report.rejects if reject.method in methods]

@@ -10,7 +10,7 @@ from tkit.errors import ScoreError, UsageError
 from tkit.face.crops import CROPS
 from tkit.landmarks import LANDMARKERS
 from tkit.metrics import METRICS
-from tkit.report import HONEST_ROWS, Report
+from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
 from tkit.scoring.measuring import Measured, measure_clip
 from tkit.scoring.pairing import ClipFiles, pair
@@ -23,19 +23,19 @@ __all__ = ["TKIT", "Protocol", "require_scores", "score", "signature"]
 TKIT = protocols.load(protocols.DEFAULT)
 
 
-def plan_of(protocol: Protocol, *, rows: Iterable[str] = HONEST_ROWS) -> Plan:
+def plan_of(protocol: Protocol, *, rows: Iterable[str] = CONTROL_ROWS) -> Plan:
     """Complete a protocol's settings; anything unknown in it is an error before any work."""
     LANDMARKERS.get(protocol.landmarks)
     if protocol.crop not in ("none", *CROPS):
         raise UsageError(f"unknown crop {protocol.crop!r} (there are: none, {', '.join(CROPS)})")
     for row in rows:
-        if row not in HONEST_ROWS:
-            raise UsageError(f"unknown honest row {row!r} (there are: {', '.join(HONEST_ROWS)})")
+        if row not in CONTROL_ROWS:
+            raise UsageError(f"unknown control row {row!r} (there are: {', '.join(CONTROL_ROWS)})")
     metrics = {
         name: METRICS.get(name).settings(params, name=name)
         for name, params in protocol.metrics.items()
     }
-    return Plan(protocol, metrics, tuple(row for row in HONEST_ROWS if row in set(rows)))
+    return Plan(protocol, metrics, tuple(row for row in CONTROL_ROWS if row in set(rows)))
 
 
 def score(
@@ -45,7 +45,7 @@ def score(
     protocol: Protocol = TKIT,
     jobs: int = 1,
     progress: bool = False,
-    rows: Iterable[str] = HONEST_ROWS,
+    rows: Iterable[str] = CONTROL_ROWS,
     renamed: Mapping[str, str] | None = None,
     seed: int = 0,
     resume: Path | None = None,

@@ -12,7 +12,7 @@ from tkit.errors import ScoreError, UsageError
 from tkit.files import require_path
 from tkit.media import VIDEO_SUFFIXES
 from tkit.media.frames import PICTURE_SUFFIXES
-from tkit.report import HONEST_ROWS, Unscored
+from tkit.report import CONTROL_ROWS, Unscored
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ def name_methods(given: list[str]) -> dict[str, Path]:
         if not equals or "/" in name or Path(text).exists():
             folder = text
             name = Path(text).resolve().name
-            name = "pred" if name in ("", *HONEST_ROWS) else name
+            name = "pred" if name in ("", *CONTROL_ROWS) else name
         if not name or not folder:
             raise UsageError(f"--pred {text}: give NAME=DIR or DIR")
-        if name in HONEST_ROWS:
+        if name in CONTROL_ROWS:
             raise UsageError(
                 f"--pred {text}: {name!r} is the name of a row that is always computed"
             )

@@ -17,7 +17,7 @@ from tkit import __version__
 from tkit.errors import ScoreError
 from tkit.landmarks import LANDMARKERS
 from tkit.metrics import Metric, Stats, add
-from tkit.report import ClipScore, Comparison, Report, Score, SpeakerScore, Unscored
+from tkit.report import Cell, ClipScore, Comparison, Report, SpeakerScore, Unscored
 from tkit.scoring import statistics
 from tkit.scoring.measuring import Measured
 from tkit.scoring.protocols import POLICIES, Protocol
@@ -33,7 +33,7 @@ def summarise(
     methods = [*preds, *plan.rows]
     rejects = rejects + [reject for clip in measured for reject in clip.rejects]
     clips: list[ClipScore] = []
-    scores: dict[str, dict[str, Score]] = {}
+    scores: dict[str, dict[str, Cell]] = {}
     for method in methods:
         scores[method] = {}
         for metric in plan.metrics:
@@ -95,7 +95,7 @@ def _clip_scores(
     return found, failed
 
 
-def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: int) -> Score:
+def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: int) -> Cell:
     """One cell of the table: over all clips of one method."""
     entry = plan.entries[metric]
     unit, groups = groups_of(list(sums))
@@ -110,7 +110,7 @@ def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: in
             exact = sum(map(math.isinf, values))
             note = f"inf: {exact} of {len(values)} clips without any error"
         interval = statistics.mean_interval(values, groups, seed=seed)
-    return Score(
+    return Cell(
         value=value,
         low=interval[0] if interval else None,
         high=interval[1] if interval else None,
