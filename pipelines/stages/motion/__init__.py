@@ -57,7 +57,7 @@ class Config(Common):
     channels: int = option(64, "Channels of the convolutions over frames.", low=1)
     dropout: float = option(0.3, "Share of their outputs that is dropped.", low=0)
     waits: bool = option(True, "Show the mouth of the picture while the person waits to speak.")
-    waiting_weight: float = option(0.01, "Weight of the share of frames in which he waits.", low=0)
+    waiting_weight: float = option(0.01, "Weight of the share of frames spent waiting.", low=0)
     spoken_weight: float = option(1.0, "Weight of the loss of a face that never waits.", low=0)
     points: str = option("speech", "Points that move.", choices=tuple(POINTS))
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
@@ -78,7 +78,7 @@ class Config(Common):
     speed: float = option(0.1, "Largest change of the speed of speech.", low=0)
     mirror: bool = option(True, "Mirror half of the faces.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
-    balance_power: float = option(0.25, "Power of a speaker's clips that he is drawn by.", low=0)
+    balance_power: float = option(0.25, "Power of the number of clips by which a speaker is drawn.", low=0)
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:
