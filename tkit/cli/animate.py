@@ -107,14 +107,10 @@ def command(
         for remark in jobs.look_at_inputs(todo):
             click.echo(remark, err=True)
 
-    from tkit.pipelines.training import runs
-
-    for name in ("motion", "blink", "texture"):
-        options[name] = runs.load(name, options[name])
-        click.echo(f"{name}: {options[name].weights.path}", err=True)
-    landmarker = front_ends.refined()
-    head = None if pose == "still" else jobs.read_head(Path(pose), landmarker)
-    studio = jobs.Studio(**options, landmarker=landmarker, head=head)
+    weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
+    studio = jobs.open_studio(weights, front_ends=front_ends, pose=pose, **options)
+    for name in weights:
+        click.echo(f"{name}: {getattr(studio, name).weights.path}", err=True)
     for job in todo:
         count = jobs.make(job, studio, debug=debug, progress=True)
         click.echo(f"{job.out}: {count} frames, {count / studio.fps:.2f} s")
