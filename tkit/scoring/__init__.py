@@ -1,22 +1,21 @@
-"""Score predictions against ground truth: pair, measure, finish, report."""
+"""Score predictions against ground truth: pair, view, measure, sum, summarise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tkit import jobs as parallel
 from tkit.errors import ScoreError, UsageError
 from tkit.face.crops import CROPS
+from tkit.jobs import connected
 from tkit.landmarks import LANDMARKERS
 from tkit.metrics import METRICS
 from tkit.report import HONEST_ROWS, Report
 from tkit.scoring import protocols
-from tkit.scoring.measuring import Measured, measure_clip
+from tkit.scoring.measuring import Measured, Plan, measure_clip
 from tkit.scoring.pairing import ClipFiles, pair
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.summary import signature, summarise
-from tkit.scoring.view import Plan
 
 __all__ = ["TKIT", "Protocol", "require_scores", "score", "signature"]
 
@@ -32,8 +31,7 @@ def plan_of(protocol: Protocol, *, rows: Iterable[str] = HONEST_ROWS) -> Plan:
         if row not in HONEST_ROWS:
             raise UsageError(f"unknown honest row {row!r} (there are: {', '.join(HONEST_ROWS)})")
     metrics = {
-        name: METRICS.get(name).settings(params, name=name)
-        for name, params in protocol.metrics.items()
+        name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
     }
     return Plan(protocol, metrics, tuple(row for row in HONEST_ROWS if row in set(rows)))
 
@@ -105,7 +103,6 @@ def _measure_all(
     cluster: str,
 ) -> Iterator[Measured]:
     """Measure every clip, results in the order of ``clips``."""
-    from joblib import Parallel, delayed, parallel_config
     from tqdm import tqdm
 
     from tkit.scoring.cache import remembering
@@ -113,9 +110,14 @@ def _measure_all(
     measure = remembering(measure_clip, resume) if resume else measure_clip
     # disable=None: no bar where stderr is no terminal.
     bar = {"total": len(clips), "unit": "clip", "disable": None if progress else True}
+    if jobs == 1 and not cluster:
+        yield from tqdm((measure(files, plan) for files in clips), **bar)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
     tasks = (delayed(measure)(files, plan) for files in clips)
     if cluster:
-        with parallel.connected(cluster, jobs), parallel_config("dask"):
+        with connected(cluster, jobs), parallel_config("dask"):
             yield from tqdm(iter(Parallel(n_jobs=-1)(tasks)), **bar)
     else:
         yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)

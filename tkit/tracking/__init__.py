@@ -14,7 +14,7 @@ from tkit.errors import NoFaceError, UsageError
 from tkit.face import geometry
 from tkit.face.steady import average_parts
 from tkit.files import atomic_path
-from tkit.landmarks import LANDMARKERS, Note, Track, ignore
+from tkit.landmarks import LANDMARKERS, Note, Raw, Track, ignore
 from tkit.lips import SEGMENTERS, Segment
 from tkit.tracking.refine import refine
 
@@ -170,9 +170,15 @@ def open_refined(landmarks: str, lips: str = "") -> Track:
     segment = open_lips(lips_for(landmarks, lips))
 
     def refined(
-        frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+        frames: np.ndarray,
+        *,
+        video: str = "",
+        fps: float = 25.0,
+        note: Note = ignore,
+        raw: Raw = ignore,
     ) -> np.ndarray:
-        return refine_lips(frames, track(frames, video=video, fps=fps, note=note), segment)[0]
+        found = track(frames, video=video, fps=fps, note=note, raw=raw)
+        return refine_lips(frames, found, segment)[0]
 
     return refined
 

@@ -7,14 +7,13 @@ definition, and which landmarks are used; every choice has a source in its table
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from typing import Any
 
-from tkit.errors import ConfigError, UnknownNameError
+from tkit.errors import ConfigError, UnknownNameError, did_you_mean
 
 DEFAULT = "tkit"
 POLICIES = {
@@ -89,8 +88,7 @@ def load(name: str) -> Protocol:
     """
     there = names()
     if name not in there:
-        near = difflib.get_close_matches(name, there, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, there)
         raise UnknownNameError(f"unknown protocol {name!r}{hint} (there are: {', '.join(there)})")
     text = (resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
     content = tomllib.loads(text)
