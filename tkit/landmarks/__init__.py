@@ -15,17 +15,24 @@ LANDMARKERS: Registry[Landmarker] = Registry(
 )
 
 Note = Callable[[str], None]
+Raw = Callable[[np.ndarray], None]
 
 
-def ignore(remark: str) -> None:
-    """Take a remark and do nothing with it."""
+def ignore(said: object) -> None:
+    """Take a remark, or points, and do nothing with them."""
 
 
 class Track(Protocol):
     """What an opened :class:`Landmarker` is: the frames of one clip to its points."""
 
     def __call__(
-        self, frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+        self,
+        frames: np.ndarray,
+        *,
+        video: str = "",
+        fps: float = 25.0,
+        note: Note = ignore,
+        raw: Raw = ignore,
     ) -> np.ndarray:
         """Return points (T, 68, 2) float32 in pixels, NaN where no face was found.
 
@@ -38,6 +45,9 @@ class Track(Protocol):
             Rate of ``frames``; frame ``t`` is shown at ``t / fps`` seconds of the clip.
         note : callable
             Receives remarks for the user: one sentence each, e.g. that there are two faces.
+        raw : callable
+            Receives the points (T, 68, 2) as they were found in each frame, before anything is
+            averaged over time: those returned, where the back-end does not steady them.
         """
 
 

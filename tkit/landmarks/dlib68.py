@@ -21,7 +21,7 @@ import numpy as np
 
 from tkit.errors import TkitError
 from tkit.face.steady import steady
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 from tkit.landmarks.boxes import Box, Face, choose, link, near, rivals, shots
 from tkit.landmarks.talks import talker
 
@@ -145,7 +145,12 @@ def search(greys: list[np.ndarray], start: int, stop: int) -> list[Face]:
 
 
 def track(
-    frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+    frames: np.ndarray,
+    *,
+    video: str = "",
+    fps: float = 25.0,
+    note: Note = ignore,
+    raw: Raw = ignore,
 ) -> np.ndarray:
     """Track one face through the frames of a clip.
 
@@ -156,6 +161,8 @@ def track(
         Not used.
     note : callable
         Receives a sentence where there are several faces or cuts.
+    raw : callable
+        Receives the points before they are steadied.
 
     Returns
     -------
@@ -179,7 +186,9 @@ def track(
         if shot:
             for index, fitted in follow(greys, range(start, stop), shot[0]):
                 points[index] = fitted
-            points[start:stop] = steady(points[start:stop])
+    raw(points.copy())
+    for start, stop in stretches:
+        points[start:stop] = steady(points[start:stop])
     return points
 
 

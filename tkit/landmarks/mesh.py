@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 from tkit.landmarks import task_models as models
 from tkit.landmarks.boxes import Face, choose, link, near, shots
 from tkit.registry import ModelFile
@@ -58,10 +58,13 @@ def _track(
     video: str = "",
     fps: float = 25.0,
     note: Note = ignore,
+    raw: Raw = ignore,
     model: str = "",
 ) -> np.ndarray:
     """Track the mesh of one face and return its points (T, 68, 2)."""
-    return track_mesh(frames, model, note=note)[:, TO_IBUG68]
+    points = track_mesh(frames, model, note=note)[:, TO_IBUG68]
+    raw(points)
+    return points
 
 
 def _search(detector: models.Run, frames: np.ndarray, start: int, stop: int) -> list[Face]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import MediaError, UsageError
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 
 COLUMNS = [f"{axis}_{index}" for axis in "xy" for index in range(68)]
 SLACK = 3  # frames by which table and clip may differ in length
@@ -58,7 +58,12 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 def track(
-    frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+    frames: np.ndarray,
+    *,
+    video: str = "",
+    fps: float = 25.0,
+    note: Note = ignore,
+    raw: Raw = ignore,
 ) -> np.ndarray:
     """Put the points of the table beside ``video`` on the time grid of ``frames``.
 
@@ -93,6 +98,7 @@ def track(
     for index, face in zip(where[mine & success][::-1], found[mine & success][::-1], strict=True):
         if 0 <= index < len(points):
             points[index] = face
+    raw(points)
     return points
 
 

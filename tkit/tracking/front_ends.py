@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from tkit.landmarks import LANDMARKERS, Landmarker, Note, Track, ignore
+from tkit.landmarks import LANDMARKERS, Landmarker, Note, Raw, Track, ignore
 from tkit.lips import SEGMENTERS, Segment, Segmenter
 from tkit.tracking.refine import refine_lips
 
@@ -76,9 +76,14 @@ class FrontEnds:
         track, segment = self.track(), self.segment()
 
         def refined(
-            frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+            frames: np.ndarray,
+            *,
+            video: str = "",
+            fps: float = 25.0,
+            note: Note = ignore,
+            raw: Raw = ignore,
         ) -> np.ndarray:
-            points = track(frames, video=video, fps=fps, note=note)
+            points = track(frames, video=video, fps=fps, note=note, raw=raw)
             return refine_lips(frames, points, segment)[0]
 
         return refined
