@@ -28,5 +28,9 @@ def probe(path: str | Path) -> Headers:
 
 def write_sound(path: str | Path, wave: np.ndarray, *, sample_rate: int = 16000) -> None:
     """Write (S,) float sound in [-1, 1] as a 16-bit WAV file."""
-    samples = np.clip(np.rint(np.asarray(wave, np.float64) * 32768), -32768, 32767)
-    wavfile.write(path, sample_rate, samples.astype(np.int16))
+    wavfile.write(path, sample_rate, to_int16(wave))
+
+
+def to_int16(wave: np.ndarray) -> np.ndarray:
+    """Round float sound in [-1, 1] to int16, clipping what is louder."""
+    return np.clip(np.rint(np.asarray(wave, np.float64) * 32768), -32768, 32767).astype(np.int16)

@@ -101,7 +101,7 @@ def test_late_sound_is_padded(tmp_path):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="bgr0")
             frame.pts = index
             container.mux(video.encode(frame))
-        samples = media.to_int16(click_at(0.1, 0.5))[None]
+        samples = mediafiles.to_int16(click_at(0.1, 0.5))[None]
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
         frame.sample_rate, frame.pts = 16000, 3200
         container.mux(sound.encode(frame))

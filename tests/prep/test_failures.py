@@ -262,7 +262,7 @@ def mux(path, format_, codec, sound_codec, images, wave, fps, stamps=None, rate=
 
 
 def encode_sound(stream, wave, rate, pts):
-    frame = av.AudioFrame.from_ndarray(media.to_int16(wave)[None], format="s16", layout="mono")
+    frame = av.AudioFrame.from_ndarray(mediafiles.to_int16(wave)[None], format="s16", layout="mono")
     frame.sample_rate, frame.pts = rate, pts
     frame.time_base = Fraction(1, rate)
     return stream.encode(frame)

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from tkit.cli import _options
-from tkit.errors import ScoreError, UsageError
 
 MAX_LINES = 20  # of rejects on stderr; the JSON report has all
 
@@ -125,6 +124,10 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
 def command(
     preds: tuple[str, ...],
     gt: Path,
+    protocol_name: str,
+    metrics: str | None,
+    settings: tuple[str, ...],
+    missing_pred: str | None,
     json_file: Path | None,
     csv_file: Path | None,
     markdown_file: Path | None,
@@ -139,7 +142,7 @@ def command(
     strict: bool,
     jobs: int,
     force: bool,
-    **choices: Any,
+    **choices: str | None,
 ) -> None:
     """Score predicted videos against ground truth.
 
@@ -157,6 +160,7 @@ def command(
     """
     from tkit import scoring
     from tkit.report import formats
+    from tkit.scoring import protocols
     from tkit.scoring.pairing import name_methods, read_map
 
     files = {
@@ -169,10 +173,17 @@ def command(
     outputs = {kind: path for kind, path in files.items() if path is not None}
     formats.require_free(outputs.values(), force=force)
     methods = name_methods(list(preds))
+    protocol = protocols.change(
+        protocols.load(protocol_name),
+        metrics=None if metrics is None else _names(metrics),
+        settings=protocols.read_settings(settings),
+        missing=missing_pred,
+        **choices,
+    )
     report = scoring.score(
         methods,
         gt,
-        protocol=_protocol(**choices),
+        protocol=protocol,
         jobs=jobs,
         progress=True,
         rows=_names(rows),
@@ -187,63 +198,11 @@ def command(
     if Path("-") not in outputs.values():
         click.echo(report.table(), nl=False)
     _tell_rejects(report)
-    scoring.require_scores(report, methods)
-    missing = [reject for reject in report.rejects if reject.method in methods]
-    if strict and missing:
-        raise ScoreError(f"--strict: {len(missing)} scores are missing, see above")
+    scoring.require_scores(report, methods, strict=strict)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip().replace("_", "-") for name in text.split(",") if name.strip()]
-
-
-def _protocol(
-    protocol_name: str,
-    metrics: str | None,
-    settings: tuple[str, ...],
-    missing_face: str | None,
-    missing_pred: str | None,
-    landmarks: str | None,
-    **policies: str | None,
-) -> Any:
-    """The named protocol, called ``custom`` where options change what it fixes."""
-    from tkit.metrics import METRICS
-    from tkit.scoring import protocols
-
-    named = protocols.load(protocol_name)
-    names = list(named.metrics) if metrics is None else _names(metrics)
-    if not names:
-        raise UsageError(f"--metrics names nothing (there are: {', '.join(METRICS.names())})")
-    chosen = {name: dict(named.metrics.get(name, {})) for name in names}
-    changes = _settings(settings, chosen)
-    if missing_face:
-        for name in chosen:
-            if "missing_face" in METRICS.get(name).params:
-                changes.append((name, "missing_face", missing_face))
-    for name, param, value in changes:
-        chosen[name][param] = value
-    policies = {"missing": missing_pred, **policies}
-    fixed: dict[str, Any] = {name: value for name, value in policies.items() if value}
-    if landmarks and landmarks != named.landmarks:
-        fixed["landmarks"] = landmarks
-    name = "custom" if changes or fixed else named.name
-    return replace(named, name=name, metrics=chosen, **fixed)
-
-
-def _settings(
-    settings: tuple[str, ...], chosen: dict[str, dict[str, Any]]
-) -> list[tuple[str, str, str]]:
-    """Read ``METRIC.PARAM=VALUE`` options."""
-    changes = []
-    for text in settings:
-        place, equals, value = text.partition("=")
-        name, dot, param = place.strip().partition(".")
-        if not (equals and dot and param):
-            raise UsageError(f"--set {text}: give METRIC.PARAM=VALUE, e.g. ssim.window=gauss11")
-        if name not in chosen:
-            raise UsageError(f"--set {text}: {name!r} is none of the metrics {', '.join(chosen)}")
-        changes.append((name, param.strip(), value.strip()))
-    return changes
 
 
 def _tell_rejects(report: Any) -> None:

@@ -182,11 +182,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         Image.fromarray(image).save(temporary)
 
 
-def to_int16(wave: np.ndarray) -> np.ndarray:
-    """Round float sound in [-1, 1] to int16, clipping what is louder."""
-    return np.clip(np.rint(np.asarray(wave, np.float64) * 32768), -32768, 32767).astype(np.int16)
-
-
 def write_video(
     path: str | Path,
     frames: Iterable[np.ndarray],

@@ -127,10 +127,13 @@ def _measure_all(
         yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)
 
 
-def require_scores(report: Report, preds: Iterable[str]) -> None:
-    """Raise :class:`ScoreError` if a method has no score at all."""
-    scored = {clip.method for clip in report.clips}
+def require_scores(report: Report, preds: Iterable[str], *, strict: bool = False) -> None:
+    """Raise :class:`ScoreError` if a method has no score at all; with ``strict``, if one misses."""
+    scored, missing = {clip.method for clip in report.clips}, 0
     for method in preds:
+        why = [reject for reject in report.rejects if reject.method == method]
         if method not in scored:
-            why = [reject for reject in report.rejects if reject.method == method]
             raise ScoreError(f"{method}: no clip could be scored; {why[0].clip}: {why[0].reason}")
+        missing += len(why)
+    if strict and missing:
+        raise ScoreError(f"--strict: {missing} scores are missing, see above")

@@ -8,12 +8,13 @@ definition, and which landmarks are used; every choice has a source in its table
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
 
-from tkit.errors import ConfigError, UnknownNameError, did_you_mean
+from tkit.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
+from tkit.metrics import METRICS
 
 DEFAULT = "tkit"
 POLICIES = {
@@ -96,3 +97,70 @@ def load(name: str) -> Protocol:
     if unknown := sorted(content.keys() - known):
         raise ConfigError(f"protocol {name}: unknown key {unknown[0]}")
     return Protocol(name=name, **content)
+
+
+def change(
+    named: Protocol,
+    *,
+    metrics: Sequence[str] | None = None,
+    settings: Iterable[tuple[str, str, Any]] = (),
+    missing_face: str | None = None,
+    **choices: str | None,
+) -> Protocol:
+    """Return a protocol with other choices, called ``custom`` where they change what it fixes.
+
+    Parameters
+    ----------
+    metrics : sequence of str, optional
+        What to measure instead of the protocol's own; those that it has keep its parameters.
+    settings : iterable of (metric, parameter, value)
+        See :func:`read_settings`.
+    missing_face : str, optional
+        For every metric that has this parameter.
+    **choices
+        Fields of :class:`Protocol`; None and the protocol's own landmarks change nothing.
+
+    Raises
+    ------
+    UsageError
+        If nothing is to be measured, or a setting is of a metric that is not measured.
+    """
+    names = list(named.metrics) if metrics is None else list(metrics)
+    if not names:
+        raise UsageError(f"--metrics names nothing (there are: {', '.join(METRICS.names())})")
+    chosen = {name: dict(named.metrics.get(name, {})) for name in names}
+    changes = list(settings)
+    for name, param, value in changes:
+        if name not in chosen:
+            there = ", ".join(chosen)
+            raise UsageError(
+                f"--set {name}.{param}={value}: {name!r} is none of the metrics {there}"
+            )
+    if missing_face:
+        with_faces = [name for name in chosen if "missing_face" in METRICS.get(name).params]
+        changes += [(name, "missing_face", missing_face) for name in with_faces]
+    for name, param, value in changes:
+        chosen[name][param] = value
+    fixed: dict[str, Any] = {name: value for name, value in choices.items() if value}
+    if fixed.get("landmarks") == named.landmarks:
+        del fixed["landmarks"]
+    name = "custom" if changes or fixed else named.name
+    return replace(named, name=name, metrics=chosen, **fixed)
+
+
+def read_settings(texts: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Read ``METRIC.PARAM=VALUE`` texts.
+
+    Raises
+    ------
+    UsageError
+        If one does not look like this.
+    """
+    found = []
+    for text in texts:
+        place, equals, value = text.partition("=")
+        name, dot, param = (part.strip() for part in place.partition("."))
+        if not (equals and dot and param):
+            raise UsageError(f"--set {text}: give METRIC.PARAM=VALUE, e.g. ssim.window=gauss11")
+        found.append((name, param, value.strip()))
+    return found

@@ -1,0 +1,76 @@
+"""What is to be animated: listed, looked at before anything slow, and refused in time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import mediafiles
+import numpy as np
+import pytest
+
+from tkit import media
+from tkit.errors import NoFaceError, NoSoundError, UsageError
+from tkit.pipelines.animation import jobs
+from tkit.pipelines.animation.moves import head_moves
+
+data = pytest.importorskip("skimage.data")
+
+
+def paths(*names: str) -> list[Path]:
+    return [Path(name) for name in names]
+
+
+def test_one_picture_and_one_sound_make_the_file_that_was_asked_for():
+    (job,) = jobs.of_files(paths("a/face.png"), paths("b/speech.wav"), Path("out.mp4"))
+    assert (job.out, job.name, job.n_frames) == (Path("out.mp4"), "", 0)
+
+
+def test_every_picture_speaks_every_sound():
+    made = jobs.of_files(paths("a.png", "b.png"), paths("x.wav", "y.v2.wav"), Path("out"))
+    assert [job.name for job in made] == ["a_x", "a_y.v2", "b_x", "b_y.v2"]
+    assert [job.out for job in made] == [Path("out", f"{job.name}.mp4") for job in made]
+    assert (made[1].image, made[1].audio) == (Path("a.png"), Path("y.v2.wav"))
+
+
+def test_two_sounds_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="same name"):
+        jobs.of_files(paths("a.png"), paths("p/x.wav", "q/x.wav"), Path("out"))
+
+
+def test_inputs_are_looked_at_before_torch_is_loaded(tmp_path):
+    media.write_image(tmp_path / "face.png", data.astronaut()[:300])
+    mediafiles.write_sound(tmp_path / "x.wav", np.sin(np.arange(8000.0)))
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from tkit.pipelines.animation import jobs
+        todo = jobs.of_files([Path("face.png")], [Path("x.wav")], Path("out.mp4"))
+        print(jobs.look_at_inputs(todo), "torch" in sys.modules)"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout == "[] False\n", done.stderr
+
+
+def test_a_picture_without_a_face_and_a_silent_sound_are_refused(tmp_path):
+    media.write_image(tmp_path / "coins.png", data.coins()[..., None].repeat(3, axis=-1))
+    media.write_image(tmp_path / "face.png", data.astronaut()[:300])
+    mediafiles.write_sound(tmp_path / "silent.wav", np.zeros(8000))
+    for image, error in (("coins.png", NoFaceError), ("face.png", NoSoundError)):
+        job = jobs.Job(tmp_path / image, tmp_path / "silent.wav", tmp_path / "out.mp4")
+        with pytest.raises(error, match=r"coins\.png: no face" if "coins" in image else "silent"):
+            jobs.look_at_inputs([job])
+
+
+def test_a_head_moves_as_its_points_do(tmp_path):
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(68, 2)) * 40 + np.linspace(0, 9, 30)[:, None, None]
+    np.save(tmp_path / "head.npy", points)
+    read = jobs.read_head(tmp_path / "head.npy", landmarker=None)
+    np.testing.assert_array_equal(read, head_moves(points))
+    points[3, 0] = np.nan
+    np.save(tmp_path / "lost.npy", points)
+    with pytest.raises(UsageError, match="not points"):
+        jobs.read_head(tmp_path / "lost.npy", landmarker=None)
+    with pytest.raises(UsageError, match="no such"):
+        jobs.read_head(tmp_path / "nowhere.npy", landmarker=None)
