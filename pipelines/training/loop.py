@@ -40,6 +40,48 @@ from tkit.store import Store
 DAMAGED = RuntimeError, EOFError, UnpicklingError, struct.error
 
 
+def train(
+    stage: str,
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    config: str | Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    **settings: Any,
+) -> runs.Trained:
+    """Train a stage on a store: what ``tkit train`` does.
+
+    Parameters
+    ----------
+    stage : str
+        Its name: motion, blink or texture.
+    data : path
+        Store made by ``tkit prep``.
+    out : path, optional
+        Run folder; by default ``runs/STAGE``.
+    config : str or path, optional
+        Settings from a TOML file, or from a shipped experiment by its name.
+    resume : bool
+        Continue the run in the folder; what is not said again stays as it was there.
+    force : bool
+        Replace the run in the folder.
+    **settings
+        Fields of the stage's Config, which override the file's.
+
+    Raises
+    ------
+    UsageError
+        If a name, setting or file is not there or does not fit; if there is a run already.
+    """
+    entry, run = STAGES.get(stage), runs.Run(Path("runs", stage) if out is None else Path(out))
+    before = run.config if resume and run.config.is_file() else None
+    values = configs.merge(entry.config, [before, config], settings)
+    with Store(data) as store:
+        fit(entry, values, store, run.folder, resume=resume, force=force)
+    return runs.load(stage, run.folder)
+
+
 def fit(
     stage: Stage,
     config: Any,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tkit import __version__
 from tkit.corpora import CORPORA
+from tkit.pipelines.training import runs
 from tkit.pipelines.training.runs import Run, Trained
 from tkit.pipelines.training.stage import Stage
 from tkit.store import Store
@@ -52,6 +54,31 @@ def record(stage: Stage, config: Any, store: Store, *, steps: int) -> dict[str, 
         "clips": len(rows),
         "steps": steps,
     }
+
+
+def evaluate(
+    stage: str, data: str | Path, *, split: str = "val", weights: str | Path | None = None
+) -> dict[str, Any]:
+    """Measure a stage on a split of a store: what ``tkit eval`` does.
+
+    Parameters
+    ----------
+    stage : str
+        Its name: motion, blink or texture.
+    data : path
+        Store made by ``tkit prep``.
+    split : str
+        Of the store, or ``all``.
+    weights : str or path, optional
+        Weight file, run folder or name in the zoo; by default ``runs/STAGE``, else the zoo's.
+
+    Returns
+    -------
+    dict
+        As of :func:`measure`.
+    """
+    with Store(data) as store:
+        return measure(runs.load(stage, weights), store, split)
 
 
 def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:

@@ -157,7 +157,9 @@ def memory_mapped(graph: bytes, *, lengths: bool) -> bytes:
     body, regions, small = b"", [], b""
     for number, value in tensorflow.fields(memoryview(graph)):
         name, node = tensorflow.parse_node(value) if number == 1 else ("", None)
-        tensor = tensorflow.parse_tensor(node.attributes["value"]) if node and node.op == "Const" else 0
+        tensor = (
+            tensorflow.parse_tensor(node.attributes["value"]) if node and node.op == "Const" else 0
+        )
         if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32 or tensor.size < 20:
             small += message(number, bytes(value))
             continue

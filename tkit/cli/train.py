@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import typing
 from dataclasses import Field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,11 @@ def command() -> None:
 
 def _summary(name: str) -> str:
     """First sentence of a stage module's docstring, read without importing it."""
-    module = resources.files("tkit.pipelines") / "stages" / name.replace("-", "_") / "__init__.py"
-    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return docstring.split("\n")[0]
+    from tkit.pipelines import STAGES
+
+    spec = importlib.util.find_spec(f"{STAGES.package}.{name.replace('-', '_')}")
+    source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
 
 
 def _command(stage: Any) -> click.Command:
@@ -82,16 +84,13 @@ def _command(stage: Any) -> click.Command:
     def train(
         data: Path, out: Path, config: str | None, resume: bool, force: bool, **flags: Any
     ) -> None:
-        from tkit.pipelines.training.loop import fit
-        from tkit.pipelines.training.runs import Run
-        from tkit.store import Store
+        from tkit.pipelines.training import loop
 
         given = {name: value for name, value in flags.items() if value is not None}
-        before = Run(out).config if resume and Run(out).config.is_file() else None
-        settings = configs.merge(stage.config, [before, config], given)
-        with Store(data) as store:
-            weights = fit(stage, settings, store, out, resume=resume, force=force)
-        click.echo(str(weights))
+        trained = loop.train(
+            stage.name, data, out, config=config, resume=resume, force=force, **given
+        )
+        click.echo(str(trained.weights.path))
 
     text = f"Train the {stage.name} stage: {stage.title}.\n\n\b\nExample:\n"
     text += f"  tkit train {stage.name} --data grid.h5 --out runs/{stage.name}\n"

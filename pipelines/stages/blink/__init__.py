@@ -68,7 +68,9 @@ class Config(Common):
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
-    balance_power: float = option(0.5, "Power of the number of clips by which a speaker is drawn.", low=0)
+    balance_power: float = option(
+        0.5, "Power of the number of clips by which a speaker is drawn.", low=0
+    )
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:

@@ -78,7 +78,9 @@ class Config(Common):
     speed: float = option(0.1, "Largest change of the speed of speech.", low=0)
     mirror: bool = option(True, "Mirror half of the faces.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
-    balance_power: float = option(0.25, "Power of the number of clips by which a speaker is drawn.", low=0)
+    balance_power: float = option(
+        0.25, "Power of the number of clips by which a speaker is drawn.", low=0
+    )
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:

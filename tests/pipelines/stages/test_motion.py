@@ -152,12 +152,16 @@ def test_the_loss_is_that_of_the_paper(store):
     gt = batch["displacement"].numpy().astype(np.float64)
     landmark = ((pred - gt) ** 2).sum(axis=(2, 3)).mean()
     temporal = ((np.diff(pred, axis=1) - np.diff(gt, axis=1)) ** 2).sum(axis=(2, 3)).mean()
-    found = {key: value.item() for key, value in motion.losses(nets, batch, config)["motion"].items()}
+    found = {
+        key: value.item() for key, value in motion.losses(nets, batch, config)["motion"].items()
+    }
     assert found["landmark"] == pytest.approx(landmark, rel=1e-4)
     assert found["temporal"] == pytest.approx(temporal, rel=1e-4)
     assert found["loss"] == pytest.approx(landmark + 0.5 * temporal, rel=1e-4)
     jaw = ((pred - gt)[:, :, :48] ** 2).sum(axis=(2, 3)).mean()
-    heavy = motion.losses(nets, batch, replace(config, mouth_weight=3.0))["motion"]["landmark"].item()
+    heavy = motion.losses(nets, batch, replace(config, mouth_weight=3.0))["motion"][
+        "landmark"
+    ].item()
     assert heavy == pytest.approx(3 * landmark - 2 * jaw, rel=1e-4)
 
 

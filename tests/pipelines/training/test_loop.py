@@ -279,7 +279,9 @@ def test_all_gradients_are_taken_before_anybody_moves(store):
     for player, sign in (("one", 1), ("two", -1)):
         nets = copy.deepcopy(start)
         optimiser = torch.optim.Adam([p for p in nets[player].parameters() if p.requires_grad], 0.5)
-        (sign * nets["fixed"](nets["two"](nets["one"](torch.ones(2, 2)))).square().mean()).backward()
+        (
+            sign * nets["fixed"](nets["two"](nets["one"](torch.ones(2, 2)))).square().mean()
+        ).backward()
         optimiser.step()
         assert same(nets[player].state_dict(), made[player].state_dict())
 
