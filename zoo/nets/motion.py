@@ -10,8 +10,8 @@ frame knows what came before it (Oord et al. 2016; Bai et al. 2018). They see no
 frame knows of the future is what its own window holds, which is what a stream has to wait for.
 
 With ``waits`` the network is told how the mouth of the picture is. Two of three people wait for
-their first word with open lips, each in a way of their own, and that cannot be heard. So a frame's code
-says how far it is one of waiting, and so far the mouth of the picture shows, not a spoken one.
+their first word with open lips, each in a way of their own, and that cannot be heard. So a frame's
+code says how far it is one of waiting, and so far the mouth of the picture shows, not a spoken one.
 """
 
 from __future__ import annotations
