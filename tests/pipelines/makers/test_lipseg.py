@@ -91,9 +91,11 @@ def test_three_steps_on_puppets_change_the_network_and_follow_from_the_seed(pupp
     torch.manual_seed(settings.seed)
     fresh = lipseg.NET.build(lipseg.Config(part=part, widths=lipseg_module.WIDTHS[part]))
     assert not one.training
-    for new, same, old in zip(one.parameters(), two.parameters(), fresh.parameters(), strict=True):
+    for new, same in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.equal(new, same) and torch.isfinite(new).all()
-    assert any(not torch.equal(a, b) for a, b in zip(one.parameters(), fresh.parameters()))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(one.parameters(), fresh.parameters(), strict=True)
+    )
 
 
 def test_a_training_goes_on_from_saved_weights(puppets, tmp_path):
@@ -106,7 +108,9 @@ def test_a_training_goes_on_from_saved_weights(puppets, tmp_path):
         "lipseg-eye.safetensors",
     }
     on = lipseg_module.train("eye", puppets["eye"], settings, init=tmp_path)
-    assert any(not torch.equal(a, b) for a, b in zip(on.parameters(), net.parameters()))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(on.parameters(), net.parameters(), strict=True)
+    )
 
 
 def test_contours_of_puppets_lie_on_the_pictures(puppets):

@@ -28,8 +28,11 @@ def test_a_stage_is_found_by_path_by_released_name_and_by_its_own_name(run, tmp_
     assert found.config == configs.make(motion.Config, {**motion.STAGE.tiny, **QUICK})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "motion").mkdir()  # holds no weights, so it is not meant
-    for name, stage, file in (("motion", "motion", "motion"), ("texture", "texture", "texture-lite"),
-                              ("texture-lite", "texture", "texture-lite")):  # fmt: skip
+    for name, stage, file in (
+        ("motion", "motion", "motion"),
+        ("texture", "texture", "texture-lite"),
+        ("texture-lite", "texture", "texture-lite"),
+    ):
         found = runs.find(name)
         assert (found.stage.name, found.weights.path.stem) == (stage, file)
 
