@@ -28,9 +28,7 @@ DATA = [
     "*.gz",
     "*.safetensors",
     "*.onnx",
-    "*.css",
-    "*.html",
-    "*.js",
     "experiments/*.toml",
+    "templates/*",
 ]
 setup(packages=packages(), package_dir=ROOTS, package_data={"": DATA})

@@ -65,7 +65,7 @@ def spoken(
     """Seconds to the first frame, and frames a second of the rest."""
     start = perf_counter()
     frames = animate(
-        image, wave, **stages, landmarker=tracking.open_refined("dlib68"), fps=FPS, crop=crop
+        image, wave, **stages, landmarker=tracking.FrontEnds().refined(), fps=FPS, crop=crop
     )
     next(frames)
     first = perf_counter()
@@ -76,7 +76,7 @@ def spoken(
 
 def network(image: np.ndarray, stages: dict[str, Any]) -> float:
     """Frames a second of the texture stage's network with its drawings."""
-    points = tracking.open_refined("dlib68")(image[None])[0]
+    points = tracking.FrontEnds().refined()(image[None])[0]
     canonical = stages["motion"].weights.module.canonical.numpy().astype(np.float64)
     size = stages["texture"].weights.config.size
     person = look_at(image, points, canonical=canonical, size=size)

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 
 from tkit import media
-from tkit.speech import open_encoder
+from tkit.speech import ENCODERS
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 STEEPER = 8
@@ -62,7 +62,7 @@ def heard_by_client(python: str, graph: Path, wave: np.ndarray, folder: Path) ->
 
 def ctc_score(graph: Path, wave: np.ndarray, text: str) -> float:
     """Log-probability of ``text`` by our logits, with the client's extra row at the end."""
-    encode = open_encoder("deepspeech", graph)
+    encode = ENCODERS.get("deepspeech").load(graph)
     hop, window = encode.config.hop, encode.config.window
     n_rows = 1 + max(len(wave) - window, 0) // hop
     padded = np.pad(wave, (0, window + hop * n_rows - len(wave)))

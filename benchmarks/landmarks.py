@@ -31,13 +31,15 @@ from time import process_time
 
 import numpy as np
 
-from tkit import media, prep, tracking
+from tkit import media, tracking
 from tkit.clips import Clip
 from tkit.corpora import CORPORA
 from tkit.face import geometry
+from tkit.face.steady import average_parts, steady
 from tkit.landmarks import dlib68, mesh
 from tkit.lips import lipseg
-from tkit.tracking.refine import refine
+from tkit.speech import ENCODERS
+from tkit.tracking.refine import REFINED, refine
 
 Way = Callable[[np.ndarray], np.ndarray]
 STILL_FRAMES = 15
@@ -63,11 +65,11 @@ def naive(frames: np.ndarray) -> np.ndarray:
 
 def unsteadied(frames: np.ndarray) -> np.ndarray:
     """Run dlib68 without its last step."""
-    steady, dlib68.steady = dlib68.steady, lambda points: points
+    kept, dlib68.steady = dlib68.steady, lambda points: points
     try:
         return dlib68.track(frames)
     finally:
-        dlib68.steady = steady
+        dlib68.steady = kept
 
 
 def unsteadied_lips(frames: np.ndarray) -> np.ndarray:
@@ -80,7 +82,7 @@ def unsteadied_lips(frames: np.ndarray) -> np.ndarray:
 
 def refined(frames: np.ndarray) -> np.ndarray:
     """Run what ``tkit prep`` stores."""
-    return tracking.open_refined("dlib68")(frames)
+    return tracking.FrontEnds().refined()(frames)
 
 
 # -- measures on arrays -----------------------------------------------------------------------
@@ -218,7 +220,7 @@ def real(ways: dict[str, Way], root: str, clips: int, model: str) -> None:
     """Print the measures on clips of validation speakers, and where the time of prep goes."""
     corpus = CORPORA.get("grid")
     found = [item for item in corpus.scan(root) if isinstance(item, Clip)]
-    chosen = [item for item in found if corpus.split_of(item, corpus.default_protocol) == "val"]
+    chosen = [item for item in found if corpus.split_of(item, corpus.default_split_scheme) == "val"]
     table: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     spent: dict[str, float] = defaultdict(float)
     n_frames = 0
@@ -266,23 +268,23 @@ def steps(clip: Clip) -> dict[str, float]:
     def lap() -> None:
         clock.append(process_time())
 
-    encode = prep._encoder("logmel", "")
+    encode = ENCODERS.get("logmel").load()
     decoded = media.read_clip(clip.video, clip.audio, fps=25.0, sample_rate=16000)
     lap()
-    greys = [dlib68._grey(frame) for frame in decoded.frames]
-    face = dlib68._search(greys, 0, len(greys))[0]
+    greys = [dlib68.in_gray(frame) for frame in decoded.frames]
+    face = dlib68.search(greys, 0, len(greys))[0]
     lap()
     fitted = np.full((len(greys), 68, 2), np.nan)
-    for index, points in dlib68._follow(greys, range(len(greys)), face):
+    for index, points in dlib68.follow(greys, range(len(greys)), face):
         fitted[index] = points
     lap()
-    points = dlib68.steady(fitted)
+    points = steady(fitted)
     lap()
     regions = lipseg.segment(decoded.frames, points)
     lap()
     points = refine(points, regions).points
     lap()
-    points = tracking.average_parts(points, tracking.REFINED)
+    points = average_parts(points, REFINED)
     lap()
     speech = encode(decoded.wave)
     lap()

@@ -113,7 +113,7 @@ def main() -> None:
     items = [
         item
         for item in corpus.scan(args.root)
-        if isinstance(item, Clip) and corpus.split_of(item, corpus.default_protocol) == "val"
+        if isinstance(item, Clip) and corpus.split_of(item, corpus.default_split_scheme) == "val"
     ]
     clips = [seen(item.video, args.mesh_model) for item in items]
     print(f"{len(clips)} clips, lips {' '.join(f'x {factor:g}' for factor in FACTORS)}")

@@ -33,7 +33,7 @@ from tkit.pipelines.stages import motion
 from tkit.pipelines.stages.motion import evaluation
 from tkit.pipelines.training import runs
 from tkit.seeds import generator
-from tkit.speech import ENCODERS, open_encoder
+from tkit.speech import ENCODERS
 from tkit.store import Row, Store
 from tkit.zoo.nets.blink import generate
 
@@ -120,7 +120,11 @@ def open_stream(
     name = trained.weights.record["encoder"]["name"]
     rate = ENCODERS.get(name).sample_rate
     return SpeechStream(
-        trained.weights.module, open_encoder(name), sample_rate=rate, fps=fps, picture=picture
+        trained.weights.module,
+        ENCODERS.get(name).load(),
+        sample_rate=rate,
+        fps=fps,
+        picture=picture,
     )
 
 
@@ -130,7 +134,7 @@ def long(trained: runs.Trained, eyes: runs.Trained, store: Store, videos: list[P
     rate = ENCODERS.get(info.name).sample_rate
     wave = np.concatenate([media.read_audio(video, sample_rate=rate) for video in videos])
     minute = np.resize(wave, 60 * rate)
-    rows = np.tile(open_encoder(info.name)(minute)[: round(60 * info.rate_hz)], (MINUTES, 1))
+    rows = np.tile(ENCODERS.get(info.name).load()(minute)[: round(60 * info.rate_hz)], (MINUTES, 1))
     n_frames = round(MINUTES * 60 * fps)
     start = process_time()
     moved = motion.predict(module, rows, n_frames, fps=fps, encoder=info)

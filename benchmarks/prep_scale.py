@@ -30,13 +30,16 @@ from typing import Any
 
 import numpy as np
 
-from tkit import media, prep, tracking
+from tkit import media, prep
 from tkit.clips import Clip, Reject
 from tkit.corpora import grid
+from tkit.face import crops
 from tkit.files import atomic_path
+from tkit.prep import assembly, parts
 from tkit.seeds import generator
 from tkit.speech.windows import windows
 from tkit.store import Store
+from tkit.tracking import FrontEnds
 
 N_FRAMES, N_ROWS = 75, 150
 SEQUENCE = 25  # frames of a training sequence
@@ -67,7 +70,7 @@ def stub(clip: Clip, path: Path, settings: prep.Settings) -> Reject | None:
     """Write a part with random points and features instead of decoding anything."""
     rng = generator(0, clip.id)
     points = FACE + rng.normal(0, 1, (N_FRAMES, 68, 2))
-    dim = prep._encoder(settings.speech, settings.speech_weights).info.dim
+    dim = parts.encoder(settings.speech, settings.speech_weights).info.dim
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
@@ -179,15 +182,15 @@ def timed_steps() -> dict[str, float]:
     spent: dict[str, float] = defaultdict(float)
     steps = {
         "decode": (media, "read_clip"),
-        "points": (tracking, "track_clip"),
-        "crops": (prep.crops, "cut_all"),
+        "points": (parts, "track_clip"),
+        "crops": (crops, "cut_all"),
         "part": (np, "savez"),
-        "store": (prep, "_assemble"),
+        "store": (assembly, "assemble"),
     }
     for name, (module, attribute) in steps.items():
         setattr(module, attribute, timed(name, getattr(module, attribute), spent))
-    prep._encoder = timed_result("speech", timed("load models", prep._encoder, spent), spent)
-    tracking.open_landmarks = timed("load models", tracking.open_landmarks, spent)
+    parts.encoder = timed_result("speech", timed("load models", parts.encoder, spent), spent)
+    FrontEnds.track = timed("load models", FrontEnds.track, spent)
     return spent
 
 
@@ -230,7 +233,7 @@ def main() -> None:
             settings = prep.Settings(speech=options.speech, crops=options.crops)
             real(options.root, options.clips, settings, Path(folder))
         else:
-            prep._make_part = stub
+            parts.make_part = stub
             simulated(names_of(options.index, options.clips), Path(folder))
 
 

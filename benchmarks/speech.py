@@ -38,7 +38,7 @@ from scipy.signal import resample_poly
 
 from tkit import media
 from tkit.corpora import grid
-from tkit.speech import OpenEncoder, espeak, open_encoder
+from tkit.speech import ENCODERS, OpenEncoder, espeak
 from tkit.speech.symbols import edits, greedy
 from tkit.zoo.nets import deepspeech as deepspeech_net
 from tkit.zoo.released import weights as released_weights
@@ -133,7 +133,7 @@ def random_wav2vec2(folder: Path) -> Path:
 def cost_of_one(name: str, weights: Path | None) -> None:
     rng = np.random.default_rng(0)
     wave = (0.1 * rng.normal(size=48000)).astype(np.float32)
-    encode = open_encoder(name, weights)
+    encode = ENCODERS.get(name).load(weights)
     encode(wave)
     start, clips = process_time(), 0
     while clips < 20 and process_time() - start < 30:
@@ -225,9 +225,9 @@ def main() -> None:
         with_library = ["transformers"] if find_spec("transformers") else []
         run_cost(arguments.encoders or [*names, "deepspeech", *with_library], arguments.deepspeech)
         return
-    encoders = {name: open_encoder(name) for name in names}
+    encoders = {name: ENCODERS.get(name).load() for name in names}
     if arguments.deepspeech:
-        encoders["deepspeech"] = open_encoder("deepspeech", arguments.deepspeech)
+        encoders["deepspeech"] = ENCODERS.get("deepspeech").load(arguments.deepspeech)
     if arguments.what == "errors":
         run_errors(encoders, arguments.grid)
     else:

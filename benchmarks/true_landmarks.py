@@ -32,7 +32,7 @@ from tkit.pipelines.stages.texture.data import held_out
 from tkit.pipelines.stages.texture.regions import mouth_box
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training import runs
-from tkit.report import Report, Score
+from tkit.report import Cell, Report
 from tkit.scoring import protocols
 from tkit.store import Row, Store
 
@@ -130,7 +130,7 @@ def _save(folder: Path, clip: str, frames: np.ndarray) -> None:
     np.save(path, frames)
 
 
-def interval(score: Score) -> str:
+def interval(score: Cell) -> str:
     if score.value is None or score.low is None or score.high is None:
         return f"{score.value:7.3f} [one speaker]" if score.value is not None else "-"
     return f"{score.value:7.3f} [{score.low:.3f}, {score.high:.3f}]"

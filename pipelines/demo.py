@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Any
 
 from tkit import media, prep, scoring, tracking
-from tkit.corpora import CORPORA
+from tkit.corpora import puppet
 from tkit.errors import OutputExistsError
 from tkit.pipelines import STAGES
 from tkit.pipelines.animation.moves import sample_rate
@@ -76,7 +76,7 @@ def run(demo: Demo, *, force: bool = False) -> Path:
     """
     _clear(demo.out, force=force)
     with _timed(demo, "corpus: generating speakers"):
-        CORPORA.get("puppet").generate(
+        puppet.generate(
             demo.out / "corpus",
             speakers=demo.speakers, clips=demo.clips, seed=demo.seed, jobs=demo.jobs,
         )  # fmt: skip
@@ -141,7 +141,7 @@ def _evaluate(trained: dict[str, runs.Trained], store: Store) -> dict[str, dict[
 
 def _animate_clips(demo: Demo, held_out: list[str], trained: dict[str, runs.Trained]) -> None:
     """Animate the first frame of each held-out clip with its own sound, for the scores."""
-    track = tracking.open_refined("dlib68")
+    track = tracking.FrontEnds().refined()
     for id_ in held_out:
         source = demo.out / "corpus" / f"{id_}.mp4"
         truth = demo.out / "gt" / f"{id_}.mp4"
@@ -161,7 +161,7 @@ def _animate_photo(demo: Demo, id_: str, trained: dict[str, runs.Trained]) -> No
     wave = media.read_audio(
         demo.out / "gt" / f"{id_}.mp4", sample_rate=sample_rate(trained["motion"])
     )
-    track = tracking.open_refined("dlib68")
+    track = tracking.FrontEnds().refined()
     frames = animate(data.astronaut(), wave, **trained, landmarker=track, seed=demo.seed)
     media.write_video(demo.out / "talking.mp4", frames, wave=wave)
 

@@ -1,5 +1,6 @@
 """The house rules that a program can check: who may import whom, and what a folder holds."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,20 @@ def test_scoring_pictures_needs_no_torch():
     code = "import sys, tkit.scoring; print([m for m in ('torch', 'dlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+EXEMPT = {"prepare", "score", "train", "evaluate", "animate", "command"}  # the front door, commands
+
+
+@pytest.mark.parametrize("name", sorted(HERE))
+def test_functions_stay_small(name):
+    """At most eight parameters, and 60 lines besides the docstring."""
+    for node in ast.walk(ast.parse(HERE[name].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        count = sum(argument.arg not in ("self", "cls") for argument in given)
+        assert count <= 8 or node.name in EXEMPT or name.startswith("tkit.cli"), node.name
+        docstring = ast.get_docstring(node, clean=False) or ""
+        lines = node.end_lineno - node.lineno + 1 - (docstring.count("\n") + bool(docstring))
+        assert lines <= 60 or name.startswith("tkit.cli"), f"{node.name} has {lines} lines"

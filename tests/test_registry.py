@@ -17,15 +17,3 @@ def test_unknown_name_suggests_the_nearest():
 
 def test_excluded_modules_are_no_entries():
     assert "folder" not in Registry("tkit.corpora", "CORPUS", frozenset({"folder"})).names()
-
-
-@pytest.mark.parametrize("name", CORPORA.names())
-def test_every_corpus_says_what_it_is(name):
-    corpus = CORPORA.get(name)
-    assert corpus.title and corpus.licence
-    assert callable(corpus.scan)
-    for protocol, splits in corpus.protocols.items():
-        assert protocol and splits
-        if protocol != "lipnet-overlapped":  # holds single clips out, not speakers
-            members = [member for split in splits.values() for member in split]
-            assert len(members) == len(set(members)), f"{protocol}: somebody is in two splits"

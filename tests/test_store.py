@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tkit.clips import Reject, Word
+from tkit.clips import Clip, Reject, Word
 from tkit.errors import StoreError, UsageError
 from tkit.store import EncoderInfo, Store, StoreInfo, create
 
@@ -38,10 +38,8 @@ def write(path, crop: int = 0) -> dict[str, dict[str, np.ndarray]]:
     clips = {"s1/a": arrays(5, 1, crop), "s2/b": arrays(7, 2, crop)}
     with create(path, INFO, crop_size=crop) as writer:
         for id_, data in clips.items():
-            writer.add(
-                id=id_, speaker=id_[:2], text="bin blue", split="train", fps=25.0,
-                words=[Word(0.1, 0.2, "bin")], arrays=data,
-            )  # fmt: skip
+            clip = Clip(id_, id_[:2], "x.mp4", text="bin blue", words=(Word(0.1, 0.2, "bin"),))
+            writer.add(clip, data, split="train", fps=25.0)
         writer.finish(
             speakers={"s1": np.ones((68, 2)), "s2": np.zeros((68, 2))},
             canonical=np.full((68, 2), 0.5),

@@ -34,7 +34,7 @@ import h5py
 import numpy as np
 
 from tkit import __version__
-from tkit.clips import Reject, Remark, Word
+from tkit.clips import Clip, Reject, Remark, Word
 from tkit.errors import StoreError, UsageError
 from tkit.files import atomic_path, require_path
 
@@ -156,21 +156,21 @@ class Writer:
             name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(chunk, *shape), **kw
         )
 
-    def add(
-        self,
-        *,
-        id: str,
-        speaker: str,
-        text: str,
-        split: str,
-        fps: float,
-        words: Iterable[Word],
-        arrays: Mapping[str, np.ndarray],
-    ) -> None:
-        """Append one clip; ``arrays`` maps the names of the long arrays to the clip's data."""
+    def add(self, clip: Clip, arrays: Mapping[str, np.ndarray], *, split: str, fps: float) -> None:
+        """Append one clip.
+
+        Parameters
+        ----------
+        arrays : mapping
+            The names of the long arrays to the clip's data.
+        split : str
+            Empty for a clip in none.
+        fps : float
+            Rate of its frames.
+        """
         n_frames, n_speech = len(arrays["points"]), len(arrays["speech"])
         starts = self._file["points"].shape[0], self._file["speech"].shape[0]
-        row = id, speaker, text, split, fps, starts[0], n_frames, starts[1], n_speech
+        row = clip.id, clip.speaker, clip.text, split, fps, starts[0], n_frames, starts[1], n_speech
         for name, data in arrays.items():
             dataset = self._file[name]
             start = dataset.shape[0]
@@ -178,7 +178,7 @@ class Writer:
             dataset[start:] = data
         index = len(self._clips)
         self._clips.append(row)
-        self._words += [(index, word.start_s, word.end_s, word.text) for word in words]
+        self._words += [(index, word.start_s, word.end_s, word.text) for word in clip.words]
 
     def finish(
         self,

@@ -22,8 +22,11 @@ class Net:
         Frozen dataclass of its sizes.
     build : callable
         ``build(config)`` returns a freshly initialised ``torch.nn.Module``.
+    example : config, optional
+        Small sizes, where the Config has fields without a default; for tests.
     """
 
     title: str
     config: type
     build: Callable[[Any], Any]
+    example: Any = None

@@ -40,7 +40,7 @@ from tkit.pipelines.stages.motion import augment, evaluation
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
 from tkit.seeds import generator
-from tkit.speech import ENCODERS, open_encoder
+from tkit.speech import ENCODERS
 from tkit.store import Row, Store
 
 NOISE_DB = 10.0
@@ -135,7 +135,7 @@ def distance(store: Store, row: Row, module: Any, moved: np.ndarray) -> float:
 
 def hearings(store: Store, corpus: Path) -> Iterator[tuple[str, dict[str, tuple[np.ndarray, int]]]]:
     """Features and number of frames of each val clip, with noise and in other voices."""
-    encode, rate = open_encoder(store.info.encoder.name), ENCODERS.get(
+    encode, rate = ENCODERS.get(store.info.encoder.name).load(), ENCODERS.get(
         store.info.encoder.name
     ).sample_rate  # fmt: skip
     clips = {clip.id: clip for clip in grid.CORPUS.scan(corpus) if isinstance(clip, Clip)}

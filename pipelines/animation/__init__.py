@@ -4,3 +4,115 @@
 how the rendered crop goes back into the picture; ``jobs`` makes files of files. Nothing is imported
 here, so that what cannot be animated is refused before torch is loaded.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tkit.pipelines.training.runs import Trained
+    from tkit.tracking import FrontEnds
+
+__all__ = ["animate"]
+
+
+def animate(
+    image: str | Path,
+    audio: str | Path,
+    out: str | Path,
+    *,
+    motion: str | Path | Trained | None = None,
+    blink: str | Path | Trained | None = None,
+    texture: str | Path | Trained | None = None,
+    pose: str | Path = "still",
+    blink_rate: float | None = None,
+    fps: float = 25.0,
+    crop: bool = False,
+    seed: int = 0,
+    speech_weights: str = "",
+    front_ends: FrontEnds | None = None,
+    debug: str | Path | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Make the face of a picture speak: picture and sound to a video.
+
+    Parameters
+    ----------
+    image : path
+        Picture of a face, of any size; of several faces the largest speaks.
+    audio : path
+        Speech: a sound or video file of any length.
+    out : path
+        The video, of the size of the picture, with the sound.
+    motion, blink, texture : path, str or Trained, optional
+        Weight file, run folder, name in the zoo, or a loaded stage; by default ``runs/STAGE``, if
+        it is there, else the released weights.
+    pose : path or "still"
+        Movement of the head: none, or as in a video (or in points (T, 68, 2), ``.npy``).
+    blink_rate : float, optional
+        Blinks a second; by default as learned.
+    fps : float
+        Frames a second.
+    crop : bool
+        Write the bare face crop instead of the picture.
+    seed : int
+        Of the blinks.
+    speech_weights : str
+        Weight file of the speech encoder that the motion was trained on; empty for its own.
+    front_ends : FrontEnds, optional
+        What finds the points of the face.
+    debug : path, optional
+        Also write landmarks, attention, colour and result of every frame into this folder.
+    force : bool
+        Replace a video that is there.
+    progress : bool
+        Show a bar on stderr.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    UsageError
+        If a file or weights do not exist, or ``out`` does.
+    MediaError
+        If a file cannot be read, or has no sound.
+    NoFaceError
+        If the picture shows no face.
+
+    Examples
+    --------
+    >>> import tempfile, tkit
+    >>> from PIL import Image
+    >>> from skimage import data
+    >>> from tkit.corpora import puppet
+    >>> folder = tempfile.mkdtemp()
+    >>> Image.fromarray(data.astronaut()[:256, 96:352]).save(f"{folder}/face.png")
+    >>> puppet.generate(f"{folder}/puppet", speakers=1, clips=1)
+    >>> speech = next(puppet.scan(f"{folder}/puppet")).video
+    >>> video = tkit.animate(f"{folder}/face.png", speech, f"{folder}/talking.mp4")
+    >>> video.stat().st_size > 10_000
+    True
+    """
+    from tkit.files import refuse_overwrite
+    from tkit.pipelines.animation import jobs
+
+    (job,) = jobs.of_files([Path(image)], [Path(audio)], Path(out))
+    refuse_overwrite(job.out, force=force)
+    jobs.look_at_inputs([job])
+    studio = jobs.open_studio(
+        {"motion": motion, "blink": blink, "texture": texture},
+        front_ends=front_ends,
+        pose=pose,
+        fps=fps,
+        seed=seed,
+        crop=crop,
+        speech_weights=speech_weights,
+        blink_rate=blink_rate,
+    )
+    jobs.make(job, studio, debug=Path(debug) if debug else None, progress=progress)
+    return job.out

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tkit.store import Store
 
 if TYPE_CHECKING:
     from tkit.pipelines.training.runs import Trained
+    from tkit.tracking import FrontEnds
 
 CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
 SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
@@ -94,6 +95,38 @@ class Studio:
     head: np.ndarray | None = None
 
 
+def open_studio(
+    weights: Mapping[str, str | Path | Trained | None],
+    *,
+    front_ends: FrontEnds | None = None,
+    pose: str | Path = "still",
+    **settings: Any,
+) -> Studio:
+    """Load the stages and what finds faces.
+
+    Parameters
+    ----------
+    weights : mapping
+        ``motion``, ``blink`` and ``texture`` to a loaded stage, a weight file, a run folder or a
+        name in the zoo; None for ``runs/STAGE``, if it is there, else the released weights.
+    front_ends : FrontEnds, optional
+    pose : path or "still"
+        Movement of the head: none, or as :func:`read_head` reads it.
+    **settings
+        Other fields of :class:`Studio`.
+    """
+    from tkit.pipelines.training import runs
+    from tkit.tracking import FrontEnds
+
+    stages = {
+        name: given if isinstance(given, runs.Trained) else runs.load(name, given)
+        for name, given in weights.items()
+    }
+    landmarker = (front_ends or FrontEnds()).refined()
+    head = None if str(pose) == "still" else read_head(Path(pose), landmarker)
+    return Studio(**stages, landmarker=landmarker, head=head, **settings)
+
+
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
     """List the videos in which every picture speaks every sound.
 
@@ -147,7 +180,7 @@ def of_corpus(
     root = root or Path(os.environ.get("TKIT_CORPORA", ""), corpus)
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
-    named = entry.require_protocol(protocol) if protocol else ""
+    named = entry.require_split_scheme(protocol) if protocol else ""
     jobs = []
     for clip in entry.scan(root):
         if not isinstance(clip, Clip) or clip.id not in rows:

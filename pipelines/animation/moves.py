@@ -12,7 +12,7 @@ from tkit.pipelines.animation.blink_rate import at_rate
 from tkit.pipelines.stages.motion import predict
 from tkit.pipelines.training.runs import Trained
 from tkit.seeds import generator
-from tkit.speech import ENCODERS, open_encoder
+from tkit.speech import ENCODERS
 from tkit.store import EncoderInfo
 from tkit.zoo.nets.blink import generate
 
@@ -59,7 +59,7 @@ class Voice:
         self, motion: Trained, *, fps: float, picture: np.ndarray, speech_weights: str = ""
     ) -> None:
         trained = EncoderInfo(**motion.weights.record["encoder"])
-        self._encode = open_encoder(trained.name, speech_weights)
+        self._encode = ENCODERS.get(trained.name).load(speech_weights)
         self._info = replace(self._encode.info, window_rate=trained.window_rate)
         motion.require_encoder(self._info, where="this tkit")
         self._module, self._fps, self._picture = motion.weights.module, fps, picture

@@ -212,7 +212,7 @@ class Trainer:
             log = stack.enter_context(runs.Log(run, done=self.step)) if main else None
             pressed = stack.enter_context(_step_finishes_first())
             while self.step < config.steps and not self._time_is_up():
-                losses = self._one_step(draw(self.step))
+                losses = self.one_step(draw(self.step))
                 self.step += 1
                 self._average_weights()
                 self.seconds = before + time.monotonic() - start
@@ -238,36 +238,47 @@ class Trainer:
             torch.distributed.broadcast(spent, src=0)
         return spent.item() >= 60 * self.config.minutes
 
-    def _one_step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Let every player take its turn; return the losses of all."""
+    def one_step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Train every player by one step, all on what they were before it.
+
+        Returns
+        -------
+        dict of str to Tensor
+            What the stage's losses were; of several players as ``PLAYER/NAME``.
+        """
         processes, index = self.accelerator.num_processes, self.accelerator.process_index
         self._seed("step", str(self.step), str(index))
         device = self.accelerator.device
         batch = {name: tensor[index::processes].to(device) for name, tensor in batch.items()}
-        found: dict[str, Tensor] = {}
+        with self.accelerator.autocast():
+            losses = self.stage.losses(self.nets, batch, self.config)
         rate = learning_rate(self.config, self.step)
-        for player in self.stage.players:
-            for group in self.optimisers[player].param_groups:
+        for player, parameters in self.parameters.items():
+            self._take_gradients(losses[player]["loss"], parameters)
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
                 group["lr"] = rate
-            for name, parameters in self.parameters.items():
-                for parameter in parameters:
-                    parameter.requires_grad_(name == player)
-            with self.accelerator.autocast():
-                losses = self.stage.step(self.nets, batch, self.config, player)
-            self.optimisers[player].zero_grad()
-            self.accelerator.backward(losses["loss"])
-            self._average_gradients(self.parameters[player])
-            self.optimisers[player].step()
-            prefix = f"{player}/" if len(self.stage.players) > 1 else ""
-            found |= {prefix + name: value.detach() for name, value in losses.items()}
-        return found
+            optimiser.step()
+        several = len(self.stage.players) > 1
+        return {
+            f"{player}/{name}" if several else name: value.detach()
+            for player in self.stage.players
+            for name, value in losses[player].items()
+        }
 
-    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Average over the processes; wrapped modules would not suit stages of several players."""
-        if self.accelerator.num_processes > 1:
-            for parameter in parameters:
-                if parameter.grad is not None:
-                    parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
+    def _take_gradients(self, loss: Tensor, parameters: list[nn.Parameter]) -> None:
+        """Set the gradients of one player's parameters, averaged over the processes.
+
+        Wrapped modules would not suit stages of several players. What is not asked for, such as a
+        generator's gradients of the discriminator that judges it, is not computed.
+        """
+        # The others may have to go through the same graph.
+        shared = len(self.parameters) > 1
+        found = torch.autograd.grad(loss, parameters, retain_graph=shared, allow_unused=True)
+        for parameter, gradient in zip(parameters, found, strict=True):
+            if gradient is not None and self.accelerator.num_processes > 1:
+                gradient = self.accelerator.reduce(gradient, reduction="mean")
+            parameter.grad = gradient
 
     @torch.no_grad()
     def _average_weights(self) -> None:

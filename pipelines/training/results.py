@@ -22,7 +22,7 @@ def export(
     module = nets[stage.released]
     released_weights.save(
         run.weights,
-        net=net_name(module.config),
+        net=stage.released,
         config=module.config,
         module=module,
         record=record(stage, config, store, steps=steps),
@@ -33,11 +33,6 @@ def export(
             net.eval()
         scores = stage.evaluate(nets, store, store.select(config.val_split), config)
     cards.write_card(run.card, draft_card(stage, module, store, config, run, scores))
-
-
-def net_name(config: Any) -> str:
-    """Name of a network in the registry: the module that defines its Config."""
-    return type(config).__module__.rpartition(".")[2].replace("_", "-")
 
 
 def record(stage: Stage, config: Any, store: Store, *, steps: int) -> dict[str, Any]:
@@ -110,7 +105,7 @@ def draft_card(
     )
     return cards.Card(
         name=stage.name,
-        net=net_name(module.config),
+        net=stage.released,
         sha256=cards.sha256_of(run.weights),
         data=f"{info.corpus}: {len(rows)} clips of {', '.join(speakers)}; landmarks "
         f"{info.landmarks}, lips {info.lips}, speech {info.encoder.signature}",

@@ -144,11 +144,30 @@ def read_losses(run: Run) -> list[tuple[int, str, float]]:
 
 @dataclass(frozen=True)
 class Trained:
-    """A stage with the weights of a run or of the zoo."""
+    """A stage with the weights of a run or of the zoo; called on arrays it does its work.
+
+    What it takes and gives is the stage's: :func:`tkit.pipelines.stages.motion.apply`,
+    :func:`tkit.pipelines.stages.blink.apply`, :func:`tkit.pipelines.stages.texture.apply`.
+    """
 
     stage: Stage
     config: Any
     weights: released_weights.Weights
+
+    def __call__(self, *arrays: Any, **settings: Any) -> Any:
+        """Do the stage's work on arrays."""
+        return self.stage.apply(self, *arrays, **settings)
+
+    @property
+    def card(self) -> cards.Card | None:
+        """The card beside the weights, which a run only drafts; None if there is none."""
+        path = cards.card_beside(self.weights.path)
+        return cards.read_card(path) if path.is_file() else None
+
+    @property
+    def encoder(self) -> EncoderInfo:
+        """The speech features of the store that it was trained on."""
+        return EncoderInfo(**self.weights.record["encoder"])
 
     @property
     def nets(self) -> dict[str, Any]:
@@ -163,7 +182,7 @@ class Trained:
         where : str
             What the features belong to, for the message.
         """
-        trained = EncoderInfo(**self.weights.record["encoder"])
+        trained = self.encoder
         if self.stage.needs_speech and trained != info:
             raise WeightsError(
                 f"{where} has the speech features {info.signature} ({info.dim} columns at "
@@ -174,7 +193,7 @@ class Trained:
 
 
 def load(stage: str, name_or_path: str | Path | None = None) -> Trained:
-    """Load a trained stage.
+    """Load the weights of one stage.
 
     Parameters
     ----------
@@ -189,28 +208,61 @@ def load(stage: str, name_or_path: str | Path | None = None) -> Trained:
     WeightsError
         If the weights are of another stage.
     """
-    entry: Stage = STAGES.get(stage)
-    weights = released_weights.load(_find(entry, name_or_path))
+    entry = STAGES.get(stage)
+    if name_or_path is None:
+        own = Run(Path("runs") / stage).weights
+        name_or_path = own if own.is_file() else _released(entry)
+    weights = _read(name_or_path)
     trained_as = weights.record.get("stage")
     if trained_as != entry.name:
         raise WeightsError(
             f"{weights.path}: weights of the stage {trained_as!r}, not {entry.name!r}"
         )
-    config = configs.make(entry.config, weights.record["config"], where=str(weights.path))
-    return Trained(entry, config, weights)
+    return _trained(entry, weights)
 
 
-def _find(stage: Stage, name_or_path: str | Path | None) -> Path:
-    if name_or_path is not None:
-        path = Path(name_or_path)
-        return cards.locate(Run(path).weights if path.is_dir() else path)
-    path = Run(Path("runs") / stage.name).weights
-    if path.is_file():
-        return path
-    released = cards.released()
-    name = stage.weights or stage.name
-    if name not in released:
+def find(name_or_path: str | Path) -> Trained:
+    """Load a trained stage, whichever its weights are of.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A weight file, a run folder, a name in the zoo, or the name of a stage, whose released
+        weights are meant.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing of the kind.
+    WeightsError
+        If the weights are of no stage.
+    """
+    name = str(name_or_path)
+    is_there = Path(name).is_file() or Run(Path(name)).weights.is_file()
+    is_stage = name in STAGES.names() and not is_there
+    weights = _read(_released(STAGES.get(name)) if is_stage else name_or_path)
+    trained_as = weights.record.get("stage")
+    if trained_as not in STAGES.names():
+        raise WeightsError(f"{weights.path}: weights of no stage of tkit but of a {weights.net}")
+    return _trained(STAGES.get(trained_as), weights)
+
+
+def _read(name_or_path: str | Path) -> released_weights.Weights:
+    path = Path(name_or_path)
+    return released_weights.load(Run(path).weights if path.is_dir() else path)
+
+
+def _trained(stage: Stage, weights: released_weights.Weights) -> Trained:
+    config = configs.make(stage.config, weights.record["config"], where=str(weights.path))
+    return Trained(stage, config, weights)
+
+
+def _released(stage: Stage) -> Path:
+    """The weight file that came with the package."""
+    there, name = cards.released(), stage.weights or stage.name
+    if name not in there:
+        path = Run(Path("runs") / stage.name).weights
         raise UsageError(
             f"no weights for {stage.name}: {path} is not there; run tkit train {stage.name} first"
         )
-    return released[name]
+    return there[name]

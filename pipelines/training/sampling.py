@@ -47,7 +47,7 @@ class Sampler:
     balance_speakers : bool
         Draw the speaker first, then the clip, so that every speaker is seen equally often.
     power : float
-        With it a speaker is drawn in proportion to this power of the number of his clips: 0 knows
+        With it a speaker is drawn in proportion to this power of the number of their clips: 0 knows
         speakers alone, 1 clips alone.
 
     Raises

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tkit.registry import Registry
@@ -17,6 +18,8 @@ class Stage:
 
     Parameters
     ----------
+    name : str
+        Its name in the registry; it goes into seeds, checkpoints and weight files.
     title : str
     config : type
         Frozen dataclass: schema, command-line options, documentation and checkpoint record.
@@ -27,33 +30,41 @@ class Stage:
         {name: tensor}. It depends on the seed and the step alone, so a resumed run sees the batches
         it would have seen.
     players : tuple of str
-        Nets that are trained, each with its own optimiser, in turn within every step.
-    step : callable
-        ``step(nets, batch, config, player)`` returns {name: scalar tensor}; ``"loss"`` is what the
-        player minimises, the others are logged.
+        Nets that are trained, each with its own optimiser.
+    losses : callable
+        ``losses(nets, batch, config)`` returns {player: {name: scalar tensor}} from one forward
+        pass; ``"loss"`` is what the player minimises, the others are logged. A player's gradient is
+        taken for its own parameters alone, and of all players before any of them moves.
     evaluate : callable
         ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
     released : str
-        The net whose weights are the result of the stage. Its module keeps its sizes in ``config``,
-        the Config of an entry of :data:`tkit.zoo.NETS`.
+        The net whose weights are the result of the stage, by its name in
+        :data:`tkit.zoo.NETS`. Its module keeps its sizes in ``config``, the Config of that entry.
+    apply : callable
+        ``apply(trained, ...)`` does the stage's work on arrays: what calling a
+        :class:`~tkit.pipelines.training.runs.Trained` does.
     weights : str
         Name in the zoo of the weights that are used when none are given; empty for the stage's own.
     needs_speech : bool
         Whether it hears: its weights then fit only stores of the same speech encoder.
+    tiny : mapping
+        Settings with which a step takes a moment, for tests.
+    example : callable, optional
+        ``example(folder)`` writes a small store for the stage to train on and returns its path. By
+        default tests train on short drawn clips with face crops and features of a few columns.
     """
 
+    name: str
     title: str
     config: type
     nets: Callable[..., dict[str, Any]]
     batches: Callable[..., Callable[[int], Mapping[str, Any]]]
     players: tuple[str, ...]
-    step: Callable[..., dict[str, Any]]
+    losses: Callable[..., dict[str, dict[str, Any]]]
     evaluate: Callable[..., dict[str, float]]
     released: str
+    apply: Callable[..., Any]
     weights: str = ""
     needs_speech: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name in the registry: the module that defines its Config."""
-        return self.config.__module__.rpartition(".")[2].replace("_", "-")
+    tiny: Mapping[str, Any] = field(default_factory=dict)
+    example: Callable[[Path], Path] | None = None

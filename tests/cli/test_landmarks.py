@@ -5,6 +5,7 @@ from tkit import media, prep
 from tkit.cli import main
 from tkit.clips import Clip
 from tkit.face import geometry, overlay
+from tkit.prep import parts
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_points_are_those_of_prep_and_the_overlay_shows_them(run, video, tmp_pat
     code, stdout, _ = run(video, "--out", out, "--overlay", seen)
     assert code == 0 and "12 frames at 25 fps, 0 of them filled" in stdout
     points = np.load(out)
-    arrays = prep.prepare_clip(Clip("a", "a", str(video)), prep.Settings())
+    arrays = parts.prepare_clip(Clip("a", "a", str(video)), prep.Settings())
     np.testing.assert_array_equal(points, arrays["points"])
     drawn, plain = media.read_clip(seen), media.read_clip(video)
     height, width = plain.frames.shape[1:3]

@@ -6,7 +6,7 @@ import pytest
 
 from tkit import media
 from tkit.cli import main
-from tkit.report import HONEST_ROWS
+from tkit.report import CONTROL_ROWS
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def test_table_and_files(folders, run):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].split() == ["method", "clips", "PSNR", "↑", "dB", "SSIM", "↑"]
-    assert [line.split()[0] for line in lines[1:6]] == ["ours", *HONEST_ROWS]
+    assert [line.split()[0] for line in lines[1:6]] == ["ours", *CONTROL_ROWS]
     assert lines[3].split() == ["gt", "3", "inf", "1.000", "[1.000,", "1.000]"]
     assert lines[7].startswith("psnr|crop:none|gray:pil|pool:clip|")
 
     report = json.loads((folders / "out/r.json").read_text())
     assert report["protocol"] == "tkit" and report["rejects"] == []
-    assert list(report["methods"]) == ["ours", *HONEST_ROWS]
+    assert list(report["methods"]) == ["ours", *CONTROL_ROWS]
     # 20 levels darker: 22.1 dB, but for what the codec adds.
     assert report["methods"]["ours"]["psnr"]["value"] == pytest.approx(22.1, abs=0.3)
 
@@ -72,7 +72,7 @@ def test_table_and_files(folders, run):
 
 def test_json_to_stdout_is_json_alone(folders, run):
     code, out, _ = run("--pred", "ours", "--gt", "gt", *PICTURES, "--json", "-")
-    assert code == 0 and json.loads(out)["methods"].keys() == {"ours", *HONEST_ROWS}
+    assert code == 0 and json.loads(out)["methods"].keys() == {"ours", *CONTROL_ROWS}
 
 
 def test_several_methods_in_the_given_order(folders, run):

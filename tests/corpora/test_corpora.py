@@ -92,14 +92,14 @@ def test_splits_hold_people_or_clips_out():
     clip = Clip("s4/bbaf2a", "s4", "x.mpg")
     assert corpus.split_of(clip, "unseen") == "test"
     assert corpus.split_of(Clip("s21/bbaf2a", "s21", "x.mpg"), "unseen") == ""
-    overlapped = corpus.protocols["lipnet-overlapped"]["test"]
+    overlapped = corpus.split_schemes["lipnet-overlapped"]["test"]
     assert len(overlapped) == 255 * 33
     assert corpus.split_of(Clip("s1/bbaf2n", "s1", "x"), "lipnet-overlapped") == "test"
     assert corpus.split_of(Clip("s1/bbaf3s", "s1", "x"), "lipnet-overlapped") == "test"
-    sizes = {split: len(names) for split, names in corpus.protocols["unseen"].items()}
+    sizes = {split: len(names) for split, names in corpus.split_schemes["unseen"].items()}
     assert sizes == {"train": 16, "val": 7, "test": 10}
     with pytest.raises(UnknownNameError, match="there are: unseen"):
-        corpus.require_protocol("nothing")
+        corpus.require_split_scheme("nothing")
 
 
 def test_folder_takes_any_video(tmp_path):

@@ -185,7 +185,7 @@ def test_generate_refuses_what_it_cannot_do(root, tmp_path):
 
 
 def test_every_fourth_speaker_is_for_validation():
-    splits = puppet.CORPUS.protocols["puppet"]
+    splits = puppet.CORPUS.split_schemes["puppet"]
     assert splits["val"] == {f"s{number}" for number in range(4, 35, 4)}
     assert len(splits["train"] | splits["val"]) == 34 and not splits["train"] & splits["val"]
 

@@ -8,6 +8,7 @@ from tkit import media, prep
 from tkit.clips import Clip, Reject
 from tkit.corpora import CORPORA, tcdtimit
 from tkit.errors import CorpusError
+from tkit.prep import parts
 
 LISTS = Path(__file__).parents[2].parent / "shared" / "data" / "speaker_splits.tsv"
 MLF = """#!MLF!#
@@ -91,7 +92,7 @@ def test_an_empty_folder_is_an_error(tmp_path):
 
 
 def test_splits_are_the_published_ones():
-    protocols = CORPORA.get("tcdtimit").protocols
+    protocols = CORPORA.get("tcdtimit").split_schemes
     sizes = {
         name: {split: len(people) for split, people in splits.items()}
         for name, splits in protocols.items()
@@ -117,7 +118,7 @@ def test_splits_equal_the_lists():
     for row in rows:
         name = names.get(row["protocol"].split()[0])
         if name:
-            people = tcdtimit.PROTOCOLS[name][row["subset"]]
+            people = tcdtimit.SPLIT_SCHEMES[name][row["subset"]]
             assert people == frozenset(row["speakers"].split())
             checked += 1
     assert checked == 6
@@ -135,7 +136,7 @@ def test_2997_frames_a_second_become_25_with_true_times(tmp_path):
     sound = 0.3 * np.sin(2 * np.pi * 150 * np.arange(32032) / 16000)
     media.write_video(path, frames, fps=30000 / 1001, wave=sound)
     (clip,) = tcdtimit.scan(tmp_path)
-    arrays = prep.prepare_clip(clip, prep.Settings())
+    arrays = parts.prepare_clip(clip, prep.Settings())
     points = arrays["points"]
     assert len(points) == pytest.approx(60 * 1.001 / 30 * 25, abs=1)
     moved = points.mean(axis=1)[:, 0]

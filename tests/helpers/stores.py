@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tkit import store
-from tkit.clips import Reject, Word
+from tkit.clips import Clip, Reject, Word
 from tkit.face import crops, geometry
 from tkit.seeds import generator
 
@@ -147,12 +147,11 @@ def write_store(
     with store.create(path, info, crop_size=crop_size) as writer:
         for name in sorted(splits):
             for number in range(clips_per_speaker):
-                clip = f"{name}/{number:03d}"
-                arrays = _arrays(clip, neutrals[name], canonical, n_frames, crop_size, seed)
-                writer.add(
-                    id=clip, speaker=name, text="bin blue", split=splits[name], fps=FPS,
-                    words=[Word(0.2, 0.5, "bin"), Word(0.5, 1.0, "blue")], arrays=arrays,
-                )  # fmt: skip
+                id_ = f"{name}/{number:03d}"
+                arrays = _arrays(id_, neutrals[name], canonical, n_frames, crop_size, seed)
+                words = Word(0.2, 0.5, "bin"), Word(0.5, 1.0, "blue")
+                clip = Clip(id_, name, f"{id_}.mp4", text="bin blue", words=words)
+                writer.add(clip, arrays, split=splits[name], fps=FPS)
         reject = Reject("a/999", "landmarks", "no face in any frame")
         writer.finish(speakers=neutrals, canonical=canonical, rejects=[reject])
     return path

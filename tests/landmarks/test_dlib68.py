@@ -9,7 +9,7 @@ from tkit.landmarks.dlib68 import find_faces
 
 @pytest.fixture(scope="module")
 def track():
-    return LANDMARKERS.get("dlib68").open()
+    return LANDMARKERS.get("dlib68").load()
 
 
 def clip(shifts: np.ndarray) -> np.ndarray:

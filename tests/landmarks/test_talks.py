@@ -64,7 +64,7 @@ def beside(large: np.ndarray, small: np.ndarray) -> np.ndarray:
 def test_the_one_who_talks_is_followed(pair, large_talks, small_talks, followed):
     frames = beside(pair["large"][large_talks], pair["small"][small_talks])
     notes: list[str] = []
-    points = LANDMARKERS.get("dlib68").open()(frames, note=notes.append)
+    points = LANDMARKERS.get("dlib68").load()(frames, note=notes.append)
     assert np.isfinite(points).all()
     at_right = points[:, :, 0].mean(axis=1) > pair["large"][0].shape[2]
     assert at_right.all() if followed == "small" else not at_right.any()
@@ -73,8 +73,8 @@ def test_the_one_who_talks_is_followed(pair, large_talks, small_talks, followed)
 
 
 def test_one_face_costs_no_fit_more(pair, monkeypatch):
-    fits, real = [], dlib68._fit
-    monkeypatch.setattr(dlib68, "_fit", lambda *call: fits.append(1) or real(*call))
+    fits, real = [], dlib68.fit
+    monkeypatch.setattr(dlib68, "fit", lambda *call: fits.append(1) or real(*call))
     dlib68.track(pair["large"][1])
     assert len(fits) == N_FRAMES
 

@@ -9,7 +9,7 @@ import torch
 
 from tkit.errors import UsageError, WeightsError
 from tkit.face import geometry
-from tkit.lips import SEGMENTERS, bisenet
+from tkit.lips import bisenet
 from tkit.tracking.refine import refine
 from tkit.zoo.nets.bisenet import BiSeNet, Config, load_checkpoint
 
@@ -110,25 +110,18 @@ def test_half_a_download(checkpoint, tmp_path):
 
 
 def test_without_a_checkpoint_the_error_says_what_to_pass(monkeypatch):
-    monkeypatch.delenv(bisenet.ENVIRONMENT, raising=False)
-    with pytest.raises(UsageError, match=r"--lips-model 79999_iter\.pth"):
-        bisenet.SEGMENTER.open()
+    monkeypatch.delenv("TKIT_BISENET_MODEL", raising=False)
+    with pytest.raises(UsageError, match=r"79999_iter\.pth: pass --lips-model FILE"):
+        bisenet.SEGMENTER.load()
     with pytest.raises(UsageError, match="no such checkpoint"):
-        bisenet.SEGMENTER.open(model="nowhere.pth")
+        bisenet.SEGMENTER.load("nowhere.pth")
 
 
 def test_the_signature_is_that_of_the_file(checkpoint, tmp_path):
     other = tmp_path / "other.pth"
     other.write_bytes(b"another file")
-    names = {bisenet.SEGMENTER.signature_with(model=str(path)) for path in (checkpoint, other)}
+    names = {bisenet.SEGMENTER.signature_with(path) for path in (checkpoint, other)}
     assert len(names) == 2 and all(name.startswith("bisenet-") for name in names)
-
-
-@pytest.mark.parametrize("name", SEGMENTERS.names())
-def test_every_segmenter_says_what_it_is(name):
-    segmenter = SEGMENTERS.get(name)
-    assert segmenter.title and segmenter.licence and segmenter.signature
-    assert callable(segmenter.open)
 
 
 def ellipse(axes: tuple[float, float], count: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from tkit.cli.check import command as check
 from tkit.clips import Clip
 from tkit.errors import TkitError
 from tkit.face import geometry
+from tkit.prep import parts
 
 FACE = data.astronaut()[0:240, 100:340]
 SETTINGS = prep.Settings()
@@ -25,14 +26,14 @@ def clip(path, audio="") -> Clip:
 
 
 def used(path, audio="") -> dict[str, np.ndarray]:
-    arrays = prep.prepare_clip(clip(path, audio), SETTINGS)
+    arrays = parts.prepare_clip(clip(path, audio), SETTINGS)
     assert np.isfinite(arrays["points"]).all() and np.isfinite(arrays["speech"]).all()
     return arrays
 
 
 def reason(path, audio="") -> str:
     with pytest.raises(TkitError) as error:
-        prep.prepare_clip(clip(path, audio), SETTINGS)
+        parts.prepare_clip(clip(path, audio), SETTINGS)
     assert "\n" not in str(error.value)
     return str(error.value)
 

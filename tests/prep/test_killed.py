@@ -9,13 +9,14 @@ import time
 import pytest
 
 from tkit import media, prep
+from tkit.prep import parts
 from tkit.store import Store
 
 N_GOOD, N_CLIPS = 6, 8
 # Programs that are killed from inside, in the middle of writing: a part, and the store.
 IN_A_PART = """
 import os, signal, numpy
-from tkit import prep
+from tkit.prep import parts
 save, count = numpy.savez, [0]
 def savez(path, **arrays):
     count[0] += 1
@@ -23,14 +24,14 @@ def savez(path, **arrays):
     if count[0] == 4:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
-prep.np.savez = savez
+parts.np.savez = savez
 """
 IN_THE_STORE = """
 import os, signal
 from tkit import store
 add, count = store.Writer.add, [0]
-def slower(self, **clip):
-    add(self, **clip)
+def slower(self, clip, arrays, **facts):
+    add(self, clip, arrays, **facts)
     count[0] += 1
     if count[0] == 3:
         self._file.flush()
@@ -74,7 +75,7 @@ def start(corpus, out, *options: str, before: str = "") -> subprocess.Popen:
     )
 
 
-def parts_of(out) -> dict[str, tuple[int, int]]:
+def finished_parts(out) -> dict[str, tuple[int, int]]:
     """Finished parts: name to when they were written and which file it is."""
     found = {}
     for path in out.with_name(out.name + ".parts").glob("[!.]*.npz"):
@@ -85,12 +86,12 @@ def parts_of(out) -> dict[str, tuple[int, int]]:
 
 def resume(corpus, out, monkeypatch) -> list[str]:
     """Run again in this process; check that finished parts stay as they are; clips that it did."""
-    kept, done, make = parts_of(out), [], prep._make_part
+    kept, done, make = finished_parts(out), [], parts.make_part
     with monkeypatch.context() as patch:
-        patch.setattr(prep, "_make_part", lambda *call: done.append(call[0].id) or make(*call))
+        patch.setattr(parts, "make_part", lambda *call: done.append(call[0].id) or make(*call))
         patch.setattr(prep.shutil, "rmtree", lambda path: None)  # parts stay, to be looked at
         prep.prepare("folder", corpus, out)
-    after = parts_of(out)
+    after = finished_parts(out)
     assert {name: after[name] for name in kept} == kept
     assert len(after) == N_CLIPS and len(done) == N_CLIPS - len(kept)
     return done
@@ -100,7 +101,7 @@ def resume(corpus, out, monkeypatch) -> list[str]:
 def test_killed_while_writing(corpus, whole, tmp_path, monkeypatch, before, n_parts):
     out = tmp_path / "x.h5"
     assert start(corpus, out, before=before).wait(timeout=120) == -signal.SIGKILL
-    assert not out.exists() and len(parts_of(out)) == n_parts
+    assert not out.exists() and len(finished_parts(out)) == n_parts
     litter = [path for path in out.with_name("x.h5.parts").iterdir() if path.name.startswith(".")]
     assert len(litter) == 1  # half a file, under a name that nobody reads
     assert len(resume(corpus, out, monkeypatch)) == N_CLIPS - n_parts
@@ -114,14 +115,14 @@ def test_killed_from_outside_with_its_workers(corpus, whole, tmp_path, monkeypat
     run = start(corpus, out, "--jobs", "2")
     until = time.monotonic() + 120
     while run.poll() is None and time.monotonic() < until and not out.exists():
-        if out.with_name("x.h5.parts").exists() and len(parts_of(out)) >= n_parts:
+        if out.with_name("x.h5.parts").exists() and len(finished_parts(out)) >= n_parts:
             break
         time.sleep(0.002)
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait(timeout=60) == -signal.SIGKILL
     finished = out.exists()  # it may have been quicker than the look at it
     if not finished:
-        assert len(parts_of(out)) >= n_parts
+        assert len(finished_parts(out)) >= n_parts
         resume(corpus, out, monkeypatch)
     assert out.read_bytes() == whole
 

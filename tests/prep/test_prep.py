@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from tkit import media, prep
+from tkit.corpora import CORPORA
 from tkit.errors import CorpusError, UnknownNameError, UsageError
+from tkit.prep import parts
 from tkit.store import Store
+from tkit.tracking import FrontEnds
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +109,7 @@ def test_two_processes_give_the_same_bytes(corpus, prepared, tmp_path):
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(corpus, prepared, tmp_path, monkeypatch):
-    out, real, seen = tmp_path / "x.h5", prep.prepare_clip, []
+    out, real, seen = tmp_path / "x.h5", parts.prepare_clip, []
 
     def interrupted(clip, settings):
         seen.append(clip.id)
@@ -114,12 +117,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(corpus, prepared, tmp_path,
             raise KeyboardInterrupt
         return real(clip, settings)
 
-    monkeypatch.setattr(prep, "prepare_clip", interrupted)
+    monkeypatch.setattr(parts, "prepare_clip", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prep.prepare("folder", corpus, out, settings=prep.Settings(crops=True))
     assert not out.exists() and len(list(tmp_path.glob("x.h5.parts/*.npz"))) == 3
     again = []
-    monkeypatch.setattr(prep, "prepare_clip", lambda c, s: again.append(c.id) or real(c, s))
+    monkeypatch.setattr(parts, "prepare_clip", lambda c, s: again.append(c.id) or real(c, s))
     prep.prepare("folder", corpus, out, settings=prep.Settings(crops=True))
     assert not set(again) & set(seen[:3])
     assert out.read_bytes() == prepared[0].read_bytes()
@@ -131,7 +134,7 @@ def test_changed_settings_do_not_reuse_parts(corpus, tmp_path):
 
     clip = next(item for item in scan(corpus) if item.id == "anna/a")
     names = {
-        prep._part_name(clip, settings, "logmel-1")
+        parts.part_name(clip, settings, "logmel-1")
         for settings in (prep.Settings(), prep.Settings(crops=True), prep.Settings(max_gap=6))
     }
     assert len(names) == 3
@@ -152,14 +155,14 @@ def test_nothing_usable_is_an_error(tmp_path):
 
 def test_unknown_back_ends_fail_before_any_work(corpus, tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean dlib68"):
-        prep.prepare("folder", corpus, tmp_path / "x", settings=prep.Settings(landmarks="dlib6"))
+        prep.prepare("folder", corpus, tmp_path / "x", settings=prep.Settings(FrontEnds("dlib6")))
     assert json.dumps([path.name for path in tmp_path.iterdir()]) == "[]"
 
 
 def test_the_weights_of_the_speech_encoder_are_recorded(corpus, tmp_path):
     """Features of another weight file are other features, also for an interrupted run's parts."""
     data = Path(__file__).parents[1] / "data"
-    signatures, parts = [], set()
+    signatures, names = [], set()
     for version in ("0.1", "0.9"):
         graph = str(data / f"deepspeech-{version}.pb")
         settings = prep.Settings(speech="deepspeech", speech_weights=graph)
@@ -171,10 +174,10 @@ def test_the_weights_of_the_speech_encoder_are_recorded(corpus, tmp_path):
             assert store["speech"].shape[1] == encoder.dim == 29
             assert np.isfinite(store["speech"][:]).all()
         signatures.append(encoder.signature)
-        clip = next(iter(prep.CORPORA.get("folder").scan(corpus / "ben")))
-        parts |= {prep._part_name(clip, prep.Settings(), encoder.signature)}
+        clip = next(iter(CORPORA.get("folder").scan(corpus / "ben")))
+        names |= {parts.part_name(clip, prep.Settings(), encoder.signature)}
     assert signatures[0].startswith("deepspeech-0.1-") and signatures[0] != signatures[1]
-    assert len(parts) == 2
+    assert len(names) == 2
 
 
 def test_weights_that_cannot_be_used_fail_before_any_clip_is_read(corpus, tmp_path):
@@ -182,7 +185,7 @@ def test_weights_that_cannot_be_used_fail_before_any_clip_is_read(corpus, tmp_pa
     with pytest.raises(UsageError, match="--speech-weights"):
         prep.prepare("folder", corpus, out, settings=prep.Settings(speech="deepspeech"))
     settings = prep.Settings(speech="logmel", speech_weights="some.pb")
-    with pytest.raises(UsageError, match="takes no weights"):
+    with pytest.raises(UsageError, match="takes no model file"):
         prep.prepare("folder", corpus, out, settings=settings)
     assert not list(tmp_path.iterdir())
 

@@ -125,7 +125,7 @@ def test_reasons_that_differ_in_numbers_are_one_row():
 
 
 def test_speakers_are_in_the_order_people_count():
-    assert sorted(["s10", "s2", "anna", "s1"], key=corpus_page._natural) == [
+    assert sorted(["s10", "s2", "anna", "s1"], key=corpus_page.natural) == [
         "anna", "s1", "s2", "s10",
     ]  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 
 from tkit import media, scoring
 from tkit.errors import ConfigError, UnknownNameError, UsageError
-from tkit.report import HONEST_ROWS, leaderboard, tables
+from tkit.report import CONTROL_ROWS, formats, leaderboard, tables
 from tkit.scoring import measuring, protocols
 from tkit.scoring.pairing import read_map
 from tkit.tracking.pieces import CONTEXT, PIECE, Tracker
@@ -205,8 +205,8 @@ def test_resuming_measures_only_what_changed(folders, monkeypatch):
 
 def test_rows_can_be_chosen(folders):
     assert list(score(folders, rows=["gt"]).methods) == ["ours", "gt"]
-    assert list(score(folders).methods) == ["ours", *HONEST_ROWS]
-    with pytest.raises(UsageError, match="unknown honest row 'best'"):
+    assert list(score(folders).methods) == ["ours", *CONTROL_ROWS]
+    with pytest.raises(UsageError, match="unknown control row 'best'"):
         score(folders, rows=["best"])
 
 
@@ -257,7 +257,7 @@ def test_only_equal_signatures_are_ranked_together(folders):
     paths = []
     for name, protocol in (("one", PICTURES), ("two", changed(length="cut"))):
         path = folders / f"{name}.json"
-        tables.write(score(folders, protocol), "json", path)
+        formats.write(score(folders, protocol), "json", path)
         paths.append(path)
     (folders / "three.json").write_text(paths[0].read_text().replace('"ours"', '"theirs"'))
     rankings = leaderboard.merge([*paths, folders / "three.json"])

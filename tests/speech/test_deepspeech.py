@@ -14,7 +14,7 @@ import torch
 
 from tkit.cli import main
 from tkit.errors import UsageError, WeightsError
-from tkit.speech import open_encoder
+from tkit.speech import ENCODERS
 from tkit.speech.mfcc import cepstra_psf, cepstra_tensorflow, stacked
 from tkit.zoo.nets import deepspeech
 from tkit.zoo.nets.deepspeech import lite as lite_module
@@ -68,7 +68,7 @@ def test_stacking_puts_the_past_first():
 
 @pytest.mark.parametrize("name", LOGITS)
 def test_logits_are_those_of_tensorflow(truth, wave, name):
-    encode = open_encoder("deepspeech", DATA / name)
+    encode = ENCODERS.get("deepspeech").load(DATA / name)
     found = encode(wave)
     assert found.dtype == np.float32 and found.shape == truth[LOGITS[name]].shape
     np.testing.assert_allclose(found, truth[LOGITS[name]], atol=1e-5)
@@ -78,7 +78,7 @@ def test_logits_are_those_of_tensorflow(truth, wave, name):
 
 def test_a_part_of_the_rows_as_well(truth, wave):
     """The backward LSTM starts at the last row that is given."""
-    encode = open_encoder("deepspeech", DATA / "deepspeech-0.1.pb")
+    encode = ENCODERS.get("deepspeech").load(DATA / "deepspeech-0.1.pb")
     net = deepspeech.convert(tensorflow.read(DATA / "deepspeech-0.1.pb"), where="graph")
     rows = torch.from_numpy(encode.features(wave))[None, :40]
     np.testing.assert_allclose(net(rows)[0][0].numpy(), truth["short_01"], atol=1e-5)
@@ -86,14 +86,14 @@ def test_a_part_of_the_rows_as_well(truth, wave):
 
 @pytest.mark.parametrize("name", ["deepspeech-0.1.pb", "deepspeech-0.9.pb"])
 def test_clips_together_are_clips_alone(wave, name):
-    encode = open_encoder("deepspeech", DATA / name)
+    encode = ENCODERS.get("deepspeech").load(DATA / name)
     waves = [wave, wave[:7000], wave[5000:]]
     for alone, together in zip(waves, encode.batch(waves), strict=True):
         np.testing.assert_allclose(together, encode(alone), atol=1e-5)
 
 
 def test_a_long_wave_in_blocks_is_the_whole(wave):
-    encode = open_encoder("deepspeech", DATA / "deepspeech-0.9.pb")
+    encode = ENCODERS.get("deepspeech").load(DATA / "deepspeech-0.9.pb")
     long = np.tile(wave, 30)
     np.testing.assert_allclose(encode(long), encode.batch([long])[0], atol=1e-5)
 
@@ -101,13 +101,16 @@ def test_a_long_wave_in_blocks_is_the_whole(wave):
 @pytest.mark.parametrize("n_samples", [0, 1, 160, 513])
 def test_very_short_sound_and_silence_are_defined(n_samples):
     for name in ("deepspeech-0.1.pb", "deepspeech-0.9.pb"):
-        found = open_encoder("deepspeech", DATA / name)(np.zeros(n_samples, np.float32))
+        found = ENCODERS.get("deepspeech").load(DATA / name)(np.zeros(n_samples, np.float32))
         assert found.shape[0] >= 1 and np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("made", VERSIONS)
 def test_the_version_follows_from_the_graph(made):
-    assert open_encoder("deepspeech", DATA / f"deepspeech-{made}.pb").info.version == VERSIONS[made]
+    assert (
+        ENCODERS.get("deepspeech").load(DATA / f"deepspeech-{made}.pb").info.version
+        == VERSIONS[made]
+    )
 
 
 def test_features_and_forget_bias_follow_from_the_graph():
@@ -156,8 +159,10 @@ def memory_mapped(graph: bytes, *, lengths: bool) -> bytes:
     """Convert a frozen graph as TensorFlow's convert_graphdef_memmapped_format does."""
     body, regions, small = b"", [], b""
     for number, value in tensorflow.fields(memoryview(graph)):
-        name, node = tensorflow._node(value) if number == 1 else ("", None)
-        tensor = tensorflow._tensor(node.attributes["value"]) if node and node.op == "Const" else 0
+        name, node = tensorflow.parse_node(value) if number == 1 else ("", None)
+        tensor = (
+            tensorflow.parse_tensor(node.attributes["value"]) if node and node.op == "Const" else 0
+        )
         if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32 or tensor.size < 20:
             small += message(number, bytes(value))
             continue
@@ -188,8 +193,8 @@ def test_a_memory_mapped_graph_holds_the_same_tensors(tmp_path, wave, name, leng
     path = tmp_path / "graph.pbmm"
     path.write_bytes(memory_mapped((DATA / name).read_bytes(), lengths=lengths))
     assert any(node.op == "ImmutableConst" for node in tensorflow.read(path).nodes.values())
-    ours = open_encoder("deepspeech", path)(wave)
-    np.testing.assert_array_equal(ours, open_encoder("deepspeech", DATA / name)(wave))
+    ours = ENCODERS.get("deepspeech").load(path)(wave)
+    np.testing.assert_array_equal(ours, ENCODERS.get("deepspeech").load(DATA / name)(wave))
 
 
 def test_a_checkpoint_holds_the_graphs_tensors():
@@ -217,7 +222,7 @@ def test_a_lite_file_is_what_the_interpreter_runs(wave):
     """The interpreter also rounds what goes into a layer: equal best symbols nearly everywhere."""
     interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT runs it")
     path = DATA / "deepspeech-lite.tflite"
-    encode = open_encoder("deepspeech", path)
+    encode = ENCODERS.get("deepspeech").load(path)
     lite = interpreter.Interpreter(str(path), num_threads=1)
     lite.allocate_tensors()
     inputs = {each["name"]: each["index"] for each in lite.get_input_details()}
@@ -242,9 +247,9 @@ def test_damaged_and_other_lite_files_are_refused(tmp_path):
     for damaged in (whole[:3000], b"RIFF0000WAVE", b"", whole[:40] + b"\xff" * 400 + whole[440:]):
         path.write_bytes(damaged)
         with pytest.raises(WeightsError, match="not a "):
-            open_encoder("deepspeech", path)
+            ENCODERS.get("deepspeech").load(path)
     with pytest.raises(UsageError, match="no such file"):
-        open_encoder("deepspeech", tmp_path / "absent.tflite")
+        ENCODERS.get("deepspeech").load(tmp_path / "absent.tflite")
     other = tflite.read(DATA / "deepspeech-lite.tflite")
     nodes = {name: node for name, node in other.nodes.items() if node.op != "MatMul"}
     changed = lite_module.as_graph(tensorflow.Saved(other.tensors, nodes))
@@ -259,7 +264,7 @@ def test_what_is_no_deepspeech_is_refused_by_its_operations(tmp_path):
     ]
     path.write_bytes(b"".join(message(1, node) for node in nodes))
     with pytest.raises(WeightsError, match=r"operations Conv2D, Placeholder"):
-        open_encoder("deepspeech", path)
+        ENCODERS.get("deepspeech").load(path)
 
 
 def test_damaged_and_missing_files_are_refused(tmp_path):
@@ -268,14 +273,14 @@ def test_damaged_and_missing_files_are_refused(tmp_path):
     for damaged in (whole[:-1000], b"\xff" * 300, b"RIFF0000WAVE"):
         path.write_bytes(damaged)
         with pytest.raises(WeightsError, match="not a "):
-            open_encoder("deepspeech", path)
+            ENCODERS.get("deepspeech").load(path)
     with pytest.raises(UsageError, match="no such file"):
-        open_encoder("deepspeech", tmp_path / "absent.pb")
+        ENCODERS.get("deepspeech").load(tmp_path / "absent.pb")
     with pytest.raises(UsageError, match="needs a file"):
-        open_encoder("deepspeech")
+        ENCODERS.get("deepspeech").load()
     shutil.copy(DATA / "deepspeech-0.9.index", tmp_path)
     with pytest.raises(UsageError, match="data-00000-of-00001: missing"):
-        open_encoder("deepspeech", tmp_path / "deepspeech-0.9")
+        ENCODERS.get("deepspeech").load(tmp_path / "deepspeech-0.9")
 
 
 @pytest.mark.parametrize("name", LOGITS)
@@ -284,7 +289,10 @@ def test_zoo_add_converts_once(tmp_path, capsys, wave, name):
     with pytest.raises(SystemExit) as caught:
         main(["zoo", "add", "deepspeech", str(DATA / name), "--out", str(folder)])
     assert not caught.value.code and "weights.safetensors" in capsys.readouterr().out
-    ours, theirs = open_encoder("deepspeech", folder), open_encoder("deepspeech", DATA / name)
+    ours, theirs = (
+        ENCODERS.get("deepspeech").load(folder),
+        ENCODERS.get("deepspeech").load(DATA / name),
+    )
     assert ours.info == theirs.info
     np.testing.assert_array_equal(ours(wave), theirs(wave))
     assert "MPL-2.0" in (folder / "card.toml").read_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tkit import media
 from tkit.cli import main
 from tkit.errors import WeightsError
-from tkit.speech import ENCODERS, espeak, open_encoder
+from tkit.speech import ENCODERS, espeak
 from tkit.speech.acoustic import CHUNK_S, OVERLAP_S, cross_fade, cuts
 from tkit.speech.logmel import HOP, mel_filters
 from tkit.speech.symbols import edits, greedy
@@ -42,7 +42,7 @@ def test_every_encoder_keeps_its_word(name, n_samples):
 
 def test_logmel_rows_are_where_they_say():
     """A click lights up the row of its time (row k is centred on k * 20 ms)."""
-    encode = ENCODERS.get("logmel").open()
+    encode = ENCODERS.get("logmel").load()
     for row in (3, 20, 49):
         wave = np.zeros(16000, np.float32)
         wave[row * HOP] = 0.5
@@ -50,7 +50,7 @@ def test_logmel_rows_are_where_they_say():
 
 
 def test_logmel_ignores_gain_and_lights_the_right_band():
-    encode = ENCODERS.get("logmel").open()
+    encode = ENCODERS.get("logmel").load()
     wave = speech()
     np.testing.assert_allclose(encode(wave), encode(0.01 * wave), atol=1e-4)
     tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
@@ -81,7 +81,7 @@ def test_pieces_cover_a_long_wave_and_join_without_a_seam(seconds):
 
 def test_a_long_wave_reads_as_its_pieces_do():
     """Far from the joins, 50 s of sound give nearly the phones that 24 s give."""
-    encode = ENCODERS.get("phones").open()
+    encode = ENCODERS.get("phones").load()
     wave = speech(seconds=50)
     whole, first = encode(wave), encode(wave[: 24 * 16000])
     np.testing.assert_allclose(whole[:1000], first[:1000], atol=1e-5)
@@ -120,7 +120,7 @@ def spoken():
 
 
 def test_chars29_spells_what_is_said(spoken):
-    encode = open_encoder("chars29")
+    encode = ENCODERS.get("chars29").load()
     assert encode.symbols == (*" abcdefghijklmnopqrstuvwxyz'", "")
     assert edits(greedy(encode(spoken), encode.symbols), "place blue by g two please") <= 6
     assert greedy(encode(np.zeros(16000, np.float32)), encode.symbols) == ""
@@ -131,12 +131,12 @@ def test_chars29_takes_its_own_weights_only(tmp_path):
     module = chars29.NET.build(config)
     path = tmp_path / "head.safetensors"
     released_weights.save(path, net="chars29", config=config, module=module, record={})
-    encode = open_encoder("chars29", path)
+    encode = ENCODERS.get("chars29").load(path)
     assert encode(speech()).shape == (51, 29)
-    assert encode.info.sha256 != open_encoder("chars29").info.sha256
+    assert encode.info.sha256 != ENCODERS.get("chars29").load().info.sha256
     tensorflow_graph = Path(__file__).parents[1] / "data" / "deepspeech-0.9.pb"
     with pytest.raises(WeightsError):
-        open_encoder("chars29", tensorflow_graph)
+        ENCODERS.get("chars29").load(tensorflow_graph)
 
 
 # -- the command ----------------------------------------------------------------------------------

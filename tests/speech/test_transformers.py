@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tkit.errors import UsageError, WeightsError
-from tkit.speech import open_encoder
+from tkit.speech import ENCODERS
 
 CONVOLUTIONS = {
     "conv_dim": (8,) * 7,
@@ -51,7 +51,7 @@ def folder(library, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # of the library
 @pytest.mark.parametrize("family", ["wav2vec2", "hubert", "wavlm", "whisper"])
 def test_a_local_model_gives_fifty_rows_a_second(folder, family):
-    encode = open_encoder("transformers", folder(family))
+    encode = ENCODERS.get("transformers").load(folder(family))
     wave = np.random.default_rng(0).normal(size=26 * 16000).astype(np.float32)
     assert (encode.info.version, encode.info.dim, encode.info.rate_hz) == (family, 16, 50)
     for n_samples in (160, 16000, 26 * 16000):
@@ -63,7 +63,7 @@ def test_a_local_model_gives_fifty_rows_a_second(folder, family):
 @pytest.mark.filterwarnings("ignore")
 def test_rows_are_where_they_say(folder):
     """A click changes the rows around its time; the random network spreads it a little."""
-    encode = open_encoder("transformers", folder("hubert"))
+    encode = ENCODERS.get("transformers").load(folder("hubert"))
     model = encode._model.feature_extractor
     import torch
 
@@ -77,12 +77,12 @@ def test_rows_are_where_they_say(folder):
 
 def test_missing_and_foreign_folders_are_refused(tmp_path):
     with pytest.raises(UsageError, match="needs the folder"):
-        open_encoder("transformers")
+        ENCODERS.get("transformers").load()
     with pytest.raises(UsageError, match="no such folder"):
-        open_encoder("transformers", tmp_path / "absent")
+        ENCODERS.get("transformers").load(tmp_path / "absent")
     with pytest.raises(WeightsError, match=r"config\.json"):
-        open_encoder("transformers", tmp_path)
+        ENCODERS.get("transformers").load(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="type 'bert', not one of wav2vec2"):
-        open_encoder("transformers", tmp_path)
+        ENCODERS.get("transformers").load(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 
 from tkit.face import geometry
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, pictures
+from tkit.tracking import FrontEnds
 from tkit.tracking.refine import REACH, crossings, normals, refine
 from tkit.zoo.nets.lipseg import DIVISIONS
 
@@ -199,7 +200,7 @@ def test_lipseg_brings_lips_and_lids_nearer_to_the_truth(talking):
     from tkit import tracking
 
     frames, tracked, truth, blinks = talking
-    refined, placed = tracking.refine_lips(frames, tracked, tracking.open_lips("lipseg"))
+    refined, placed = tracking.refine_lips(frames, tracked, FrontEnds().segment())
     assert placed[:, geometry.OUTER_LIPS].mean() > 0.95 and not placed[:, :36].any()
 
     def mouth_error(points):
@@ -220,17 +221,16 @@ def test_frames_without_a_face_stay_without_points(talking):
     frames, tracked, _, _ = talking
     some = tracked[:10].copy()
     some[4] = np.nan
-    refined, placed = tracking.refine_lips(frames[:10], some, tracking.open_lips("lipseg"))
+    refined, placed = tracking.refine_lips(frames[:10], some, FrontEnds().segment())
     assert np.isnan(refined[4]).all() and not placed[4].any()
     assert np.isfinite(refined[[3, 5]]).all()
-    same, none = tracking.refine_lips(frames[:10], some, tracking.open_lips("none"))
+    same, none = tracking.refine_lips(frames[:10], some, FrontEnds(lips="none").segment())
     np.testing.assert_array_equal(same, some)
     assert not none.any()
 
 
 def test_only_a_segmenter_that_takes_a_model_file_gets_one(tmp_path):
-    from tkit import tracking
     from tkit.errors import UsageError
 
-    with pytest.raises(UsageError, match="lips lipseg take no model file"):
-        tracking.lips_signature("lipseg", str(tmp_path / "x.pth"))
+    with pytest.raises(UsageError, match="lip segmenter lipseg takes no model file"):
+        FrontEnds(lips="lipseg", lips_model=str(tmp_path / "x.pth")).lips_signature()

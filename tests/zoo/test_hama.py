@@ -33,7 +33,7 @@ def greedy(log_probs: np.ndarray) -> str:
 def test_our_network_equals_the_native_library(model, wave):
     """Same best symbol in every frame but for ties; values within what half precision explains."""
     engine = pytest.importorskip("hama._engine", reason="no native library for this machine")
-    session = engine.AsrSession((hama._assets(None) / "asr_waveform.hama").read_bytes())
+    session = engine.AsrSession((hama.assets(None) / "asr_waveform.hama").read_bytes())
     for piece in (wave, wave[:16000], 0.05 * wave):
         feeds = {"waveform": piece[None], "waveform_lengths": np.array([len(piece)])}
         theirs = np.asarray(session.run(["log_probs", "out_lengths"], feeds)[0])[0]
@@ -60,7 +60,7 @@ def test_clips_of_a_batch_do_not_mix(model, wave):
 
 
 def test_every_tensor_of_the_archive_has_a_place():
-    data = (hama._assets(None) / "asr_waveform.hama").read_bytes()
+    data = (hama.assets(None) / "asr_waveform.hama").read_bytes()
     tensors = hama.read_archive(data)
     ours = hama.Hama(hama.Config()).state_dict()
     assert sum(value.size for value in tensors.values()) == sum(v.numel() for v in ours.values())

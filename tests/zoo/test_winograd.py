@@ -12,8 +12,9 @@ from tkit.zoo.nets import texture
 
 def layer(channels=64, *, bias=True, seed=0):
     torch.manual_seed(seed)
-    made = winograd.Conv3x3(channels, bias=bias).eval()
-    return made.to(memory_format=torch.channels_last)
+    made = winograd.Conv3x3(channels, bias=bias).eval().to(memory_format=torch.channels_last)
+    winograd.make_ready(made)
+    return made
 
 
 def plain(conv, x):
@@ -60,31 +61,50 @@ def test_training_goes_the_usual_way():
 
 
 @torch.no_grad()
-def test_changed_weights_count():
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_changed_weights_count(is_ready):
     conv, x = layer(), torch.randn(1, 64, 8, 8)
+    if not is_ready:
+        conv.eval()
     conv(x)
     other = copy.deepcopy(conv)
-    conv.weight.mul_(2)
-    other.weight.mul_(3)
+    conv.eval().weight.mul_(2)
+    other.eval().weight.mul_(3)
     loaded = layer(seed=1)
     for one in (conv, other):
+        if is_ready:
+            winograd.make_ready(one)
         assert torch.allclose(one(x), plain(one, x), atol=1e-4)
     conv.load_state_dict(loaded.state_dict())
     assert torch.allclose(conv(x), plain(loaded, x), atol=1e-4)
-    conv.half().float()  # rounds without a new version
+    if is_ready:
+        winograd.make_ready(conv)
+    conv.half().float()  # rounds
     assert torch.equal(conv(x), copy.deepcopy(conv)(x))
+    assert torch.allclose(conv(x), plain(conv, x), atol=1e-4)
     assert set(conv.state_dict()) == {"weight", "bias"}
 
 
-def test_a_generator_renders_the_same(monkeypatch):
+@torch.no_grad()
+def test_kernels_are_transformed_once(monkeypatch):
+    conv, x = layer(), torch.randn(1, 64, 8, 8)
+    wanted = conv(x)
+    monkeypatch.delattr(winograd, "transform")
+    winograd.make_ready(conv)
+    assert torch.equal(conv(x), wanted)
+    assert torch.equal(copy.deepcopy(conv)(x), wanted)
+
+
+def test_a_generator_renders_the_same():
     torch.manual_seed(0)
     module = texture.NET.build(texture.Config(size=64, width=32, blocks=3)).eval()
     inputs = torch.rand(2, 1, 64, 64), torch.rand(1, 1, 64, 64), torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        fast = module(*inputs)
-        again = copy.deepcopy(module)(*inputs)  # whose weights are made in this mode
-        monkeypatch.setattr(winograd, "CHANNELS", 1000)
         slow = module(*inputs)
+        again = copy.deepcopy(module)  # whose weights are made in this mode
+        winograd.make_ready(module)
+        winograd.make_ready(again)
+        fast, again = module(*inputs), again(*inputs)
     assert torch.equal(fast.image, again.image)
     assert not torch.equal(fast.image, slow.image)
     assert (fast.image - slow.image).abs().max() < 1e-3

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,30 +33,53 @@ json_file = click.option(
     metavar="F.json",
     help="Write the result as JSON ('-': stdout).",
 )
-landmarks = click.option(
-    "--landmarks",
-    default="dlib68",
-    show_default=True,
-    metavar="NAME",
-    help="Landmark back-end: dlib68, mesh, openface or face-alignment.",
-)
-mesh_model = click.option(
+landmarks_model = click.option(
+    "--landmarks-model",
     "--mesh-model",
-    default="",
-    envvar="TKIT_MESH_MODEL",
-    metavar="F.task",
-    help="Model file for --landmarks mesh.  [default: $TKIT_MESH_MODEL]",
-)
-lips = click.option(
-    "--lips",
-    default="",
-    metavar="NAME",
-    help="Lip segmenter that refines lips and lids: lipseg, bisenet or none.  [default: lipseg "
-    "with dlib68, none with others]",
-)
-lips_model = click.option(
-    "--lips-model",
+    "landmarks_model",
     default="",
     metavar="FILE",
-    help="Model file for --lips bisenet.  [default: $TKIT_BISENET_MODEL]",
+    help="Model file of a landmark back-end that takes one.  [default: for mesh $TKIT_MESH_MODEL]",
 )
+_FRONT_ENDS = [
+    click.option(
+        "--landmarks",
+        default="dlib68",
+        show_default=True,
+        metavar="NAME",
+        help="Landmark back-end: dlib68, mesh, openface or face-alignment.",
+    ),
+    landmarks_model,
+    click.option(
+        "--lips",
+        default="",
+        metavar="NAME",
+        help="Lip segmenter that refines lips and lids: lipseg, bisenet or none.  [default: lipseg "
+        "with dlib68, none with others]",
+    ),
+    click.option(
+        "--lips-model",
+        default="",
+        metavar="FILE",
+        help="Model file of a lip segmenter that takes one.  [default: for bisenet "
+        "$TKIT_BISENET_MODEL]",
+    ),
+]
+
+
+def front_ends(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of landmarks and lips, and their values as one ``front_ends``."""
+
+    @wraps(command)
+    def called(
+        *, landmarks: str, landmarks_model: str, lips: str, lips_model: str, **others: Any
+    ) -> None:
+        from tkit.tracking import FrontEnds
+
+        ends = FrontEnds(landmarks, landmarks_model, lips, lips_model)
+        command(front_ends=ends, **others)
+
+    decorated: Callable[..., None] = called
+    for option in reversed(_FRONT_ENDS):
+        decorated = option(decorated)
+    return decorated

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tkit.cli import _options
 from tkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from tkit.tracking import FrontEnds
 
 
 @click.command(name="animate")
@@ -57,6 +60,7 @@ from tkit.errors import UsageError
     "--debug", type=_options.path, metavar="DIR",
     help="Also write landmarks, attention, colour and result of each frame side by side.",
 )  # fmt: skip
+@_options.front_ends
 @_options.seed
 @_options.force
 def command(
@@ -70,6 +74,7 @@ def command(
     force: bool,
     debug: Path | None,
     pose: str,
+    front_ends: FrontEnds,
     **options: Any,
 ) -> None:
     """Make a still face speak: picture + sound to video.
@@ -102,15 +107,10 @@ def command(
         for remark in jobs.look_at_inputs(todo):
             click.echo(remark, err=True)
 
-    from tkit import tracking
-    from tkit.pipelines.training import runs
-
-    for name in ("motion", "blink", "texture"):
-        options[name] = runs.load(name, options[name])
-        click.echo(f"{name}: {options[name].weights.path}", err=True)
-    landmarker = tracking.open_refined("dlib68")
-    head = None if pose == "still" else jobs.read_head(Path(pose), landmarker)
-    studio = jobs.Studio(**options, landmarker=landmarker, head=head)
+    weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
+    studio = jobs.open_studio(weights, front_ends=front_ends, pose=pose, **options)
+    for name in weights:
+        click.echo(f"{name}: {getattr(studio, name).weights.path}", err=True)
     for job in todo:
         count = jobs.make(job, studio, debug=debug, progress=True)
         click.echo(f"{job.out}: {count} frames, {count / studio.fps:.2f} s")

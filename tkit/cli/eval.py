@@ -34,14 +34,12 @@ def command(
       tkit eval motion --data grid.h5 --split val --json motion.json
     """
     from tkit.files import atomic_path, refuse_overwrite
-    from tkit.pipelines.training import results, runs
-    from tkit.store import Store
+    from tkit.pipelines.training import evaluate
 
     to_stdout = str(json_file) == "-"
     if json_file and not to_stdout:
         refuse_overwrite(json_file, force=force)
-    with Store(data) as store:
-        found = results.measure(runs.load(stage, weights), store, split)
+    found = evaluate(stage, data, split=split, weights=weights)
     text = json.dumps(found, indent=2) + "\n"
     if to_stdout:
         click.echo(text, nl=False)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tkit.cli import _options
+
+if TYPE_CHECKING:
+    from tkit.tracking import FrontEnds
 
 
 @click.command()
@@ -24,10 +28,7 @@ from tkit.cli import _options
     metavar="F.mp4",
     help="Also a video with points, lips, and the openings of mouth (red) and eyes (blue).",
 )
-@_options.landmarks
-@_options.mesh_model
-@_options.lips
-@_options.lips_model
+@_options.front_ends
 @click.option(
     "--fps",
     default=25.0,
@@ -44,10 +45,7 @@ def command(
     video: Path,
     out: Path,
     overlay: Path | None,
-    landmarks: str,
-    mesh_model: str,
-    lips: str,
-    lips_model: str,
+    front_ends: FrontEnds,
     fps: float,
     max_gap: int,
     force: bool,
@@ -69,8 +67,7 @@ def command(
     for path in (out, overlay):
         if path is not None:
             refuse_overwrite(path, force=force)
-    track = tracking.open_landmarks(landmarks, mesh_model if landmarks == "mesh" else "")
-    segment = tracking.open_lips(tracking.lips_for(landmarks, lips), lips_model)
+    track, segment = front_ends.track(), front_ends.segment()
     clip = media.read_clip(video, fps=fps or None)
     try:
         tracked = tracking.track_clip(clip, track, segment, video=str(video), max_gap=max_gap)

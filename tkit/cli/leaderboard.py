@@ -24,7 +24,7 @@ from tkit.cli import _options
 def command(reports: tuple[Path, ...], kind: str, out: Path | None, force: bool) -> None:
     """Merge reports into rankings, one for each signature.
 
-    Scores stand in one table only if they were measured alike, on the same clips. The honest rows
+    Scores stand in one table only if they were measured alike, on the same clips. The control rows
     keep their place but have no rank.
 
     \b
@@ -32,14 +32,8 @@ def command(reports: tuple[Path, ...], kind: str, out: Path | None, force: bool)
       tkit leaderboard ours.json theirs.json
       tkit leaderboard *.json --format html --out board.html
     """
-    from tkit.files import atomic_path, refuse_overwrite
-    from tkit.report import leaderboard
+    from tkit.report import formats, leaderboard
 
-    if out:
-        refuse_overwrite(out, force=force)
-    text = leaderboard.FORMATS[kind](leaderboard.merge(list(reports)))
-    if not out:
-        click.echo(text, nl=False)
-        return
-    with atomic_path(out) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    out = out or formats.STDOUT
+    formats.require_free([out], force=force)
+    formats.save(leaderboard.FORMATS[kind](leaderboard.merge(list(reports))), out)

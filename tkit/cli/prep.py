@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tkit.cli import _options
+
+if TYPE_CHECKING:
+    from tkit.tracking import FrontEnds
 
 
 @click.command()
@@ -21,10 +24,7 @@ from tkit.cli import _options
 )
 @click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
 @click.option("--protocol", metavar="NAME", help="Published split to record.")
-@_options.landmarks
-@_options.mesh_model
-@_options.lips
-@_options.lips_model
+@_options.front_ends
 @click.option("--speech", default="chars29", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
 @click.option(
@@ -66,10 +66,7 @@ def command(
     root: Path | None,
     out: Path | None,
     protocol: str | None,
-    landmarks: str,
-    mesh_model: str,
-    lips: str,
-    lips_model: str,
+    front_ends: FrontEnds,
     speech: str,
     speech_weights: str,
     window_rate: str,
@@ -98,17 +95,14 @@ def command(
     out = refuse_overwrite(out or Path(f"{corpus}.h5"), force=force)
     summary = prepare(
         corpus,
-        _root(corpus, root),
+        root,
         out,
         settings=Settings(
-            landmarks,
+            front_ends,
             speech,
             crops,
             max_gap=max_gap,
             max_drift=max_drift,
-            landmarks_model=mesh_model if landmarks == "mesh" else "",
-            lips=lips,
-            lips_model=lips_model,
             speech_weights=speech_weights,
             window_rate=window_rate,
             crop_size=crop_size,
@@ -132,22 +126,3 @@ def command(
         f"{out}: {summary.clips} clips of {summary.speakers} speakers, {summary.frames} frames "
         f"({splits}); {len(summary.rejects)} rejected"
     )
-
-
-def _root(corpus: str, root: Path | None) -> Path:
-    from tkit.corpora import CORPORA
-    from tkit.errors import UsageError
-    from tkit.files import require_path
-
-    entry = CORPORA.get(corpus)
-    if root is None:
-        if "TKIT_CORPORA" not in os.environ and entry.generate is None:
-            raise UsageError(
-                f"where is the corpus? pass --root DIR, or set TKIT_CORPORA to the folder that "
-                f"holds {corpus}/"
-            )
-        root = Path(os.environ.get("TKIT_CORPORA", ""), corpus)
-    if entry.generate is not None and not root.exists():
-        click.echo(f"generating {corpus} in {root}", err=True)
-        entry.generate(root)
-    return require_path(root, f"folder for the corpus {corpus}")

@@ -80,7 +80,7 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
     default="static,gt,gt-lag3,detector-noise",
     show_default=True,
     metavar="NAMES",
-    help="Honest rows to compute beside; empty for none.",
+    help="Control rows to compute beside; empty for none.",
 )
 @click.option(
     "--map",
@@ -147,8 +147,8 @@ def command(
     """Score predicted videos against ground truth.
 
     Videos, .npy arrays and folders of pictures are matched by their path below the folders, without
-    suffix. Honest rows are computed beside: static (the first frame repeated), gt (the ground truth
-    against itself), gt-lag3 (three frames late) and detector-noise (its own points found again).
+    suffix. Control rows are computed beside: static (the first frame repeated), gt (the ground
+    truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again).
     Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
     a policy says what to do; it is named in the signature.
 
@@ -159,7 +159,7 @@ def command(
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
-    from tkit.report import tables
+    from tkit.report import formats
     from tkit.scoring import protocols
     from tkit.scoring.pairing import name_methods, read_map
 
@@ -171,7 +171,7 @@ def command(
         "html": html_file,
     }
     outputs = {kind: path for kind, path in files.items() if path is not None}
-    tables.require_free(outputs.values(), force=force)
+    formats.require_free(outputs.values(), force=force)
     methods = name_methods(list(preds))
     protocol = protocols.change(
         protocols.load(protocol_name),
@@ -194,9 +194,9 @@ def command(
     )
     report = replace(report, published=published or "")
     for kind, path in outputs.items():
-        tables.write(report, kind, path)
+        formats.write(report, kind, path)
     if Path("-") not in outputs.values():
-        click.echo(tables.as_text(report), nl=False)
+        click.echo(report.table(), nl=False)
     _tell_rejects(report)
     scoring.require_scores(report, methods, strict=strict)
 

@@ -44,13 +44,13 @@ def command(
 
     from tkit.files import atomic_path, refuse_overwrite, require_path
     from tkit.media import read_audio
-    from tkit.speech import ENCODERS, open_encoder
+    from tkit.speech import ENCODERS
     from tkit.speech.symbols import greedy
 
     for path in (out, plot):
         if path is not None:
             refuse_overwrite(path, force=force)
-    encode = open_encoder(encoder, weights)
+    encode = ENCODERS.get(encoder).load(weights)
     wave = read_audio(
         require_path(wav, "sound file"), sample_rate=ENCODERS.get(encoder).sample_rate
     )

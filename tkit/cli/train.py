@@ -82,16 +82,11 @@ def _command(stage: Any) -> click.Command:
     def train(
         data: Path, out: Path, config: str | None, resume: bool, force: bool, **flags: Any
     ) -> None:
-        from tkit.pipelines.training.loop import fit
-        from tkit.pipelines.training.runs import Run
-        from tkit.store import Store
+        from tkit.pipelines.training import train as run
 
         given = {name: value for name, value in flags.items() if value is not None}
-        before = Run(out).config if resume and Run(out).config.is_file() else None
-        settings = configs.merge(stage.config, [before, config], given)
-        with Store(data) as store:
-            weights = fit(stage, settings, store, out, resume=resume, force=force)
-        click.echo(str(weights))
+        trained = run(stage.name, data, out, config=config, resume=resume, force=force, **given)
+        click.echo(str(trained.weights.path))
 
     text = f"Train the {stage.name} stage: {stage.title}.\n\n\b\nExample:\n"
     text += f"  tkit train {stage.name} --data grid.h5 --out runs/{stage.name}\n"

@@ -46,10 +46,19 @@ def scan(root: str | Path) -> Iterator[Clip | Reject]:
         )
 
 
+def _example(root: Path) -> None:
+    """Write a clip with its text, and two files of one name."""
+    (root / "anna").mkdir()
+    for name in ("hello.mp4", "twice.mp4", "twice.mkv"):
+        (root / "anna" / name).touch()
+    (root / "anna" / "hello.txt").write_text("hello there", encoding="utf-8")
+
+
 CORPUS = Corpus(
     title="Any folder of videos with sound",
     url="",
     licence="that of your videos",
     citation="",
     scan=scan,
+    example=_example,
 )

@@ -159,7 +159,7 @@ def _overlapped_test() -> frozenset[str]:
 
 _ALL = _speakers(" ".join(str(number) for number in range(1, 35) if number != 21))
 _TEST_LIPNET = _speakers("1 2 20 22")
-PROTOCOLS: dict[str, Splits] = {
+SPLIT_SCHEMES: dict[str, Splits] = {
     # data/unseen_splits.txt of ms-dot-k/Visual-Context-Attentional-GAN; by its sizes very probably
     # the 50/20/30 % split of Vougioukas et al., which Sinha et al. 2020 also use.
     "unseen": {
@@ -175,6 +175,18 @@ PROTOCOLS: dict[str, Splits] = {
     "atvgnet": {"train": _ALL - {"s29"}, "test": frozenset({"s29"})},
 }
 
+
+def _example(root: Path) -> None:
+    """Write a clip with its alignment, and one whose name is no sentence."""
+    for folder in ("s1", "alignments/s1"):
+        (root / folder).mkdir(parents=True)
+    (root / "s1" / "bbaf2n.mpg").touch()
+    (root / "s1" / "holiday.mpg").touch()
+    words = "0 14750 sil|14750 20750 bin|20750 25750 blue|25750 27750 at|27750 32250 f"
+    words += "|32250 38500 two|38500 45500 now|45500 74500 sil"
+    (root / "alignments" / "s1" / "bbaf2n.align").write_text(words.replace("|", "\n") + "\n")
+
+
 CORPUS = Corpus(
     title="GRID audiovisual sentence corpus",
     url="https://zenodo.org/records/3625687",
@@ -182,7 +194,8 @@ CORPUS = Corpus(
     citation="Cooke, Barker, Cunningham, Shao: An audio-visual corpus for speech perception and "
     "automatic speech recognition. JASA 120(5), 2006.",
     scan=scan,
-    protocols=PROTOCOLS,
+    split_schemes=SPLIT_SCHEMES,
     archives=archives,
     download_url="https://zenodo.org/records/3625687/files",
+    example=_example,
 )

@@ -135,11 +135,21 @@ def _split(train: str, test: str) -> Splits:
     return {"train": frozenset(train.split()), "test": frozenset(test.split())}
 
 
-PROTOCOLS: dict[str, Splits] = {
+SPLIT_SCHEMES: dict[str, Splits] = {
     "unseen": _split(_TRAIN, _TEST),  # the recommended speaker-independent one, volunteers
     "lipspeakers": _split("Lipspkr1 Lipspkr2", "Lipspkr3"),
     "balanced": _split(_BALANCED_TRAIN, _BALANCED_TEST),
 }
+
+
+def _example(root: Path) -> None:
+    """Write one sentence of a volunteer from the front, and from the side, which is left out."""
+    for view in ("straightcam", "30degcam"):
+        folder = root / "volunteers" / "01M" / "Clips" / view
+        folder.mkdir(parents=True)
+        for suffix in (".mp4", ".wav"):
+            (folder / f"sa1{suffix}").touch()
+
 
 CORPUS = Corpus(
     title="TCD-TIMIT audio-visual corpus of continuous speech",
@@ -148,5 +158,6 @@ CORPUS = Corpus(
     citation="Harte, Gillen: TCD-TIMIT: An audio-visual corpus of continuous speech. IEEE "
     "Transactions on Multimedia 17(5), 2015.",
     scan=scan,
-    protocols=PROTOCOLS,
+    split_schemes=SPLIT_SCHEMES,
+    example=_example,
 )

@@ -21,7 +21,7 @@ import numpy as np
 
 from tkit.errors import TkitError
 from tkit.face.steady import steady
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 from tkit.landmarks.boxes import Box, Face, choose, link, near, rivals, shots
 from tkit.landmarks.talks import talker
 
@@ -55,10 +55,11 @@ def find_faces(image: np.ndarray) -> list[Box]:
     list of ndarray (3,)
         Centre x, centre y and side of each face box, in pixels.
     """
-    return sorted(_detect(_grey(image)), key=lambda box: -box[2])
+    return sorted(_detect(in_gray(image)), key=lambda box: -box[2])
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def in_gray(image: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3) uint8 RGB in gray, (H, W)."""
     import cv2
 
     return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
@@ -91,7 +92,7 @@ def _detect(grey: np.ndarray) -> list[Box]:
     return boxes
 
 
-def _fit(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
+def fit(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     """Fit the 68 points inside one box.
 
     Returns
@@ -128,7 +129,7 @@ def _nearest(boxes: list[Box], to: Box) -> Box:
     return min(boxes, key=lambda box: float(np.abs(box - to).sum()))
 
 
-def _search(greys: list[np.ndarray], start: int, stop: int) -> list[Face]:
+def search(greys: list[np.ndarray], start: int, stop: int) -> list[Face]:
     """Detect on the key frames of one shot; where a face is missed, on the frames around them."""
     keys = sorted({*range(start, stop, KEY_STEP), stop - 1})
     seen = {index: _detect(greys[index]) for index in keys}
@@ -144,7 +145,12 @@ def _search(greys: list[np.ndarray], start: int, stop: int) -> list[Face]:
 
 
 def track(
-    frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+    frames: np.ndarray,
+    *,
+    video: str = "",
+    fps: float = 25.0,
+    note: Note = ignore,
+    raw: Raw = ignore,
 ) -> np.ndarray:
     """Track one face through the frames of a clip.
 
@@ -155,19 +161,21 @@ def track(
         Not used.
     note : callable
         Receives a sentence where there are several faces or cuts.
+    raw : callable
+        Receives the points before they are steadied.
 
     Returns
     -------
     ndarray (T, 68, 2), float32
         Pixels; NaN where no face was found.
     """
-    greys = [_grey(frame) for frame in frames]
+    greys = [in_gray(frame) for frame in frames]
     points = np.full((len(greys), 68, 2), np.nan, np.float32)
     stretches = shots(greys)
     if len(stretches) > 1:
         cuts = ", ".join(str(start) for start, _ in stretches[1:])
         note(f"cut at frame {cuts}: each shot is tracked by itself")
-    found = [_search(greys, start, stop) for start, stop in stretches]
+    found = [search(greys, start, stop) for start, stop in stretches]
     talks = _talker(greys, found)
     faces = choose(found, first=talks)
     lasting = max(sum(len(face) > 1 for face in shot) for shot in faces)
@@ -176,9 +184,11 @@ def track(
         note(f"{lasting} faces: the points follow the one that {why}")
     for (start, stop), shot in zip(stretches, faces, strict=True):
         if shot:
-            for index, fitted in _follow(greys, range(start, stop), shot[0]):
+            for index, fitted in follow(greys, range(start, stop), shot[0]):
                 points[index] = fitted
-            points[start:stop] = steady(points[start:stop])
+    raw(points.copy())
+    for start, stop in stretches:
+        points[start:stop] = steady(points[start:stop])
     return points
 
 
@@ -201,11 +211,11 @@ def _some_fits(greys: list[np.ndarray], face: Face) -> np.ndarray:
     fits = []
     for index in chosen:
         box = np.array([np.interp(index, keys, column) for column in boxes.T])
-        fits.append(_fit(greys[index], box)[0])
+        fits.append(fit(greys[index], box)[0])
     return np.stack(fits)
 
 
-def _follow(greys: list[np.ndarray], shot: range, face: Face) -> Iterator[tuple[int, np.ndarray]]:
+def follow(greys: list[np.ndarray], shot: range, face: Face) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the index and points of every frame of a shot in which the face is found."""
     keys = np.array(sorted(face))
     boxes = np.stack([face[key] for key in keys])
@@ -215,12 +225,12 @@ def _follow(greys: list[np.ndarray], shot: range, face: Face) -> Iterator[tuple[
             continue
         grey = greys[index]
         box = np.array([np.interp(index, keys, column) for column in boxes.T])
-        fitted, look = _fit(grey, box)
+        fitted, look = fit(grey, box)
         if index not in face and (before is None or look @ before < LIKENESS):
             again = [other for other in _detect(grey) if near(other, box)]
             if not again:
                 continue
-            fitted, look = _fit(grey, _nearest(again, box))
+            fitted, look = fit(grey, _nearest(again, box))
         before = look
         yield index, fitted
 
@@ -241,8 +251,8 @@ def _open() -> Any:
 
 
 LANDMARKER = Landmarker(
+    name="dlib68",
     title="dlib HOG detector and 68-point shape predictor, sub-pixel, steadied without lag",
-    scheme="ibug68",
     open=_open,
     signature="dlib68-" + metadata.version("dlib-bin").split(".post")[0] + "-steady1",
     licence="code BSL-1.0; model CC0 by its author, trained on iBUG 300-W (non-commercial data)",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import UsageError
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 from tkit.landmarks.boxes import choose, link, shots
 
 PACKAGE = "face-alignment"
@@ -30,6 +30,7 @@ def _track(
     video: str = "",
     fps: float = 25.0,
     note: Note = ignore,
+    raw: Raw = ignore,
     aligner: Any,
 ) -> np.ndarray:
     """Fit every frame, link the faces over time and return the points of one (T, 68, 2)."""
@@ -49,6 +50,7 @@ def _track(
         for index, box in shot[0].items() if shot else ():
             same = [np.array_equal(box, other) for other in boxes[index]]
             points[index] = found[index][same.index(True)]
+    raw(points)
     return points
 
 
@@ -75,8 +77,8 @@ def _version() -> str:
 
 
 LANDMARKER = Landmarker(
+    name="face-alignment",
     title="face-alignment (FAN), 68 points on every frame",
-    scheme="ibug68",
     open=_open,
     signature=f"{PACKAGE}-{_version()}",
     licence="code BSD-3-Clause; its weights are downloaded from the author",

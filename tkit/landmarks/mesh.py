@@ -1,7 +1,7 @@
 """The 478-point face mesh of a ``.task`` file that the user gives, mapped to 68 points.
 
 The networks are not part of tkit: pass the ``face_landmarker.task`` of MediaPipe (Apache-2.0) with
-``--mesh-model`` or in ``TKIT_MESH_MODEL``. The mesh follows itself from frame to frame; the
+``--landmarks-model`` or in ``TKIT_MESH_MODEL``. The mesh follows itself from frame to frame; the
 detector runs on key frames, to choose the face, and wherever the mesh has lost it.
 
 The mesh has vertices where anatomy defines the 68 points (eye corners, lids, lips, nostrils). Its
@@ -12,18 +12,16 @@ different back-ends are never mixed.
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tkit.errors import UsageError
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 from tkit.landmarks import task_models as models
 from tkit.landmarks.boxes import Face, choose, link, near, shots
+from tkit.registry import ModelFile
 
-ENVIRONMENT = "TKIT_MESH_MODEL"
 KEY_STEP = 10  # frames between detections
 
 # Vertices of the canonical face mesh (its published topology) at the 68 points: the contour of each
@@ -36,16 +34,6 @@ TO_IBUG68 = np.array([
     61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91,  # outer lips
     78, 82, 13, 312, 308, 317, 14, 87,  # inner lips
 ])  # fmt: skip
-
-
-def _model_path(model: str) -> str:
-    path = model or os.environ.get(ENVIRONMENT, "")
-    if not path:
-        raise UsageError(
-            "the mesh needs its model: pass --mesh-model face_landmarker.task, or set "
-            f"{ENVIRONMENT} to that file"
-        )
-    return path
 
 
 def track_mesh(frames: np.ndarray, model: str, *, note: Note = ignore) -> np.ndarray:
@@ -70,10 +58,13 @@ def _track(
     video: str = "",
     fps: float = 25.0,
     note: Note = ignore,
+    raw: Raw = ignore,
     model: str = "",
 ) -> np.ndarray:
     """Track the mesh of one face and return its points (T, 68, 2)."""
-    return track_mesh(frames, model, note=note)[:, TO_IBUG68]
+    points = track_mesh(frames, model, note=note)[:, TO_IBUG68]
+    raw(points)
+    return points
 
 
 def _search(detector: models.Run, frames: np.ndarray, start: int, stop: int) -> list[Face]:
@@ -108,21 +99,16 @@ def _follow(
         yield index, fitted
 
 
-def _open(model: str = "") -> Any:
-    path = _model_path(model)
-    models.load(path)
-    return partial(_track, model=path)
-
-
-def _sign(model: str = "") -> str:
-    return f"mesh-{models.sha256(_model_path(model))[:8]}"
+def _open(model: str) -> Any:
+    models.load(model)
+    return partial(_track, model=model)
 
 
 LANDMARKER = Landmarker(
+    name="mesh",
     title="478-point face mesh of a .task file given by the user, mapped to 68 points",
-    scheme="ibug68",
     open=_open,
     signature="mesh",
     licence="that of the model file; MediaPipe's face_landmarker.task is Apache-2.0",
-    sign=_sign,
+    model=ModelFile("its model, face_landmarker.task", "TKIT_MESH_MODEL"),
 )

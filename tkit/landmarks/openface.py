@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import MediaError, UsageError
-from tkit.landmarks import Landmarker, Note, ignore
+from tkit.landmarks import Landmarker, Note, Raw, ignore
 
 COLUMNS = [f"{axis}_{index}" for axis in "xy" for index in range(68)]
 SLACK = 3  # frames by which table and clip may differ in length
@@ -58,7 +58,12 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 def track(
-    frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
+    frames: np.ndarray,
+    *,
+    video: str = "",
+    fps: float = 25.0,
+    note: Note = ignore,
+    raw: Raw = ignore,
 ) -> np.ndarray:
     """Put the points of the table beside ``video`` on the time grid of ``frames``.
 
@@ -93,7 +98,17 @@ def track(
     for index, face in zip(where[mine & success][::-1], found[mine & success][::-1], strict=True):
         if 0 <= index < len(points):
             points[index] = face
+    raw(points)
     return points
+
+
+def _example(folder: Path) -> Path:
+    """Write a table of four frames of one face, and return the video that it would be of."""
+    rows = [["frame", "timestamp", "success", *COLUMNS]]
+    for index in range(4):
+        rows.append([str(index), f"{index / 25:.3f}", "1", *(f"{i}" for i in range(136))])
+    (folder / "x.csv").write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+    return folder / "x.mp4"
 
 
 def _open() -> Any:
@@ -101,10 +116,11 @@ def _open() -> Any:
 
 
 LANDMARKER = Landmarker(
+    name="openface",
     title="points that OpenFace has tracked, read from its CSV beside each video",
-    scheme="ibug68",
     open=_open,
     signature="openface-csv",
     licence="OpenFace: academic and non-commercial use (CMU); nothing of it is contained here",
     sidecar=".csv",
+    example=_example,
 )

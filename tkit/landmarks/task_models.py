@@ -6,7 +6,6 @@ A ``.task`` file is a zip of TFLite models. They run on LiteRT (``ai-edge-litert
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import zipfile
 from collections.abc import Callable
@@ -27,12 +26,6 @@ MARGIN = 1.5  # side of the square that is looked at, in sides of the face
 OVERLAP = 0.3  # boxes that share more (intersection over union) are one face
 
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
-
-
-@cache
-def sha256(path: str) -> str:
-    """SHA-256 of a model file in hexadecimal; :class:`UsageError` if there is none."""
-    return hashlib.sha256(require_path(path, "model file").read_bytes()).hexdigest()
 
 
 @cache

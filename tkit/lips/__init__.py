@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from tkit.registry import Registry
+from tkit.registry import BackEnd, Registry
 
 SEGMENTERS: Registry[Segmenter] = Registry(
     "tkit.lips", "SEGMENTER", exclude=frozenset({"pictures"})
@@ -42,7 +42,7 @@ class Region:
 
 
 class Segment(Protocol):
-    """What :attr:`Segmenter.open` returns: faces to the regions of their mouths and eyes."""
+    """What an opened :class:`Segmenter` is: faces to the regions of their mouths and eyes."""
 
     def __call__(self, frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
         """Segment one face in each frame.
@@ -56,32 +56,9 @@ class Segment(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Segmenter:
-    """One lip segmenter.
+@dataclass(frozen=True, kw_only=True)
+class Segmenter(BackEnd[Segment]):
+    """One lip segmenter; opened, it is a :class:`Segment`."""
 
-    Parameters
-    ----------
-    title : str
-    open : callable
-        ``open(**params)`` loads the model and returns a :class:`Segment`.
-    signature : str
-        Name and version; points refined by different segmenters are not mixed.
-    licence : str
-        Of the model.
-    sign : callable, optional
-        ``sign(**params)`` returns the signature where it depends on files.
-    takes_model : bool
-        It is opened with ``model=FILE``, a file that the user gives.
-    """
-
-    title: str
-    open: Callable[..., Segment]
-    signature: str
-    licence: str
-    sign: Callable[..., str] | None = None
-    takes_model: bool = False
-
-    def signature_with(self, **params: str) -> str:
-        """Return the signature of this segmenter opened with ``params``."""
-        return self.sign(**params) if self.sign else self.signature
+    kind: ClassVar[str] = "lip segmenter"
+    option: ClassVar[str] = "--lips-model"

@@ -7,19 +7,17 @@ frames faces; of the 19 classes the lips and the mouth are kept, and of the pict
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tkit.errors import UsageError
 from tkit.face import crops, geometry
-from tkit.files import require_path
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter
+from tkit.registry import ModelFile
 
-ENVIRONMENT = "TKIT_BISENET_MODEL"
 FACE_PX = 512  # side of the face that the network sees
 MOUTH_PX = 256  # side of the part that is returned: the mouth and a mouth's width around it
 MOUTH, UPPER_LIP, LOWER_LIP = 11, 12, 13  # classes of CelebAMask-HQ in the checkpoint's order
@@ -80,16 +78,6 @@ def _parse(net: Any, face: np.ndarray) -> np.ndarray:
         return net(torch.from_numpy(picture)[None]).softmax(dim=1)[0].numpy()
 
 
-def _model_path(model: str) -> str:
-    path = model or os.environ.get(ENVIRONMENT, "")
-    if not path:
-        raise UsageError(
-            "the lip segmenter bisenet needs its checkpoint: pass --lips-model 79999_iter.pth, or "
-            f"set {ENVIRONMENT} to that file"
-        )
-    return path
-
-
 @cache
 def _load(path: str) -> Any:
     from tkit.zoo.nets.bisenet import load_checkpoint
@@ -97,28 +85,28 @@ def _load(path: str) -> Any:
     return load_checkpoint(path)
 
 
-def _open(model: str = "") -> Any:
-    path = _model_path(model)
-    _load(path)
-    return partial(_segment, model=path)
+def _open(model: str) -> Any:
+    _load(model)
+    return partial(_segment, model=model)
 
 
-@cache
-def _signature(path: str) -> str:
-    from tkit.zoo.released.cards import sha256_of
+def _example(folder: Path) -> Path:
+    """Write a checkpoint of random numbers with the published keys."""
+    import torch
 
-    return f"bisenet-{sha256_of(require_path(path, 'checkpoint'))[:8]}"
+    from tkit.zoo.nets.bisenet import BiSeNet, Config
 
-
-def _sign(model: str = "") -> str:
-    return _signature(_model_path(model))
+    torch.manual_seed(0)
+    torch.save(BiSeNet(Config()).state_dict(), folder / "79999_iter.pth")
+    return folder / "79999_iter.pth"
 
 
 SEGMENTER = Segmenter(
+    name="bisenet",
     title="BiSeNet trained on CelebAMask-HQ, the paper's; checkpoint given by the user",
     open=_open,
     signature="bisenet",
     licence="that of the checkpoint; CelebAMask-HQ is for non-commercial research",
-    sign=_sign,
-    takes_model=True,
+    model=ModelFile("its checkpoint, 79999_iter.pth", "TKIT_BISENET_MODEL"),
+    example=_example,
 )

@@ -100,6 +100,7 @@ def _sign() -> str:
 
 
 SEGMENTER = Segmenter(
+    name="lipseg",
     title="small networks for lips, corners of the mouth and lids, on OpenCV",
     open=_open,
     signature="lipseg",

@@ -1,4 +1,4 @@
-"""Videos, folders of pictures and arrays side by side: frames in chunks, and whether they fit."""
+"""The frames of a video, a folder of pictures or an array, in chunks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tkit import media
 from tkit.errors import MediaError
 
 CHUNK_BYTES = 2**24  # of decoded frames of one video in memory; small enough to stay in the cache
-FPS_TOLERANCE = 0.005  # relative; containers round their frame rate
 PICTURE_SUFFIXES = frozenset(".png .jpg .jpeg .bmp .tif .tiff .webp".split())
 
 
@@ -101,6 +100,11 @@ class Reader:
         return Reader(self.path, fps=self._wanted_fps)
 
     @property
+    def is_video(self) -> bool:
+        """A file with a frame rate and maybe sound, not pictures or an array."""
+        return not self.path.is_dir() and self.path.suffix.lower() != ".npy"
+
+    @property
     def size(self) -> str:
         """Width and height in words."""
         return f"{self.shape[1]} x {self.shape[0]}"
@@ -134,32 +138,3 @@ def _at_rate(frames: Iterator[np.ndarray], own: float, wanted: float) -> Iterato
         while round(taken / wanted * own) <= index:
             yield frame
             taken += 1
-
-
-def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
-    """Why two opened videos cannot be compared frame by frame; empty if they can."""
-    if pred.channels != gt.channels:
-        return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
-    if same_size and pred.shape != gt.shape:
-        return f"pictures of {pred.size}, ground truth has {gt.size}"
-    stateless = pred.path.is_dir() or pred.path.suffix.lower() == ".npy"
-    stateless |= gt.path.is_dir() or gt.path.suffix.lower() == ".npy"
-    if not same_fps or stateless:  # pictures and arrays have no rate to compare
-        return ""
-    if not pred.fps or not gt.fps:
-        return f"the {'ground truth' if pred.fps else 'prediction'} states no frame rate"
-    if abs(pred.fps - gt.fps) > FPS_TOLERANCE * gt.fps:
-        return f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}"
-    return ""
-
-
-def unequal(*, pred: Reader, gt: Reader) -> str:
-    """Why two videos read side by side did not end together; empty if they did."""
-    if gt.problem:
-        return f"ground truth: {gt.problem}"
-    pred.skip_to_end()
-    if pred.problem:
-        return pred.problem
-    if pred.count != gt.count:
-        return f"{pred.count} frames, ground truth has {gt.count}"
-    return ""

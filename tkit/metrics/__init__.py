@@ -1,29 +1,62 @@
-"""Metrics: one module a metric; each measures additive statistics and finishes them into a score.
+"""Metrics: one module a family; each measures additive statistics and finishes them into scores.
 
 A metric never turns a clip into a number directly. ``measure`` returns sums; the sums of parts of a
-clip add up to those of the clip, and ``finish`` makes the score. Chunked reading, parallel runs and
-pooling over any set follow from that. Prediction and ground truth are always passed by keyword.
+clip, or of the clips of a set, add up, and the ``finish`` of each score makes its number of them.
+Chunked reading, parallel runs and pooling over any set follow from that, and a family of several
+scores looks at a clip once. Prediction and ground truth are always passed by keyword.
+
+Users name scores, not families::
+
+    METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")  # a float
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tkit.errors import ConfigError
+from tkit.errors import ConfigError, UnknownNameError, did_you_mean
 from tkit.registry import Registry
 
-METRICS: Registry[Metric] = Registry(
-    "tkit.metrics",
-    "METRIC",
-    exclude=frozenset({"av", "blink", "faces", "kernels", "lse", "moving", "pictures"}),
-)
-
 Stats = dict[str, Any]
+
+# What a metric can look at. Pictures are (T, H, W, 3) uint8 RGB, or (T, H, W) where they are gray
+# or asked for in gray; points are (T, 68, 2) in pixels of the protocol's pictures, NaN where no
+# face was found.
+VIEWS = {
+    "frames": "pictures as the protocol crops and resizes them",
+    "gray": "the same in gray",
+    "own-frames": "pictures as they are in the file",
+    "own-gray": "the same in gray",
+    "points": "landmarks, steadied over time where the back-end does so",
+    "raw-points": "the same as they were found in each frame",
+    "refined-points": "steadied, lips and lids laid on the boundaries of segments",
+}
+
+
+@dataclass(frozen=True)
+class Need:
+    """What ``measure`` is given of prediction and ground truth.
+
+    Parameters
+    ----------
+    view : str
+        One of :data:`VIEWS`.
+    whole : bool
+        ``measure`` must see whole clips: its statistics add up over the clips of a set, not over
+        the parts of a clip.
+    """
+
+    view: str
+    whole: bool = False
+
+    @property
+    def of_points(self) -> bool:
+        """Landmarks, not pictures."""
+        return self.view.endswith("points")
 
 
 @dataclass(frozen=True)
@@ -85,50 +118,137 @@ class Param:
         return f"{self.tag or name}:{text}"
 
 
+MISSING_FACE = Param(
+    "error",
+    "a frame without a face: error (the clip has no score) or drop (the frame is left out)",
+    choices=("error", "drop"),
+    tag="face",
+)
+
+
 @dataclass(frozen=True)
-class Metric:
-    """What tkit knows about a metric.
+class Score:
+    """One number that the statistics of a family give.
 
     Parameters
     ----------
-    title : str
     unit : str
-        Empty for a pure number.
+        Empty for a pure number; a parameter may change it.
     better : {"higher", "lower", "closer"}
         ``closer``: to the value of the ground truth.
-    needs : {"frames", "gray", "clip", "points"}
-        What ``measure`` takes: frames (T, H, W, 3) uint8 RGB or (T, H, W) gray of any part of a
-        clip (``gray``: of these the gray ones; ``clip``: RGB frames of a whole clip), or the points
-        (T, 68, 2) of a whole clip in pixels, NaN where no face was found.
-    params : mapping
-        Name to :class:`Param`; all of them appear in the signature.
-    measure : callable
-        ``measure(*, pred, gt, **params) -> stats``: additive sums by name. ``frames``, the number
-        of frames that entered, is always one of them. Raises :class:`tkit.errors.ScoreError` with
-        the reason if the pair cannot be measured.
     finish : callable
-        ``finish(stats) -> float``.
-    citation : str
+        ``finish(stats) -> float``. Raises :class:`tkit.errors.ScoreError` with the reason if these
+        statistics have no such score; the others of the family go on.
+    title, citation : str
+        Where they are not those of the family.
     pooled : bool
         The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
         clips' scores: for rates and distributions, of which a clip holds too little.
-    also : tuple of str
-        What ``measure`` takes besides, by keyword: ``fps`` (frames a second of the ground truth),
-        ``wave`` (its sound, (S,) float32 at 16 kHz).
+    """
+
+    unit: str
+    better: str
+    finish: Callable[[Stats], float]
+    title: str = ""
+    citation: str = ""
+    pooled: bool = False
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A family: what is measured at once, and the scores it gives.
+
+    Parameters
+    ----------
+    title, citation : str
+    needs : Need
+    measure : callable
+        ``measure(*, pred, gt, …) -> stats``: additive sums by name, its keywords ``inputs`` and the
+        names of ``params``. ``frames``, the number of frames that entered, is always one of the
+        sums. Raises :class:`tkit.errors.ScoreError` with the reason if the pair cannot be measured.
+    scores : mapping
+        Name to :class:`Score`.
+    inputs : tuple of str
+        What ``measure`` takes of a clip: ``pred``, ``gt``, and maybe ``fps`` (frames a second of
+        the ground truth) and, for whole clips, ``wave`` (its sound, (S,) float32 at 16 kHz).
+    params : mapping
+        Name to :class:`Param`; all of them appear in the signature.
     """
 
     title: str
-    unit: str
-    better: str
-    needs: str
-    params: Mapping[str, Param]
-    measure: Callable[..., Stats]
-    finish: Callable[[Stats], float]
     citation: str
-    pooled: bool = False
-    also: tuple[str, ...] = ()
+    needs: Need
+    measure: Callable[..., Stats]
+    scores: Mapping[str, Score]
+    inputs: tuple[str, ...] = ("pred", "gt")
+    params: Mapping[str, Param] = field(default_factory=dict)
 
-    def settings(self, given: Mapping[str, Any], *, name: str = "") -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Scorer:
+    """A score with its family: what a name of :data:`METRICS` stands for."""
+
+    name: str
+    family: Metric
+    score: Score
+
+    def __call__(self, **given: Any) -> float:
+        """Measure one pair and finish it.
+
+        Parameters
+        ----------
+        **given
+            The family's ``inputs``, and parameters that differ from their defaults.
+
+        Raises
+        ------
+        ConfigError
+            If a parameter is not declared or its value not allowed.
+        ScoreError
+            If the pair cannot be measured, or has no such score.
+        """
+        return self.finish(self.measure(**given))
+
+    def measure(self, **given: Any) -> Stats:
+        """Statistics of one pair, from what a call takes."""
+        inputs = {key: given.pop(key) for key in self.family.inputs if key in given}
+        return self.family.measure(**inputs, **self.settings(given))
+
+    def finish(self, stats: Stats) -> float:
+        """Make the number of summed statistics."""
+        return self.score.finish(stats)
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+        return self.score.title or self.family.title
+
+    @property
+    def citation(self) -> str:
+        """Where it comes from."""
+        return self.score.citation or self.family.citation
+
+    @property
+    def needs(self) -> Need:
+        """What is looked at."""
+        return self.family.needs
+
+    @property
+    def params(self) -> Mapping[str, Param]:
+        """The declared choices."""
+        return self.family.params
+
+    @property
+    def better(self) -> str:
+        """``higher``, ``lower`` or ``closer``."""
+        return self.score.better
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a set is finished as one."""
+        return self.score.pooled
+
+    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Complete ``given`` with the defaults, in declared order.
 
         Raises
@@ -136,24 +256,28 @@ class Metric:
         ConfigError
             If a parameter is not declared (the message names the nearest) or its value not allowed.
         """
-        prefix = f"{name}." if name else ""
         for key in given:
             if key not in self.params:
-                near = difflib.get_close_matches(key, self.params, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
                 there = ", ".join(self.params) or "none"
-                raise ConfigError(f"unknown parameter {prefix}{key}{hint} (there are: {there})")
+                hint = did_you_mean(key, self.params)
+                raise ConfigError(f"unknown parameter {self.name}.{key}{hint} (there are: {there})")
         return {
-            key: param.check(f"{prefix}{key}", given.get(key, param.default))
+            key: param.check(f"{self.name}.{key}", given.get(key, param.default))
             for key, param in self.params.items()
         }
+
+    def view(self, settings: Mapping[str, Any]) -> str:
+        """What of :data:`VIEWS` is looked at under ``settings``: frames in gray are made once."""
+        view = self.needs.view
+        gray = view.endswith("frames") and settings.get("color") == "gray"
+        return view.replace("frames", "gray") if gray else view
 
     def unit_of(self, settings: Mapping[str, Any]) -> str:
         """Return the unit of scores measured with ``settings``."""
         for key, param in self.params.items():
             if settings[key] in param.units:
                 return param.units[settings[key]]
-        return self.unit
+        return self.score.unit
 
     def tokens(self, settings: Mapping[str, Any]) -> list[str]:
         """Signature tokens of complete ``settings``, from the declared parameters alone."""
@@ -163,12 +287,36 @@ class Metric:
         return found if "pool" in self.params else [*found, pool]
 
 
-def _file_token(path: str) -> str:
-    """Name and first digits of the SHA-256 of a file: two files of one name are not one."""
-    if not Path(path).is_file():
-        return path or "none"
-    with Path(path).open("rb") as file:
-        return f"{Path(path).name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
+class Metrics(Registry[Scorer]):
+    """The registry of families, in terms of their scores."""
+
+    def families(self) -> dict[str, Metric]:
+        """Import every entry: family by name."""
+        entries: Registry[Metric] = Registry(self.package, self.constant, self.exclude)
+        return {name: entries.get(name) for name in entries.names()}
+
+    def names(self) -> list[str]:
+        """Names of all scores in alphabetical order."""
+        return sorted(score for family in self.families().values() for score in family.scores)
+
+    def get(self, name: str) -> Scorer:
+        """Return the score ``name``, which can be called.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such score; the message names the nearest one.
+        """
+        hyphened = name.replace("_", "-")
+        for family in self.families().values():
+            if hyphened in family.scores:
+                return Scorer(hyphened, family, family.scores[hyphened])
+        names = self.names()
+        hint = did_you_mean(hyphened, names)
+        raise UnknownNameError(f"unknown metric {name!r}{hint} (there are: {', '.join(names)})")
+
+
+METRICS = Metrics("tkit.metrics", "METRIC", exclude=frozenset({"kernels", "pictures", "points"}))
 
 
 def add(left: Stats, right: Stats) -> Stats:
@@ -176,3 +324,11 @@ def add(left: Stats, right: Stats) -> Stats:
     if not left or not right:
         return left or right
     return {key: left[key] + right[key] for key in left}
+
+
+def _file_token(path: str) -> str:
+    """Name and first digits of the SHA-256 of a file: two files of one name are not one."""
+    if not Path(path).is_file():
+        return path or "none"
+    with Path(path).open("rb") as file:
+        return f"{Path(path).name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"

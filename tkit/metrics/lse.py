@@ -8,14 +8,14 @@ seconds suffice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
-from tkit.metrics import Metric, Param, Stats
+from tkit.metrics import Metric, Need, Param, Score, Stats
 
 SAMPLE_RATE = 16000
 MAX_SHIFT = 15
@@ -28,36 +28,10 @@ def mfcc(wave: np.ndarray) -> np.ndarray:
     Windows of 25 ms, 26 mel filters up to 8 kHz, 512-point spectrum, pre-emphasis 0.97, lifter 22,
     the first coefficient replaced by the log energy: what SyncNet was trained on.
     """
-    from scipy.fft import dct
+    from tkit.speech.mfcc import cepstra_psf
 
     samples = np.round(np.asarray(wave, np.float64) * 32768)
-    samples = np.append(samples[:1], samples[1:] - 0.97 * samples[:-1])
-    n_rows = 1 + max(int(np.ceil((len(samples) - 400) / 160)), 0)
-    padded = np.zeros((n_rows - 1) * 160 + 400)
-    padded[: len(samples)] = samples[: len(padded)]
-    rows = np.lib.stride_tricks.sliding_window_view(padded, 400)[::160]
-    power = abs(np.fft.rfft(rows, 512)) ** 2 / 512  # (N, 257)
-    tiny = np.finfo(float).eps
-    energy = np.maximum(power.sum(axis=1), tiny)
-    features = np.log(np.maximum(power @ _mel_filters().T, tiny))
-    cepstrum = dct(features, type=2, axis=1, norm="ortho")[:, :13]
-    cepstrum *= 1 + 11 * np.sin(np.pi * np.arange(13) / 22)
-    cepstrum[:, 0] = np.log(energy)
-    return cepstrum
-
-
-@lru_cache
-def _mel_filters() -> np.ndarray:
-    top = 2595 * np.log10(1 + 8000 / 700)
-    hertz = 700 * (10 ** (np.linspace(0, top, 28) / 2595) - 1)
-    bins = np.floor(513 * hertz / SAMPLE_RATE)
-    filters, index = np.zeros((26, 257)), np.arange(257)
-    for row, (low, mid, high) in enumerate(zip(bins, bins[1:], bins[2:], strict=False)):
-        rise = (index - low) / max(mid - low, 1)
-        fall = (high - index) / max(high - mid, 1)
-        filters[row] = np.where((index >= low) & (index < mid), rise, 0)
-        filters[row] += np.where((index >= mid) & (index < high), fall, 0)
-    return filters
+    return cepstra_psf(samples, window=400, hop=160, hamming=False)[:, :13]
 
 
 def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.ndarray, int]:
@@ -67,6 +41,8 @@ def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.nd
     from tkit.media.pictures import resize
 
     net = _net(weights)
+    if not len(wave):
+        raise ScoreError("there is no sound to compare the lips with")
     rows = mfcc(wave)
     n_windows = min(len(frames), len(wave) * 25 // SAMPLE_RATE) - 5
     n_windows = min(n_windows, (len(rows) - 20) // 4 + 1)
@@ -97,27 +73,70 @@ def _net(weights: str) -> Any:
     return load_checkpoint(weights)
 
 
-def metric(name: str, title: str, better: str, finish: Callable[[Stats], float]) -> Metric:
-    """A metric that finishes the distances with ``finish``."""
+def measure(
+    *, pred: np.ndarray, gt: np.ndarray, wave: np.ndarray, fps: float = 25.0, weights: str
+) -> Stats:
+    """Distances of a prediction from the sound of the ground truth.
 
-    def measure(
-        *, pred: np.ndarray, gt: np.ndarray, wave: np.ndarray, fps: float = 25.0, **params: Any
-    ) -> Stats:
-        settings = entry.settings(params, name=name)
-        if abs(fps - 25) > 0.1:
-            raise ScoreError(f"SyncNet looks at 25 frames a second, the clip has {fps:g}")
-        total, n_windows = distances(pred, wave, settings["weights"])
-        return {"frames": len(pred), "windows": n_windows, "distance": total}
+    Parameters
+    ----------
+    pred : ndarray (T, H, W, 3), uint8 RGB
+        Face crops of a whole clip.
+    gt : ndarray
+        Not looked at.
+    wave : ndarray (S,)
+        At 16 kHz.
+    weights : str
+        The user's checkpoint.
 
-    entry = Metric(
-        title=title,
-        unit="",
-        better=better,
-        needs="clip",
-        params={"weights": Param("", "the user's syncnet_v2.model", text=True)},
-        measure=measure,
-        finish=finish,
-        citation="Chung and Zisserman, Out of Time, ACCV-W 2016; Prajwal et al., Wav2Lip, 2020",
-        also=("wave", "fps"),
-    )
-    return entry
+    Raises
+    ------
+    ScoreError
+        If the clip is too short or has another frame rate.
+    UsageError
+        If no weights are given.
+    """
+    if abs(fps - 25) > 0.1:
+        raise ScoreError(f"SyncNet looks at 25 frames a second, the clip has {fps:g}")
+    total, n_windows = distances(pred, wave, weights)
+    return {"frames": len(pred), "windows": n_windows, "distance": total}
+
+
+def _confidence(stats: Stats) -> float:
+    """Median over offsets minus the least of the mean distances."""
+    mean = stats["distance"] / stats["windows"]
+    return float(np.median(mean) - mean.min())
+
+
+def _least(stats: Stats) -> float:
+    """Least of the mean distances."""
+    return float((stats["distance"] / stats["windows"]).min())
+
+
+def example(folder: Path) -> dict[str, Any]:
+    """Write random weights; return what ``measure`` takes of a clip of half a second."""
+    import torch
+
+    from tkit.zoo.nets.syncnet import Config, SyncNet
+
+    torch.manual_seed(0)
+    torch.save(SyncNet(Config()).state_dict(), folder / "syncnet_v2.model")
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
+    wave = rng.normal(0, 0.1, SAMPLE_RATE // 2).astype(np.float32)
+    weights = str(folder / "syncnet_v2.model")
+    return {"pred": frames[::-1], "gt": frames, "wave": wave, "weights": weights}
+
+
+METRIC = Metric(
+    title="Lip-sync error",
+    citation="Chung and Zisserman, Out of Time, ACCV-W 2016; Prajwal et al., Wav2Lip, 2020",
+    needs=Need("frames", whole=True),
+    inputs=("pred", "gt", "wave", "fps"),
+    params={"weights": Param("", "the user's syncnet_v2.model", text=True)},
+    measure=measure,
+    scores={
+        "lse-c": Score("", "higher", _confidence, title="Lip-sync error, confidence"),
+        "lse-d": Score("", "lower", _least, title="Lip-sync error, distance"),
+    },
+)

@@ -7,18 +7,16 @@ frames.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tkit.face import geometry
-from tkit.metrics import Metric, Stats
-from tkit.metrics.moving import MISSING_FACE, checked, eye_distance
+from tkit.metrics import MISSING_FACE, Metric, Need, Score, Stats
+from tkit.metrics.points import checked, eye_distance
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> Stats:
     """Sum of the frames' error, of points (T, 68, 2)."""
-    pred, gt, use = checked(pred, gt, **METRIC.settings(params, name="mouth-opening"))
+    pred, gt, use = checked(pred, gt, missing_face=missing_face)
     pred, gt = pred[use], gt[use]
     # Each by its own size: a face further away has not a smaller mouth.
     mine = geometry.mouth_opening(pred) / eye_distance(pred)
@@ -33,11 +31,9 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Mouth opening error",
-    unit="% IOD",
-    better="lower",
-    needs="points",
+    needs=Need("points"),
     params={"missing_face": MISSING_FACE},
     measure=measure,
-    finish=finish,
+    scores={"mouth-opening": Score("% IOD", "lower", finish)},
     citation="tkit; points as in Sagonas et al., 300 Faces in-the-Wild Challenge, 2013",
 )

@@ -7,12 +7,10 @@ Negative contrast terms count as zero, as a power of them is no number.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tkit.errors import ScoreError
-from tkit.metrics import Metric, Stats
+from tkit.metrics import Metric, Need, Score, Stats
 from tkit.metrics.pictures import COLOR, PEAK, matched
 from tkit.metrics.ssim import K1, K2, gauss_taps
 
@@ -62,9 +60,8 @@ def _terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (2 * a * b + c1) / (squares + c1), contrast
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, color: str) -> Stats:
     """Sum of the frames' MS-SSIM, channels averaged; frames (T, H, W, 3) or (T, H, W) uint8."""
-    (color,) = METRIC.settings(params, name="msssim").values()
     pred, gt = matched(pred, gt, color)
     if pred.ndim == 3:
         pred, gt = pred[..., None], gt[..., None]
@@ -82,11 +79,9 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Multi-scale structural similarity",
-    unit="",
-    better="higher",
-    needs="frames",
+    needs=Need("frames"),
     params={"color": COLOR},
     measure=measure,
-    finish=finish,
+    scores={"msssim": Score("", "higher", finish)},
     citation="Wang, Simoncelli and Bovik, Multi-scale structural similarity, Asilomar 2003",
 )

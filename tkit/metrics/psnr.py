@@ -10,11 +10,9 @@ stated. Identical clips score ``inf``.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tkit.metrics import Metric, Param, Stats
+from tkit.metrics import Metric, Need, Param, Score, Stats
 from tkit.metrics.pictures import COLOR, PEAK, matched
 
 
@@ -41,16 +39,24 @@ def psnr(mse: float) -> float:
     return float(10 * np.log10(PEAK**2 / mse)) if mse > 0 else float("inf")
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(
+    *,
+    pred: np.ndarray,
+    gt: np.ndarray,
+    color: str,
+    pool: str,
+    arithmetic: str,
+    cap: float | None,
+) -> Stats:
     """Squared error of two runs of frames, or the sum of the frames' PSNR.
 
     Parameters
     ----------
     pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
-    **params
+    color, pool, arithmetic : str
+    cap : float or None
         See ``METRIC.params``.
     """
-    color, pool, arithmetic, cap = METRIC.settings(params, name="psnr").values()
     pred, gt = matched(pred, gt, color)
     samples = gt[0].size
     error = wrapped_squared_error if arithmetic == "uint8" else squared_error
@@ -77,9 +83,7 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Peak signal-to-noise ratio",
-    unit="dB",
-    better="higher",
-    needs="frames",
+    needs=Need("frames"),
     params={
         "color": COLOR,
         "pool": Param(
@@ -96,6 +100,6 @@ METRIC = Metric(
         "cap": Param(None, "highest value in dB that a clip, or a frame, can reach"),
     },
     measure=measure,
-    finish=finish,
+    scores={"psnr": Score("dB", "higher", finish)},
     citation="Huynh-Thu and Ghanbari, Scope of validity of PSNR, Electronics Letters 44(13), 2008",
 )

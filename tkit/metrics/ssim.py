@@ -22,12 +22,11 @@ so four filtered maps are enough. Box sums are integers, hence exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tkit.errors import ScoreError
-from tkit.metrics import Metric, Param, Stats
+from tkit.metrics import Metric, Need, Param, Score, Stats
 from tkit.metrics.pictures import COLOR, PEAK, matched
 
 K1, K2 = 0.01, 0.03
@@ -94,16 +93,15 @@ def gauss_taps() -> np.ndarray:
     return (taps / taps.sum())[5:]
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, color: str, window: str) -> Stats:
     """Sum of the frames' SSIM.
 
     Parameters
     ----------
     pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
-    **params
+    color, window : str
         See ``METRIC.params``.
     """
-    color, window = METRIC.settings(params, name="ssim").values()
     pred, gt = matched(pred, gt, color)
     pairs = zip(pred, gt, strict=True)
     return {"frames": len(gt), "ssim": sum(ssim(pred=p, gt=g, window=window) for p, g in pairs)}
@@ -116,9 +114,7 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Structural similarity",
-    unit="",
-    better="higher",
-    needs="frames",
+    needs=Need("frames"),
     params={
         "color": COLOR,
         "window": Param(
@@ -129,6 +125,6 @@ METRIC = Metric(
         ),
     },
     measure=measure,
-    finish=finish,
+    scores={"ssim": Score("", "higher", finish)},
     citation="Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Processing 13(4), 2004",
 )

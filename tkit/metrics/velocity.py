@@ -7,18 +7,16 @@ two velocities over the mouth points, in percent of the inter-ocular distance a 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tkit.face import geometry
-from tkit.metrics import Metric, Stats
-from tkit.metrics.moving import MISSING_FACE, checked, eye_distance, still
+from tkit.metrics import MISSING_FACE, Metric, Need, Score, Stats
+from tkit.metrics.points import checked, eye_distance, still
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, **params: Any) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, missing_face: str) -> Stats:
     """Sum over steps between frames, of points (T, 68, 2)."""
-    pred, gt, use = checked(pred, gt, **METRIC.settings(params, name="velocity"))
+    pred, gt, use = checked(pred, gt, missing_face=missing_face)
     eye_distance(gt[use])
     steps = use[1:] & use[:-1]
     mouth = geometry.MOUTH
@@ -38,12 +36,10 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Landmark velocity error",
-    unit="% IOD/s",
-    better="lower",
-    needs="points",
+    needs=Need("points", whole=True),
+    inputs=("pred", "gt", "fps"),
     params={"missing_face": MISSING_FACE},
     measure=measure,
-    finish=finish,
+    scores={"velocity": Score("% IOD/s", "lower", finish)},
     citation="Zhou, Han, Shechtman et al., MakeItTalk, ACM TOG 39(6), 2020 (D-V)",
-    also=("fps",),
 )

@@ -1,14 +1,23 @@
-"""Reports: what a scoring run found, as plain data; ``tables`` writes it in every format."""
+"""Reports: what a scoring run found, as plain data that shows itself in every format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-HONEST_ROWS = ("static", "gt", "gt-lag3", "detector-noise")  # names no prediction may take
+from tkit.errors import ScoreError
+from tkit.files import require_path
+
+if TYPE_CHECKING:
+    import pandas
+
+# Names of the rows that are measured beside the predictions; no prediction may take one.
+CONTROL_ROWS = ("static", "gt", "gt-lag3", "detector-noise")
 
 
 @dataclass(frozen=True)
-class Score:
+class Cell:
     """One cell of the table: a metric of a method over the whole set.
 
     Parameters
@@ -101,19 +110,112 @@ class Report:
     protocol : str
         Name of the protocol.
     methods : dict
-        Method to {metric: :class:`Score`}: the predictions first, then the honest rows.
+        Method to {metric: :class:`Cell`}: the predictions first, then the control rows.
     clips : list of ClipScore
     rejects : list of Unscored
     speakers : list of SpeakerScore
     comparisons : list of Comparison
     published : str
         Corpus whose published rows tables print beside; empty for none.
+
+    Examples
+    --------
+    >>> cell = Cell(31.5, 30.25, 33.0, n=8, unit="dB", better="higher", signature="psnr|n:8")
+    >>> report = Report("tkit", {"ours": {"psnr": cell}})
+    >>> print(report.table())
+    method  clips                PSNR ↑ dB
+    ours        8  31.500 [30.250, 33.000]
+    <BLANKLINE>
+    psnr|n:8
+    <BLANKLINE>
+    >>> report.frame()[["method", "metric", "value"]].values.tolist()
+    [['ours', 'psnr', 31.5]]
+    >>> Report.from_json(report.to_json()) == report
+    True
     """
 
     protocol: str
-    methods: dict[str, dict[str, Score]]
+    methods: dict[str, dict[str, Cell]]
     clips: list[ClipScore] = field(default_factory=list)
     rejects: list[Unscored] = field(default_factory=list)
     speakers: list[SpeakerScore] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     published: str = ""
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics, in the order of the table's columns."""
+        return list(next(iter(self.methods.values()), {}))
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read a report back from what :meth:`to_json` or ``tkit score --json`` wrote.
+
+        Raises
+        ------
+        ScoreError
+            If the text is no such report.
+        """
+        from tkit.report import tables
+
+        return tables.from_json(text)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Report:
+        """Read a JSON report from a file.
+
+        Raises
+        ------
+        UsageError
+            If there is no such file.
+        ScoreError
+            If it is no JSON report of ``tkit score``.
+        """
+        try:
+            return cls.from_json(require_path(path, "report").read_text(encoding="utf-8"))
+        except (ScoreError, OSError, UnicodeDecodeError) as error:
+            raise ScoreError(f"{path}: not a JSON report of tkit score") from error
+
+    def to_json(self) -> str:
+        """Write the whole report as JSON, as ``tkit score --json`` does."""
+        from tkit.report import tables
+
+        return tables.as_json(self)
+
+    def table(self) -> str:
+        """Lay out the methods as an aligned text table, signatures and comparisons below."""
+        from tkit.report import tables
+
+        return tables.as_text(self)
+
+    def frame(self) -> pandas.DataFrame:
+        """Make a pandas table, one row a method and metric.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``method``, ``metric`` and the fields of :class:`Cell`; ``value``, ``low`` and
+            ``high`` are floats, NaN where there is none (``note`` says why).
+        """
+        import pandas
+
+        rows = [
+            {"method": method, "metric": metric, **vars(cell)}
+            for method, cells in self.methods.items()
+            for metric, cell in cells.items()
+        ]
+        columns = ["method", "metric", *Cell.__dataclass_fields__]
+        frame = pandas.DataFrame(rows, columns=columns)
+        return frame.astype(dict.fromkeys(("value", "low", "high"), float) | {"n": int})
+
+    def to_latex(self) -> str:
+        """Write the table in LaTeX, booktabs, the best of the predictions in bold."""
+        from tkit.report import latex
+
+        return latex.as_latex(self)
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook."""
+        from tkit.report import pages
+
+        return pages.as_notebook(self)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from html import escape
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tkit.face import crops, geometry
 from tkit.face.drawing import CLOSED_LINES, OPEN_LINES
 from tkit.face.overlay import openings
-from tkit.report.pages import table_of
+from tkit.report import pages
 from tkit.store import Row, Store
 
 SPEAKERS = 100  # shown on one page
@@ -25,31 +26,6 @@ CLIPS = 6  # looked at of each speaker, evenly spread: memory and time do not gr
 NAMED = 3  # clips named beside a reason
 WIDTH, HEIGHT, LEFT, BOTTOM = 440, 150, 30, 18  # of the curves and their margins, px
 MIN_TOP = 0.5  # upper end of the curves' axis, unless an opening is larger
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c1f23; background: #fff; }
-h1 { font-size: 1.5rem; margin-bottom: .6rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-h3 { font-size: 1rem; margin: 0; } .about { color: #596068; font-size: .85rem; margin: 0 0 .5rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: 0; }
-dt { color: #596068; } dd { margin: 0; overflow-wrap: anywhere; }
-.speaker { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start;
-           border-top: 1px solid #e2e5e9; padding: 1rem 0; }
-.speaker header { flex: 1 0 100%; } figure { margin: 0; } svg { display: block; }
-figcaption { color: #596068; font-size: .8rem; text-align: center; }
-.face { width: 200px; height: 200px; border-radius: 4px; background: #20242a; }
-.face path { fill: none; stroke: #fff; stroke-opacity: .75; stroke-width: .5; }
-.face path.lips { stroke: #ff5a5a; stroke-opacity: 1; }
-.face path.points { stroke-width: 1.2; stroke-linecap: round; stroke-opacity: 1; }
-.face.filled path.points { stroke: #ffc800; }
-.curves { max-width: 100%; } .curves text { font-size: 10px; fill: #596068; }
-.curves .grid { stroke: #e2e5e9; } .curves polyline { fill: none; stroke-width: 1.6; }
-.mouth { stroke: #d93636; } .eyes { stroke: #2f7fd6; } .curves .gap { fill: #fff0bf; }
-circle.mouth { fill: #d93636; } circle.eyes { fill: #2f7fd6; }
-.key { font-weight: 600; } b.mouth { color: #d93636; } b.eyes { color: #2f7fd6; }
-table { border-collapse: collapse; } td, th { padding: .3rem 1.2rem .3rem 0; text-align: left;
-  border-bottom: 1px solid #e2e5e9; vertical-align: top; } th { color: #596068; font-weight: 500; }
-"""
 
 
 @dataclass(frozen=True)
@@ -68,30 +44,75 @@ class Seen:
     """
 
     row: Row
-    values: np.ndarray
-    valid: np.ndarray
+    values: NDArray[np.float64]
+    valid: NDArray[np.bool_]
     frames: dict[str, int]
 
 
-def render(store: Store, facts: Iterable[tuple[str, str]]) -> str:
-    """Make the page of a store.
+@dataclass(frozen=True)
+class Speaker:
+    """One speaker on the page: what is said, caption to picture of a face, and curves, as SVG."""
 
-    Parameters
-    ----------
-    facts : iterable of (name, text)
-        What is said of the whole store, at the top.
-    """
-    title = f"The corpus in {store.path.name}"
-    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
-    parts = [f"<h1>{escape(title)}</h1>", f"<dl>{lines}</dl>"]
-    parts += ["<h2>Rejected clips</h2>", _reasons((r.id, r.step, r.reason) for r in store.rejects)]
-    if store.notes:
-        notes = _reasons((note.id, "", note.text) for note in store.notes)
-        parts += ["<h2>Notes on used clips</h2>", notes]
-    parts += ["<h2>Speakers</h2>", _explain(store), *_speakers(store)]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    body = "\n".join(parts)
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    name: str
+    about: str
+    faces: dict[str, str]
+    curves: str
+
+
+def facts(store: Store) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a whole store, name and text."""
+    info, encoder = store.info, store.info.encoder
+    n_frames = sum(row.n_frames for row in store.clips)
+    yield "corpus", f"{info.corpus}, protocol {info.protocol or 'none'} (tkit {info.tkit})"
+    yield "landmarks", f"{info.landmarks}, lips: {info.lips}"
+    yield (
+        "speech",
+        f"{encoder.signature}, {encoder.dim} values at {encoder.rate_hz:g} Hz, windows of "
+        f"{info.window}",
+    )
+    yield "crops", "yes" if store.has_crops else "no"
+    yield (
+        "clips",
+        f"{len(store.clips)} of {len(store.speakers)} speakers, {n_frames} frames "
+        f"({n_frames / info.fps:.0f} s at {info.fps:g} fps)",
+    )
+    for split, count in sorted(Counter(row.split or "(none)" for row in store.clips).items()):
+        names = sorted({row.speaker for row in store.clips if (row.split or "(none)") == split})
+        yield f"  {split}", f"{count} clips of {' '.join(names)}"
+
+
+def lines(store: Store) -> Iterator[str]:
+    """Yield the store as lines of text: facts, filled frames, notes, rejected clips."""
+    for name, text in facts(store):
+        yield f"{name}: {text}"
+    for row in store.clips:
+        filled = int((~store["valid"][row.frames]).sum())
+        if filled:
+            yield f"filled: {row.id}: {filled} of {row.n_frames} frames"
+    for remark in store.notes:
+        yield f"note: {remark.id}: {remark.text}"
+    yield f"rejected: {len(store.rejects)}"
+    for reject in store.rejects:
+        yield f"  {reject.id} ({reject.step}): {reject.reason}"
+
+
+def as_html(store: Store) -> str:
+    """Make the page of a store."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in store.clips:
+        rows[row.speaker].append(row)
+    names = sorted(rows, key=natural)
+    return pages.render(
+        "corpus.html",
+        title=f"The corpus in {store.path.name}",
+        facts=facts(store),
+        rejects=_reasons((reject.id, reject.step, reject.reason) for reject in store.rejects),
+        notes=_reasons((note.id, "", note.text) for note in store.notes),
+        has_crops=store.has_crops,
+        looked_at=CLIPS,
+        speakers=[_speaker(store, name, rows[name]) for name in names[:SPEAKERS]],
+        n_speakers=len(names),
+    )
 
 
 def group(reasons: Iterable[tuple[str, str, str]]) -> list[tuple[int, str, str, list[str]]]:
@@ -128,80 +149,56 @@ def look(store: Store, rows: list[Row]) -> Seen:
     return Seen(row, values, store["valid"][row.frames], frames)
 
 
-def _explain(store: Store) -> str:
-    pictures = "" if store.has_crops else " The store has no crops, so the points stand alone."
-    return (
-        '<p class="about">Of each speaker the clip in which the mouth opens widest, of up to '
-        f'{CLIPS} looked at. <b class="mouth key">Mouth</b>: opening of the inner lips in '
-        'inter-ocular distances; <b class="eyes key">eyes</b>: mean eye aspect ratio; dots mark '
-        f"the frames shown, yellow the frames whose points were filled.{pictures}</p>"
-    )
-
-
-def _speakers(store: Store) -> list[str]:
-    rows: dict[str, list[Row]] = defaultdict(list)
-    for row in store.clips:
-        rows[row.speaker].append(row)
-    names = sorted(rows, key=_natural)
-    cards = [_card(store, name, rows[name]) for name in names[:SPEAKERS]]
-    if len(names) > SPEAKERS:
-        cards.append(f"<p>The first {SPEAKERS} of {len(names)} speakers are shown.</p>")
-    return cards
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """Sort key that puts ``s2`` before ``s10``."""
     return [(int(part or 0), "") if part.isdigit() else (0, part)
             for part in re.split(r"(\d+)", name)]  # fmt: skip
 
 
-def _card(store: Store, speaker: str, rows: list[Row]) -> str:
+def _speaker(store: Store, name: str, rows: list[Row]) -> Speaker:
     seen = look(store, rows)
     n_frames = sum(row.n_frames for row in rows)
     filled = sum(int((~store["valid"][row.frames]).sum()) for row in rows)
     splits = ", ".join(sorted({row.split or "no split" for row in rows}))
     about = f"{splits} · {len(rows)} clips, {n_frames} frames, {filled} filled · shown: "
     about += f"{seen.row.id}" + (f" “{seen.row.text}”" if seen.row.text else "")
-    figures = [
-        f"<figure>{_face(store, seen.row, frame, filled=not seen.valid[frame])}"
-        f"<figcaption>{what}, {frame / seen.row.fps:.2f} s</figcaption></figure>"
+    faces = {
+        f"{what}, {frame / seen.row.fps:.2f} s": _face(store, seen, frame)
         for what, frame in seen.frames.items()
-    ]
-    return (
-        f'<section class="speaker"><header><h3>{escape(speaker)}</h3>'
-        f'<p class="about">{escape(about)}</p></header>'
-        f"{''.join(figures)}<figure>{curves(seen)}</figure></section>"
-    )
+    }
+    return Speaker(name, about, faces, curves(seen))
 
 
-def _face(store: Store, row: Row, frame: int, *, filled: bool) -> str:
-    """One frame's crop, if there are crops, and its points as lines and dots."""
-    size, index, picture = crops.CROP_SIZE, row.frame_start + frame, ""
+def _face(store: Store, seen: Seen, frame: int) -> str:
+    """One frame's crop, if there are crops, and its points as lines and dots; SVG."""
+    size, index, jpeg = crops.CROP_SIZE, seen.row.frame_start + frame, ""
     if store.has_crops:
         size = store["crops"].shape[1]
-        data = base64.b64encode(_jpeg(store["crops"][index])).decode()
-        # Whole coordinates are the centres of pixels, so the picture begins half a pixel earlier.
-        picture = f'<image x="-.5" y="-.5" width="{size}" height="{size}" '
-        picture += f'href="data:image/jpeg;base64,{data}"/>'
+        jpeg = base64.b64encode(_jpeg(store["crops"][index])).decode()
         transform = store["crop_pose"][index]
     else:
         pose = geometry.invert(store["pose"][index])
         transform = geometry.compose(crops.canonical_to_crop(size), pose)
     points = geometry.apply(transform, store["points"][index].astype(np.float64))
-    lines = [(line, False) for line in OPEN_LINES] + [(line, True) for line in CLOSED_LINES]
-    drawn = ""
-    for line, closed in lines:
-        lips = line[0] >= geometry.MOUTH.start
-        way = "L".join(f"{x:.1f} {y:.1f}" for x, y in points[line]) + ("Z" if closed else "")
-        drawn += f'<path{" class=lips" if lips else ""} d="M{way}"/>'
-    dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points)
-    return (
-        f'<svg class="face{" filled" if filled else ""}" viewBox="-.5 -.5 {size} {size}">'
-        f'{picture}{drawn}<path class="points" d="{dots}"/></svg>'
+    parts = [(line, "") for line in OPEN_LINES] + [(line, "Z") for line in CLOSED_LINES]
+    paths = [
+        (
+            line[0] >= geometry.MOUTH.start,
+            f"M{'L'.join(f'{x:.1f} {y:.1f}' for x, y in points[line])}{end}",
+        )
+        for line, end in parts
+    ]
+    return pages.render(
+        "face.svg",
+        size=size,
+        jpeg=jpeg,
+        filled=not seen.valid[frame],
+        lines=paths,
+        dots="".join(f"M{x:.1f} {y:.1f}h0" for x, y in points),
     )
 
 
-def _jpeg(picture: np.ndarray) -> bytes:
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
     import cv2
 
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
@@ -211,45 +208,50 @@ def _jpeg(picture: np.ndarray) -> bytes:
 def curves(seen: Seen) -> str:
     """Draw mouth opening and eye aspect ratio over time as SVG."""
     count, top = len(seen.values), max(MIN_TOP, float(seen.values.max()))
-    x = LEFT + (np.arange(count) + 0.5) / count * (WIDTH - LEFT)
-    y = (HEIGHT - BOTTOM) * (1 - np.clip(seen.values / top, 0, 1) * 0.97)
-    step = (WIDTH - LEFT) / count
-    parts = [
-        f'<rect class="gap" x="{x[i] - step / 2:.1f}" y="0" width="{step:.2f}" '
-        f'height="{HEIGHT - BOTTOM}"/>'
-        for i in np.flatnonzero(~seen.valid)
+    seconds, step = count / seen.row.fps, (WIDTH - LEFT) / count
+
+    def height(value: Any) -> Any:  # a number or an array of them, px from the top
+        return (HEIGHT - BOTTOM) * (1 - np.clip(value / top, 0, 1) * 0.97)
+
+    x, y = LEFT + (np.arange(count) + 0.5) * step, height(seen.values)
+    times = [
+        (LEFT + second / seconds * (WIDTH - LEFT), f"{second:g} s")
+        for second in np.arange(0, seconds + 1e-9, max(1, round(seconds / 6)))
     ]
-    for level in np.arange(0, top, 0.1 if top < 0.8 else 0.2):
-        at = (HEIGHT - BOTTOM) * (1 - level / top * 0.97)
-        parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{at + 3:.1f}" text-anchor="end">{level:.1f}</text>')
-    seconds = count / seen.row.fps
-    for second in np.arange(0, seconds + 1e-9, max(1, round(seconds / 6))):
-        at = LEFT + second / seconds * (WIDTH - LEFT)
-        anchor = "end" if at > WIDTH - 12 else "middle"
-        parts.append(
-            f'<text x="{at:.1f}" y="{HEIGHT - 4}" text-anchor="{anchor}">{second:g} s</text>'
-        )
-    for column, name in enumerate(("mouth", "eyes")):
-        line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y[:, column], strict=True))
-        parts.append(f'<polyline class="{name}" points="{line}"/>')
-    for what, frame in seen.frames.items():
-        column = int(what.startswith("eyes"))
-        parts.append(f'<circle class="{("mouth", "eyes")[column]}" r="3" cx="{x[frame]:.1f}" '
-                     f'cy="{y[frame, column]:.1f}"/>')  # fmt: skip
-    return (
-        f'<svg class="curves" width="{WIDTH}" viewBox="0 -4 {WIDTH} {HEIGHT + 4}">'
-        f"{''.join(parts)}</svg>"
+    shown = [
+        (("mouth", "eyes")[what.startswith("eyes")], frame) for what, frame in seen.frames.items()
+    ]
+    return pages.render(
+        "curves.svg",
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        bottom=BOTTOM,
+        gaps=[(f"{x[i] - step / 2:.1f}", f"{step:.2f}") for i in np.flatnonzero(~seen.valid)],
+        levels=[
+            (f"{height(level):.1f}", f"{level:.1f}")
+            for level in np.arange(0, top, 0.1 if top < 0.8 else 0.2)
+        ],
+        times=[(f"{at:.1f}", "end" if at > WIDTH - 12 else "middle", text) for at, text in times],
+        lines={
+            name: " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, column, strict=True))
+            for name, column in zip(("mouth", "eyes"), y.T, strict=True)
+        },
+        dots=[
+            (name, f"{x[frame]:.1f}", f"{y[frame, int(name == 'eyes')]:.1f}")
+            for name, frame in shown
+        ],
     )
 
 
-def _reasons(reasons: Iterable[tuple[str, str, str]]) -> str:
+def _reasons(reasons: Iterable[tuple[str, str, str]]) -> list[list[str]]:
+    """Header and rows of the table of reasons; empty if there are none."""
     groups = group(reasons)
     if not groups:
-        return "<p>None.</p>"
+        return []
     steps = any(step for _, step, _, _ in groups)
     rows = [["clips", *(["step"] if steps else []), "reason of the first", "which"]]
     for count, step, reason, clips in groups:
         which = ", ".join(clips[:NAMED]) + (f" and {count - NAMED} more" if count > NAMED else "")
         rows.append([str(count), *([step] if steps else []), reason, which])
-    return table_of(rows)
+    return rows

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tkit.errors import ScoreError
-from tkit.files import require_path
-from tkit.report import HONEST_ROWS
-from tkit.report.pages import bullets, latex_row, table_of
-from tkit.report.tables import ARROWS, interval, number
+from tkit.report import CONTROL_ROWS, Cell, Report, latex, pages
+from tkit.report.tables import ARROWS, interval, number, shortfall
 
 
 @dataclass(frozen=True)
 class Entry:
     """One score of one report."""
 
+    metric: str
     method: str
-    value: float | None
-    low: float | None
-    high: float | None
-    note: str
+    cell: Cell
     report: str
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """All scores of one signature, the best first; honest rows keep their place but no rank."""
+    """All scores of one signature, the best first; control rows keep their place but no rank."""
 
     metric: str
     signature: str
@@ -39,75 +32,50 @@ class Ranking:
     entries: list[Entry]
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Read a JSON report of ``tkit score``; :class:`ScoreError` if it is none."""
-    try:
-        content = json.loads(require_path(path, "report").read_text(encoding="utf-8"))
-        methods = content["methods"]
-        if not all(s["signature"] for scores in methods.values() for s in scores.values()):
-            raise KeyError("signature")
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise ScoreError(f"{path}: not a JSON report of tkit score") from error
-    return content
-
-
 def merge(paths: list[Path]) -> list[Ranking]:
-    """Group the scores of several reports by signature and order each group."""
-    groups: dict[str, list[tuple[Entry, dict[str, Any], str]]] = {}
+    """Group the scores of several reports by signature and order each group.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    ScoreError
+        If one is no JSON report of ``tkit score``.
+    """
+    groups: dict[str, list[Entry]] = {}
     for path in paths:
-        for method, scores in read(path)["methods"].items():
-            for metric, score in scores.items():
-                entry = Entry(
-                    method,
-                    _value(score),
-                    score["low"],
-                    score["high"],
-                    score.get("note", ""),
-                    path.stem,
-                )
-                groups.setdefault(score["signature"], []).append((entry, score, metric))
+        for method, cells in Report.read(path).methods.items():
+            for metric, cell in cells.items():
+                entry = Entry(metric, method, cell, path.stem)
+                groups.setdefault(cell.signature, []).append(entry)
     rankings = []
     for signature, found in groups.items():
-        _, score, metric = found[0]
-        entries = _once([entry for entry, _, _ in found])
-        if all(entry.value is None for entry in entries):  # e.g. a row that a metric has not
+        if all(entry.cell.value is None for entry in found):  # e.g. a row that a metric has not
             continue
-        rankings.append(
-            Ranking(
-                metric,
-                signature,
-                score["unit"],
-                score["better"],
-                _ordered(entries, score["better"]),
-            )
-        )
+        metric, cell = found[0].metric, found[0].cell
+        entries = _ordered(_once(found), cell.better)
+        rankings.append(Ranking(metric, signature, cell.unit, cell.better, entries))
     return rankings
 
 
-def _value(score: dict[str, Any]) -> float | None:
-    infinite = score["value"] is None and score.get("note", "").startswith("inf")
-    return float("inf") if infinite else score["value"]
-
-
 def _once(entries: list[Entry]) -> list[Entry]:
-    """Honest rows that several reports share, to the digit, are listed once."""
+    """Control rows that several reports share, to the digit, are listed once."""
     seen, kept = set(), []
     for entry in entries:
-        key = entry.method, entry.value
-        if entry.method not in HONEST_ROWS or key not in seen:
+        key = entry.method, entry.cell.value
+        if entry.method not in CONTROL_ROWS or key not in seen:
             kept.append(entry)
         seen.add(key)
     return kept
 
 
 def _ordered(entries: list[Entry], better: str) -> list[Entry]:
-    truth = next((e.value for e in entries if e.method == "gt" and e.value is not None), 0.0)
+    values = [entry.cell.value for entry in entries if entry.method == "gt"]
+    truth = next((value for value in values if value is not None), 0.0)
 
     def key(entry: Entry) -> tuple[bool, float]:
-        if entry.value is None:
-            return True, 0.0
-        distance = {"higher": -entry.value, "lower": entry.value}
-        return False, distance.get(better, abs(entry.value - truth))
+        value = entry.cell.value
+        return (True, 0.0) if value is None else (False, shortfall(value, better, truth))
 
     return sorted(entries, key=key)
 
@@ -117,11 +85,11 @@ def rows(ranking: Ranking) -> list[list[str]]:
     arrow = " ".join(filter(None, [ranking.metric.upper(), ARROWS[ranking.better], ranking.unit]))
     table, rank = [["rank", "method", arrow, "95 %", "report"]], 0
     for entry in ranking.entries:
-        ranked = entry.method not in HONEST_ROWS and entry.value is not None
+        cell = entry.cell
+        ranked = entry.method not in CONTROL_ROWS and cell.value is not None
         rank += ranked
-        ends = interval(entry.low, entry.high)
-        place = str(rank) if ranked else ""
-        table.append([place, entry.method, number(entry.value), ends, entry.report])
+        place, ends = str(rank) if ranked else "", interval(cell.low, cell.high)
+        table.append([place, entry.method, number(cell.value), ends, entry.report])
     return table
 
 
@@ -143,40 +111,25 @@ def as_csv(rankings: list[Ranking]) -> str:
     writer.writerow(["metric", "rank", "method", "value", "low", "high", "report", "signature"])
     for ranking in rankings:
         for entry, row in zip(ranking.entries, rows(ranking)[1:], strict=True):
-            ends = ["" if end is None else repr(end) for end in (entry.low, entry.high)]
-            value = "" if entry.value is None else repr(entry.value)
-            writer.writerow(
-                [
-                    ranking.metric,
-                    row[0],
-                    entry.method,
-                    value,
-                    *ends,
-                    entry.report,
-                    ranking.signature,
-                ]
-            )
+            numbers = [entry.cell.value, entry.cell.low, entry.cell.high]
+            shown = ["" if value is None else repr(value) for value in numbers]
+            place = [ranking.metric, row[0], entry.method]
+            writer.writerow([*place, *shown, entry.report, ranking.signature])
     return text.getvalue()
 
 
 def as_latex(rankings: list[Ranking]) -> str:
     """One ``tabular`` a signature."""
-    parts = []
-    for ranking in rankings:
-        header, *body = rows(ranking)
-        lines = [f"% {ranking.signature}", r"\begin{tabular}{rlrrl}", r"\hline", latex_row(header)]
-        lines += [r"\hline", *map(latex_row, body), r"\hline", r"\end{tabular}"]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    return "\n".join(
+        latex.tabular("rlrrl", latex.escaped(rows(ranking)), comments=[ranking.signature])
+        for ranking in rankings
+    )
 
 
 def as_html(rankings: list[Ranking]) -> str:
     """A page with one table a signature."""
-    body = "\n".join(bullets([r.signature], code=True) + table_of(rows(r)) for r in rankings)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Leaderboard</title>'
-        f"</head><body>\n<h1>Leaderboard</h1>\n{body}\n</body></html>\n"
-    )
+    tables = [(ranking.signature, rows(ranking)) for ranking in rankings]
+    return pages.render("leaderboard.html", title="Leaderboard", rankings=tables)
 
 
 FORMATS = {"md": as_markdown, "csv": as_csv, "latex": as_latex, "html": as_html}

@@ -1,4 +1,4 @@
-"""A report as text: JSON, CSV, Markdown and a table for the terminal.
+"""A report as text: JSON (and back), CSV, Markdown and a table for the terminal.
 
 JSON has no infinity: an infinite value (the PSNR of identical pictures) is written as ``null`` with
 a ``note`` beside it that begins with ``inf``; any other ``null`` has a note that says why. Tables
@@ -11,25 +11,30 @@ import csv
 import io
 import json
 import math
-import sys
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tkit.files import atomic_path, refuse_overwrite
-from tkit.report import ClipScore, Report, Score, SpeakerScore, Unscored
+from tkit.errors import ScoreError
+from tkit.report import (
+    CONTROL_ROWS,
+    Cell,
+    ClipScore,
+    Comparison,
+    Report,
+    SpeakerScore,
+    Unscored,
+)
 from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
 EMPTY = "-"
-STDOUT = Path("-")
+Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison)
 
 
 def as_json(report: Report) -> str:
     """The whole report: protocol, methods, clips, rejects."""
     methods = {
-        method: {metric: _score_fields(score) for metric, score in scores.items()}
+        method: {metric: _cell_fields(cell) for metric, cell in scores.items()}
         for method, scores in report.methods.items()
     }
     content: dict[str, Any] = {
@@ -43,6 +48,35 @@ def as_json(report: Report) -> str:
     if rows := TABLES.get(report.published):
         content["published"] = {"corpus": report.published, "mark": MARK, "rows": rows}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> Report:
+    """Read what :func:`as_json` wrote, of this version or an older one.
+
+    Raises
+    ------
+    ScoreError
+        If the text is no such report.
+    """
+    try:
+        content = json.loads(text)
+        methods = {
+            method: {metric: _part(Cell, fields) for metric, fields in cells.items()}
+            for method, cells in content["methods"].items()
+        }
+        if not all(cell.signature for cells in methods.values() for cell in cells.values()):
+            raise ValueError("a score without its signature")
+        return Report(
+            protocol=content.get("protocol", ""),
+            methods=methods,
+            clips=[_part(ClipScore, fields) for fields in content.get("clips", [])],
+            rejects=[_part(Unscored, fields) for fields in content.get("rejects", [])],
+            speakers=[_part(SpeakerScore, fields) for fields in content.get("speakers", [])],
+            comparisons=[_part(Comparison, fields) for fields in content.get("comparisons", [])],
+            published=content.get("published", {}).get("corpus", ""),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ScoreError(f"not a JSON report of tkit score: {error}") from error
 
 
 def as_csv(report: Report) -> str:
@@ -82,48 +116,9 @@ def as_text(report: Report) -> str:
     return "\n".join([*lines, "", *signatures(report), *([""] if pairs else []), *pairs]) + "\n"
 
 
-def _as_latex(report: Report) -> str:
-    from tkit.report import pages
-
-    return pages.as_latex(report)
-
-
-def _as_html(report: Report) -> str:
-    from tkit.report import pages
-
-    return pages.as_html(report)
-
-
-FORMATS = {
-    "json": as_json,
-    "csv": as_csv,
-    "markdown": as_markdown,
-    "text": as_text,
-    "latex": _as_latex,
-    "html": _as_html,
-}
-
-
-def require_free(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise unless every file may be written, so that no run ends without its result."""
-    for path in paths:
-        if path != STDOUT:
-            refuse_overwrite(path, force=force)
-
-
-def write(report: Report, kind: str, path: Path) -> None:
-    """Write a report in one of ``FORMATS``; the path ``-`` is stdout."""
-    text = FORMATS[kind](report)
-    if path == STDOUT:
-        sys.stdout.write(text)
-        return
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def signatures(report: Report) -> list[str]:
     """Every signature of the report once, in the order of the table's columns."""
-    every = [score for metric in _metrics(report) for score in _column(report, metric)]
+    every = [score for metric in report.metrics for score in _column(report, metric)]
     scored = [score for score in every if score.n] or every
     return list(dict.fromkeys(score.signature for score in scored))
 
@@ -150,8 +145,8 @@ def number(value: float | None) -> str:
 
 
 def cells(report: Report) -> list[list[str]]:
-    """The table of methods as text: header, methods, honest rows, published rows."""
-    metrics = _metrics(report)
+    """The table of methods as text: header, methods, control rows, published rows."""
+    metrics = report.metrics
     header = ["method", "clips"]
     for metric in metrics:
         score = _column(report, metric)[0]
@@ -174,7 +169,7 @@ def _foreign(metric: str, value: float | None) -> str:
     return EMPTY if value is None else " ".join([number(value), UNITS.get(metric, "")]).rstrip()
 
 
-def _with_interval(score: Score) -> str:
+def _with_interval(score: Cell) -> str:
     return " ".join(filter(None, [number(score.value), interval(score.low, score.high)]))
 
 
@@ -198,21 +193,54 @@ def comparison_lines(report: Report) -> list[str]:
     return lines
 
 
-def _metrics(report: Report) -> list[str]:
-    return list(next(iter(report.methods.values())))
+def shortfall(value: float, better: str, truth: float) -> float:
+    """Number that is the smaller, the better a score is.
+
+    Parameters
+    ----------
+    value : float
+    better : {"higher", "lower", "closer"}
+        As declared by the metric.
+    truth : float
+        The ground truth's own score, which "closer" is measured from.
+    """
+    return {"higher": -value, "lower": value}.get(better, abs(value - truth))
 
 
-def _column(report: Report, metric: str) -> list[Score]:
-    return [scores[metric] for scores in report.methods.values()]
+def best(report: Report, metric: str) -> set[str]:
+    """Methods that are the best in a metric: one, several that are equal, or none.
+
+    Control rows do not compete, nor does a score that is missing or NaN; where scores are of
+    different signatures (on other clips, say), or the ground truth's is needed and not known, there
+    is no best.
+    """
+    cells = {method: row[metric] for method, row in report.methods.items()}
+    known = {m: c for m, c in cells.items() if c.value is not None and not math.isnan(c.value)}
+    preds = {method: cell for method, cell in known.items() if method not in CONTROL_ROWS}
+    compared = [*preds.values()]
+    truth = 0.0
+    if any(cell.better == "closer" for cell in compared):
+        if "gt" not in known:
+            return set()
+        compared.append(known["gt"])
+        truth = known["gt"].value or 0.0
+    if len({cell.signature for cell in compared}) != 1:
+        return set()
+    short = {m: shortfall(c.value or 0.0, c.better, truth) for m, c in preds.items()}
+    return {method for method, value in short.items() if value == min(short.values())}
+
+
+def _column(report: Report, metric: str) -> list[Cell]:
+    return [cells[metric] for cells in report.methods.values()]
 
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _score_fields(score: Score) -> dict[str, Any]:
-    fields = vars(score) | {"value": _finite(score.value)}
-    if not score.note:
+def _cell_fields(cell: Cell) -> dict[str, Any]:
+    fields = vars(cell) | {"value": _finite(cell.value)}
+    if not cell.note:
         del fields["note"]
     return fields
 
@@ -222,3 +250,11 @@ def _clip_fields(clip: ClipScore | SpeakerScore) -> dict[str, Any]:
     if not math.isfinite(clip.value):
         fields["note"] = "inf: no error at all"
     return fields
+
+
+def _part(kind: type[Part], fields: dict[str, Any]) -> Part:
+    """One part of a report from its JSON fields; those that it has not are of another version."""
+    known = {name: fields[name] for name in kind.__dataclass_fields__ if name in fields}
+    if fields.get("value", 0.0) is None and fields.get("note", "").startswith("inf"):
+        known["value"] = math.inf
+    return kind(**known)

@@ -1,41 +1,43 @@
-"""Score predictions against ground truth: pair, measure, finish, report."""
+"""Score predictions against ground truth: pair, view, measure, sum, summarise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tkit import jobs as parallel
 from tkit.errors import ScoreError, UsageError
 from tkit.face.crops import CROPS
-from tkit.landmarks import LANDMARKERS
+from tkit.jobs import connected
 from tkit.metrics import METRICS
-from tkit.report import HONEST_ROWS, Report
+from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
-from tkit.scoring.measuring import Measured, measure_clip
+from tkit.scoring.measuring import Measured, Plan, measure_clip
 from tkit.scoring.pairing import ClipFiles, pair
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.summary import signature, summarise
-from tkit.scoring.view import Plan
 
 __all__ = ["TKIT", "Protocol", "require_scores", "score", "signature"]
 
 TKIT = protocols.load(protocols.DEFAULT)
 
 
-def plan_of(protocol: Protocol, *, rows: Iterable[str] = HONEST_ROWS) -> Plan:
+def plan_of(
+    protocol: Protocol, *, rows: Iterable[str] = CONTROL_ROWS, landmarks_model: str = ""
+) -> Plan:
     """Complete a protocol's settings; anything unknown in it is an error before any work."""
-    LANDMARKERS.get(protocol.landmarks)
+    from tkit.tracking import FrontEnds
+
+    front_ends = FrontEnds(protocol.landmarks, landmarks_model)
+    front_ends.signature()  # unknown names fail now, and models that are not there
     if protocol.crop not in ("none", *CROPS):
         raise UsageError(f"unknown crop {protocol.crop!r} (there are: none, {', '.join(CROPS)})")
     for row in rows:
-        if row not in HONEST_ROWS:
-            raise UsageError(f"unknown honest row {row!r} (there are: {', '.join(HONEST_ROWS)})")
+        if row not in CONTROL_ROWS:
+            raise UsageError(f"unknown control row {row!r} (there are: {', '.join(CONTROL_ROWS)})")
     metrics = {
-        name: METRICS.get(name).settings(params, name=name)
-        for name, params in protocol.metrics.items()
+        name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
     }
-    return Plan(protocol, metrics, tuple(row for row in HONEST_ROWS if row in set(rows)))
+    return Plan(protocol, metrics, tuple(row for row in CONTROL_ROWS if row in set(rows)), front_ends)
 
 
 def score(
@@ -45,7 +47,7 @@ def score(
     protocol: Protocol = TKIT,
     jobs: int = 1,
     progress: bool = False,
-    rows: Iterable[str] = HONEST_ROWS,
+    rows: Iterable[str] = CONTROL_ROWS,
     renamed: Mapping[str, str] | None = None,
     seed: int = 0,
     resume: Path | None = None,
@@ -105,7 +107,6 @@ def _measure_all(
     cluster: str,
 ) -> Iterator[Measured]:
     """Measure every clip, results in the order of ``clips``."""
-    from joblib import Parallel, delayed, parallel_config
     from tqdm import tqdm
 
     from tkit.scoring.cache import remembering
@@ -113,9 +114,14 @@ def _measure_all(
     measure = remembering(measure_clip, resume) if resume else measure_clip
     # disable=None: no bar where stderr is no terminal.
     bar = {"total": len(clips), "unit": "clip", "disable": None if progress else True}
+    if jobs == 1 and not cluster:
+        yield from tqdm((measure(files, plan) for files in clips), **bar)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
     tasks = (delayed(measure)(files, plan) for files in clips)
     if cluster:
-        with parallel.connected(cluster, jobs), parallel_config("dask"):
+        with connected(cluster, jobs), parallel_config("dask"):
             yield from tqdm(iter(Parallel(n_jobs=-1)(tasks)), **bar)
     else:
         yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)

@@ -17,11 +17,10 @@ import numpy as np
 
 from tkit import __version__
 from tkit.files import atomic_path
-from tkit.landmarks import LANDMARKERS
 from tkit.report import Unscored
-from tkit.scoring.measuring import Measured
+from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.pairing import ClipFiles
-from tkit.scoring.view import Plan
+from tkit.scoring.view import points_tokens
 
 Measure = Callable[[ClipFiles, Plan], Measured]
 
@@ -53,7 +52,7 @@ def key(files: ClipFiles, plan: Plan) -> str:
     protocol = plan.protocol
     metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
     framing = [protocol.crop, protocol.resize, protocol.stretch, protocol.length, protocol.size]
-    landmarks = LANDMARKERS.get(protocol.landmarks).signature_with()
+    landmarks = [points_tokens(plan.front_ends, view) for view in sorted(plan.views)]
     about = [
         __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
          files.clip, files.missing, _state(files.gt),

@@ -1,30 +1,81 @@
 """One clip, every method, every metric: each file is read in lockstep, chunk by chunk.
 
-Beside the predictions the honest rows are measured on the same frames: ``static``, the first frame
-of the ground truth repeated; ``gt``, the ground truth against itself; ``gt-lag3``, the ground truth
-three frames late, its first frame held; ``detector-noise``, the ground truth against its own points
-found again in frames shifted by half a pixel (only for metrics of points).
+Beside the predictions the control rows of :mod:`tkit.scoring.baselines` are measured on the same
+frames. Scores of one family under the same settings share one measurement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tkit import media
 from tkit.errors import MediaError, ScoreError
-from tkit.media.frames import Reader, unequal, unlike
-from tkit.metrics import Stats, add
+from tkit.metrics import METRICS, Metric, Scorer, Stats, add
 from tkit.report import Unscored
-from tkit.scoring.pairing import ClipFiles
-from tkit.scoring.view import Plan, Video, View
+from tkit.scoring import baselines
+from tkit.scoring.baselines import Chunk
+from tkit.scoring.pairing import ClipFiles, unequal, unlike
+from tkit.scoring.protocols import Protocol
+from tkit.scoring.view import POINTS, View
 
-LAG_FRAMES = 3
 DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A family under one choice of settings, and the scores that are made of it."""
+
+    family: Metric
+    settings: dict[str, Any]
+    view: str
+    scores: tuple[str, ...]
+
+    @property
+    def at_end(self) -> bool:
+        """Measured when the clip has been read: what needs it whole, and points."""
+        return self.family.needs.whole or self.family.needs.of_points
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure: the protocol, score to complete settings, control rows, and by what."""
+
+    protocol: Protocol
+    metrics: dict[str, dict[str, Any]]
+    rows: tuple[str, ...]
+    front_ends: FrontEnds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Entries hold functions; each process looks them up itself.
+        return Plan, (self.protocol, self.metrics, self.rows, self.front_ends)
+
+    @cached_property
+    def entries(self) -> dict[str, Scorer]:
+        """Score by name: the registry looks at the disk, which is slow for every chunk."""
+        return {name: METRICS.get(name) for name in self.metrics}
+
+    @cached_property
+    def measurements(self) -> list[Measurement]:
+        """What is measured, in the order of the scores: equal settings of one family once."""
+        groups: dict[Any, list[str]] = defaultdict(list)
+        for name, entry in self.entries.items():
+            groups[id(entry.family), *self.metrics[name].values()].append(name)
+        found = []
+        for names in groups.values():
+            entry, settings = self.entries[names[0]], self.metrics[names[0]]
+            view = entry.view(settings)
+            found.append(Measurement(entry.family, settings, view, tuple(names)))
+        return found
+
+    @cached_property
+    def views(self) -> frozenset[str]:
+        """All of :data:`tkit.metrics.VIEWS` that are looked at."""
+        return frozenset(measurement.view for measurement in self.measurements)
 
 
 @dataclass
@@ -37,28 +88,39 @@ class Measured:
 
 
 def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
-    """Measure all predictions of one clip and its honest rows.
+    """Measure all predictions of one clip and its control rows.
 
     A file that cannot be read or does not fit the ground truth is a reject; the others go on.
     """
+    from tkit.media.frames import Reader
+
     methods = [*files.preds, *files.missing]
     try:
-        gt = Video(Reader(files.gt), plan, again="detector-noise" in plan.rows)
+        noise = "detector-noise" in plan.rows
+        gt = View(Reader(files.gt), plan.protocol, plan.front_ends, plan.views, again=noise)
     except (MediaError, ScoreError) as error:
         reason = f"ground truth: {_without_path(error, files.gt)}"
         return Measured(files.clip, rejects=[Unscored(m, files.clip, reason) for m in methods])
     videos, refused = _open(files.preds, gt, plan)
-    rows = _Rows(plan, gt, [*videos, *(["static"] if files.missing else [])])
+    rows = baselines.begin(dict.fromkeys([*(["static"] if files.missing else []), *plan.rows]))
+    clip = _Clip(gt, plan)
+    tallies = {name: _Tally(plan, clip) for name in [*videos, *rows]}
     if videos or files.missing:
-        rows.read(videos)
+        _read(gt, videos, rows, tallies, clip)
     for method, video in videos.items():
         if reason := _ended_apart(video, gt, plan):
             refused[method] = reason
     measured = Measured(files.clip)
     measured.rejects += [Unscored(method, files.clip, why) for method, why in refused.items()]
     if len(refused) == len(methods):
-        return measured  # the honest rows stand beside predictions, on the same clips
-    for method, (stats, failed) in rows.finish(videos, skip=refused).items():
+        return measured  # the control rows stand beside predictions, on the same clips
+    clip.whole.points, again = gt.finish()
+    points = {
+        method: video.finish()[0] for method, video in videos.items() if method not in refused
+    }
+    points |= {name: row.points(clip.whole.points, again) for name, row in rows.items()}
+    for method, found in points.items():
+        stats, failed = tallies[method].finish(found)
         for name in (method, *(files.missing if method == "static" else ())):
             if name == "static" and "static" not in plan.rows:
                 continue
@@ -69,8 +131,10 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     return measured
 
 
-def _open(preds: dict[str, Path], gt: Video, plan: Plan) -> tuple[dict[str, Video], dict[str, str]]:
+def _open(preds: dict[str, Path], gt: View, plan: Plan) -> tuple[dict[str, View], dict[str, str]]:
     """Open the predictions: those that fit the ground truth, and why the others do not."""
+    from tkit.media.frames import Reader
+
     videos, refused = {}, {}
     protocol = plan.protocol
     for method, path in preds.items():
@@ -85,153 +149,132 @@ def _open(preds: dict[str, Path], gt: Video, plan: Plan) -> tuple[dict[str, Vide
                 refused[method] = reason
                 continue
             like = gt.reader.shape if protocol.size == "resize" else None
-            videos[method] = Video(reader, plan, like=like)
+            videos[method] = View(reader, protocol, plan.front_ends, plan.views, like=like)
         except (MediaError, ScoreError) as error:
             refused[method] = _without_path(error, path)
     return videos, refused
 
 
-def _ended_apart(pred: Video, gt: Video, plan: Plan) -> str:
+def _read(
+    gt: View,
+    videos: dict[str, View],
+    rows: dict[str, baselines.Baseline],
+    tallies: dict[str, _Tally],
+    clip: _Clip,
+) -> None:
+    """Read all videos to the end of the ground truth."""
+    while n_frames := len((truth := gt.read())["frames"]):
+        clip.whole.add(truth)
+        for name, row in rows.items():
+            tallies[name].add(row.frames(truth), truth)
+        for method, video in videos.items():
+            # A shorter one has ended; unless that is allowed it is refused afterwards.
+            tallies[method].add(video.read(n_frames), truth)
+
+
+def _ended_apart(pred: View, gt: View, plan: Plan) -> str:
     if plan.protocol.length == "cut":
         return gt.reader.problem or pred.reader.problem
     return unequal(pred=pred.reader, gt=gt.reader)
 
 
-class _Rows:
-    """The tallies of every method and honest row of a clip."""
+class _Whole:
+    """What must be kept of a side until the end of the clip: pictures in parts, and points."""
 
-    def __init__(self, plan: Plan, gt: Video, methods: list[str]) -> None:
-        self._plan, self._gt = plan, gt
-        names = dict.fromkeys([*methods, *plan.rows])
-        self._tallies = {name: _Tally(plan) for name in names}
-        self._first: View = {}
-        self._tail: View = {}
+    def __init__(self, plan: Plan) -> None:
+        views = [entry.view for entry in plan.measurements if entry.family.needs.whole]
+        self._parts: dict[str, list[np.ndarray]] = {v: [] for v in views if v not in POINTS}
+        self.points: Chunk = {}
 
-    def read(self, videos: dict[str, Video]) -> None:
-        """Read all videos to the end of the ground truth."""
-        while len((truth := self._gt.read())["rgb"]):
-            n_frames = len(truth["rgb"])
-            self._first = self._first or {kind: array[:1].copy() for kind, array in truth.items()}
-            still = _repeat(self._first, n_frames)
-            self._add("gt", truth, truth)
-            self._add("static", still, truth)
-            self._add("gt-lag3", self._late(truth), truth)
-            for method, video in videos.items():
-                view = video.read(n_frames)
-                # A shorter one has ended; unless that is allowed it is refused afterwards.
-                if both := min(len(view["rgb"]), n_frames):
-                    self._tallies[method].add(_until(view, both), _until(truth, both))
+    def add(self, chunk: Chunk) -> None:
+        for view, parts in self._parts.items():
+            parts.append(chunk[view])
 
-    def finish(
-        self, videos: dict[str, Video], *, skip: dict[str, str]
-    ) -> dict[str, tuple[dict[str, Stats], dict[str, str]]]:
-        """Statistics of every row that was not refused, and why some are missing."""
-        truth = self._gt.finish()
-        points = {method: video.finish() for method, video in videos.items() if method not in skip}
-        points["gt"] = truth
-        points["detector-noise"] = self._gt.again
-        if truth is not None:
-            points["static"] = np.repeat(truth[:1], len(truth), axis=0)
-            held = np.repeat(truth[:1], LAG_FRAMES, axis=0)
-            points["gt-lag3"] = np.concatenate([held, truth])[: len(truth)]
-        clip = _Clip(self._gt, truth)
-        return {
-            name: tally.finish(points.get(name), clip)
-            for name, tally in self._tallies.items()
-            if name not in skip
-        }
-
-    def _add(self, row: str, pred: View, gt: View) -> None:
-        if row in self._tallies:
-            self._tallies[row].add(pred, gt)
-
-    def _late(self, truth: View) -> View:
-        """The ground truth ``LAG_FRAMES`` late, its first frame held at the start."""
-        if "gt-lag3" not in self._plan.rows:
-            return {}
-        before = self._tail or _repeat(self._first, LAG_FRAMES)
-        joined = {kind: np.concatenate([before[kind], truth[kind]]) for kind in truth}
-        self._tail = {kind: array[-LAG_FRAMES:].copy() for kind, array in joined.items()}
-        return {kind: array[:-LAG_FRAMES] for kind, array in joined.items()}
+    def get(self, view: str) -> np.ndarray | None:
+        """All frames, or points; None if there are none."""
+        if view in self.points or not self._parts.get(view):
+            return self.points.get(view)
+        if len(self._parts[view]) > 1:
+            self._parts[view] = [np.concatenate(self._parts[view])]
+        return self._parts[view][0]
 
 
 class _Clip:
-    """What metrics may want to know of a whole clip: points, frame rate and sound of the truth."""
+    """The ground truth as metrics know it: its whole views, frame rate and sound."""
 
-    def __init__(self, gt: Video, points: np.ndarray | None) -> None:
-        self.points, self.fps = points, gt.reader.fps or DEFAULT_FPS
-        self._path = gt.reader.path
+    def __init__(self, gt: View, plan: Plan) -> None:
+        self._gt, self.whole = gt, _Whole(plan)
         self._wave: np.ndarray | None = None
 
-    def extras(self, wanted: tuple[str, ...]) -> dict[str, Any]:
-        known: dict[str, Callable[[], Any]] = {"fps": lambda: self.fps, "wave": self._sound}
-        return {name: known[name]() for name in wanted}
+    def inputs(self, wanted: tuple[str, ...]) -> dict[str, Any]:
+        """What a metric takes beside prediction and ground truth."""
+        known: dict[str, Any] = {}
+        if "fps" in wanted:
+            known["fps"] = self._gt.reader.fps or DEFAULT_FPS
+        if "wave" in wanted:
+            known["wave"] = self._sound()
+        return known
 
     def _sound(self) -> np.ndarray:
         if self._wave is None:
-            if self._path.is_dir() or self._path.suffix.lower() == ".npy":
+            from tkit import media
+
+            path = self._gt.reader.path
+            if not self._gt.reader.is_video:
                 raise ScoreError("the ground truth is no video and has no sound")
             try:
-                self._wave = media.read_audio(self._path)
+                self._wave = media.read_audio(path)
             except MediaError as error:
-                raise ScoreError(f"ground truth: {_without_path(error, self._path)}") from error
+                raise ScoreError(f"ground truth: {_without_path(error, path)}") from error
         return self._wave
-
-
-def _repeat(first: View, n_frames: int) -> View:
-    return {
-        kind: np.broadcast_to(array, (n_frames, *array.shape[1:])) for kind, array in first.items()
-    }
-
-
-def _until(view: View, n_frames: int) -> View:
-    return {kind: array[:n_frames] for kind, array in view.items()}
 
 
 class _Tally:
     """The statistics of one method on one clip while its frames pass."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._stats: dict[str, Stats] = {name: {} for name in plan.metrics}
+    def __init__(self, plan: Plan, clip: _Clip) -> None:
+        self._plan, self._clip = plan, clip
+        self._stats: dict[str, Stats] = {}
         self._failed: dict[str, str] = {}
-        self._whole: list[tuple[np.ndarray, np.ndarray]] = []
+        self._whole = _Whole(plan)
 
-    def add(self, pred: View, gt: View) -> None:
-        for name, kind in self._plan.kinds.items():
-            if kind in ("rgb", "gray") and name not in self._failed:
-                self._measure(name, pred[kind], gt[kind])
-        if "clip" in self._plan.kinds.values():
-            self._whole.append((pred["rgb"], gt["rgb"]))
+    def add(self, pred: Chunk, gt: Chunk) -> None:
+        """Measure the next frames, as many as both have."""
+        both = min(len(pred["frames"]), len(gt["frames"])) if pred else 0
+        if not both:
+            return
+        self._whole.add({view: array[:both] for view, array in pred.items()})
+        for measurement in self._plan.measurements:
+            if not measurement.at_end:
+                view = measurement.view
+                self._measure(measurement, pred[view][:both], gt[view][:both])
 
-    def finish(
-        self, points: np.ndarray | None, clip: _Clip
-    ) -> tuple[dict[str, Stats], dict[str, str]]:
-        """Measure what needs the whole clip; statistics, and why some are missing."""
-        for name, kind in self._plan.kinds.items():
-            entry = self._plan.entries[name]
-            try:
-                extras = clip.extras(entry.also)
-            except ScoreError as error:
-                self._failed[name] = str(error)
-                continue
-            if kind == "points" and points is not None and clip.points is not None:
-                shorter = min(len(points), len(clip.points))
-                self._measure(name, points[:shorter], clip.points[:shorter], **extras)
-            elif kind == "clip" and self._whole:
-                pred, gt = (np.concatenate(side) for side in zip(*self._whole, strict=True))
-                self._measure(name, pred, gt, **extras)
-        done = {n: sums for n, sums in self._stats.items() if sums and n not in self._failed}
-        return done, self._failed
+    def finish(self, points: Chunk) -> tuple[dict[str, Stats], dict[str, str]]:
+        """Measure what waits for the end; statistics by score, and why some are missing."""
+        self._whole.points = points
+        for measurement in self._plan.measurements:
+            if measurement.at_end:
+                pred = self._whole.get(measurement.view)
+                gt = self._clip.whole.get(measurement.view)
+                if pred is not None and gt is not None:
+                    shorter = min(len(pred), len(gt))
+                    self._measure(measurement, pred[:shorter], gt[:shorter])
+        return self._stats, self._failed
 
-    def _measure(self, name: str, pred: np.ndarray, gt: np.ndarray, **extras: Any) -> None:
-        settings = self._plan.metrics[name]
+    def _measure(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray) -> None:
+        family, scores = measurement.family, measurement.scores
+        if scores[0] in self._failed:
+            return
         try:
-            stats = self._plan.entries[name].measure(pred=pred, gt=gt, **extras, **settings)
+            inputs = self._clip.inputs(family.inputs)
+            stats = family.measure(pred=pred, gt=gt, **inputs, **measurement.settings)
         except ScoreError as error:
-            self._failed[name] = str(error)
+            self._failed |= dict.fromkeys(scores, str(error))
+            for name in scores:
+                self._stats.pop(name, None)
         else:
-            self._stats[name] = add(self._stats[name], stats)
+            total = add(self._stats.get(scores[0], {}), stats)
+            self._stats |= dict.fromkeys(scores, total)
 
 
 def _without_path(error: Exception, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which prediction belongs to which ground truth: by relative path without suffix."""
+"""Which prediction belongs to which ground truth, by relative path without suffix; do they fit?"""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from tkit.errors import ScoreError, UsageError
 from tkit.files import require_path
-from tkit.media import VIDEO_SUFFIXES
-from tkit.media.frames import PICTURE_SUFFIXES
-from tkit.report import HONEST_ROWS, Unscored
+from tkit.report import CONTROL_ROWS, Unscored
+
+if TYPE_CHECKING:
+    from tkit.media.frames import Reader
+
+FPS_TOLERANCE = 0.005  # relative; containers round their frame rate
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,10 @@ def name_methods(given: list[str]) -> dict[str, Path]:
         if not equals or "/" in name or Path(text).exists():
             folder = text
             name = Path(text).resolve().name
-            name = "pred" if name in ("", *HONEST_ROWS) else name
+            name = "pred" if name in ("", *CONTROL_ROWS) else name
         if not name or not folder:
             raise UsageError(f"--pred {text}: give NAME=DIR or DIR")
-        if name in HONEST_ROWS:
+        if name in CONTROL_ROWS:
             raise UsageError(
                 f"--pred {text}: {name!r} is the name of a row that is always computed"
             )
@@ -149,6 +153,9 @@ def scan(folder: Path, what: str) -> dict[str, list[Path]]:
     """
     if not require_path(folder, f"folder of {what}").is_dir():
         raise UsageError(f"{folder}: is a file; give the folder of {what}")
+    from tkit.media import VIDEO_SUFFIXES  # a wrong path is answered before FFmpeg is loaded
+    from tkit.media.frames import PICTURE_SUFFIXES
+
     videos: dict[str, list[Path]] = defaultdict(list)
     seen = set()
     top = folder.absolute()  # worker processes may stand in another folder
@@ -200,3 +207,30 @@ def _no_match(
 def _examples(names: dict[str, list[Path]]) -> str:
     first = sorted(names)[:2]
     return " ".join(first) + (" …" if len(names) > len(first) else "")
+
+
+def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
+    """Why two opened videos cannot be compared frame by frame; empty if they can."""
+    if pred.channels != gt.channels:
+        return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
+    if same_size and pred.shape != gt.shape:
+        return f"pictures of {pred.size}, ground truth has {gt.size}"
+    if not same_fps or not (pred.is_video and gt.is_video):  # others have no rate to compare
+        return ""
+    if not pred.fps or not gt.fps:
+        return f"the {'ground truth' if pred.fps else 'prediction'} states no frame rate"
+    if abs(pred.fps - gt.fps) > FPS_TOLERANCE * gt.fps:
+        return f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}"
+    return ""
+
+
+def unequal(*, pred: Reader, gt: Reader) -> str:
+    """Why two videos read side by side did not end together; empty if they did."""
+    if gt.problem:
+        return f"ground truth: {gt.problem}"
+    pred.skip_to_end()
+    if pred.problem:
+        return pred.problem
+    if pred.count != gt.count:
+        return f"{pred.count} frames, ground truth has {gt.count}"
+    return ""

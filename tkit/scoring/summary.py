@@ -9,19 +9,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from tkit import __version__
 from tkit.errors import ScoreError
-from tkit.landmarks import LANDMARKERS
-from tkit.metrics import Metric, Stats, add
-from tkit.report import ClipScore, Comparison, Report, Score, SpeakerScore, Unscored
+from tkit.metrics import Scorer, Stats, add
+from tkit.report import Cell, ClipScore, Comparison, Report, SpeakerScore, Unscored
 from tkit.scoring import statistics
-from tkit.scoring.measuring import Measured
+from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.protocols import POLICIES, Protocol
-from tkit.scoring.view import Plan
+from tkit.scoring.view import points_tokens
 
 Sums = dict[str, Stats]  # clip to the statistics of one metric of one method
 
@@ -33,7 +31,7 @@ def summarise(
     methods = [*preds, *plan.rows]
     rejects = rejects + [reject for clip in measured for reject in clip.rejects]
     clips: list[ClipScore] = []
-    scores: dict[str, dict[str, Score]] = {}
+    scores: dict[str, dict[str, Cell]] = {}
     for method in methods:
         scores[method] = {}
         for metric in plan.metrics:
@@ -48,7 +46,7 @@ def summarise(
             kept = {clip.clip: sums[clip.clip] for clip in found}
             pooled = plan.entries[metric].pooled
             scores[method][metric] = _score(metric, sums if pooled else kept, found, plan, seed)
-            if method == "detector-noise" and plan.entries[metric].needs != "points":
+            if method == "detector-noise" and not plan.entries[metric].needs.of_points:
                 note = "pictures know no detector: only metrics of points have this row"
                 scores[method][metric] = replace(scores[method][metric], note=note)
     order = {method: place for place, method in enumerate(methods)}
@@ -79,7 +77,7 @@ def groups_of(clips: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _clip_scores(
-    method: str, metric: str, entry: Metric, sums: Sums
+    method: str, metric: str, entry: Scorer, sums: Sums
 ) -> tuple[list[ClipScore], list[Unscored]]:
     found, failed = [], []
     for clip, stats in sums.items():
@@ -95,7 +93,7 @@ def _clip_scores(
     return found, failed
 
 
-def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: int) -> Score:
+def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: int) -> Cell:
     """One cell of the table: over all clips of one method."""
     entry = plan.entries[metric]
     unit, groups = groups_of(list(sums))
@@ -110,7 +108,7 @@ def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: in
             exact = sum(map(math.isinf, values))
             note = f"inf: {exact} of {len(values)} clips without any error"
         interval = statistics.mean_interval(values, groups, seed=seed)
-    return Score(
+    return Cell(
         value=value,
         low=interval[0] if interval else None,
         high=interval[1] if interval else None,
@@ -123,7 +121,7 @@ def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: in
 
 
 def _pooled(
-    entry: Any, sums: Sums, groups: list[str], seed: int
+    entry: Scorer, sums: Sums, groups: list[str], seed: int
 ) -> tuple[float | None, str, tuple[float, float] | None]:
     """Score of the summed statistics, and its interval from drawing groups of clips."""
     by_group: dict[str, Stats] = {}
@@ -205,14 +203,15 @@ def signature(metric: str, plan: Plan, *, clips: list[str], seed: int, unit: str
     ``set`` is a hash of the clips' names: a score on other clips is another score.
     """
     entry, protocol = plan.entries[metric], plan.protocol
-    tokens = [metric, f"crop:{protocol.crop}"]
-    if protocol.resize:
+    own = entry.needs.view.startswith("own-")
+    tokens = [metric, f"crop:{'none' if own else protocol.crop}"]
+    if protocol.resize and not own:
         tokens.append(f"resize:{protocol.resize}")
-    if protocol.stretch:
+    if protocol.stretch and not own:
         tokens.append("stretch:own")
     tokens += entry.tokens(plan.metrics[metric])
-    if entry.needs == "points" or protocol.crop != "none":
-        tokens.append(f"pts:{LANDMARKERS.get(protocol.landmarks).signature_with()}")
+    if entry.needs.of_points or (protocol.crop != "none" and not own):
+        tokens += points_tokens(plan.front_ends, entry.needs.view)
     tokens += _policy_tokens(protocol)
     names = hashlib.sha256("\n".join(sorted(clips)).encode()).hexdigest()[:8]
     n_resamples = 200 if entry.pooled else statistics.N_RESAMPLES

@@ -2,160 +2,186 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from collections.abc import Callable, Collection
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tkit.face import crops, geometry
-from tkit.landmarks import LANDMARKERS, Track
-from tkit.media.frames import Reader
-from tkit.media.pictures import resize, stretch
-from tkit.metrics import METRICS, Metric
 from tkit.metrics.pictures import to_gray
+from tkit.scoring.baselines import SHIFT_PX, Chunk, shifted
 from tkit.scoring.protocols import Protocol
-from tkit.tracking.pieces import Tracker
 
-# The same frames as "rgb" and "gray"; what no metric wants is left out, "rgb" never.
-View = dict[str, np.ndarray]
+if TYPE_CHECKING:
+    from tkit.media.frames import Reader
+    from tkit.tracking import FrontEnds
+    from tkit.tracking.pieces import Tracker
 
-SHIFT_PX = 0.5  # of the frames in which points are found again, right and down
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to measure: the protocol, metric to complete settings, and the honest rows."""
-
-    protocol: Protocol
-    metrics: dict[str, dict[str, Any]]
-    rows: tuple[str, ...]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Entries hold functions; each process looks them up itself.
-        return Plan, (self.protocol, self.metrics, self.rows)
-
-    @cached_property
-    def entries(self) -> dict[str, Metric]:
-        """Metric by name: the registry looks at the disk, which is slow for every chunk."""
-        return {name: METRICS.get(name) for name in self.metrics}
-
-    @cached_property
-    def kinds(self) -> dict[str, str]:
-        """Metric to what it looks at: ``points``, ``gray``, ``rgb`` or ``clip``."""
-        found = {}
-        for name, settings in self.metrics.items():
-            needs = self.entries[name].needs
-            gray = needs == "gray" or settings.get("color") == "gray"
-            found[name] = needs if needs in ("points", "clip") else "gray" if gray else "rgb"
-        return found
+POINTS = ("points", "raw-points", "refined-points")
 
 
-class Video:
-    """One video under a protocol.
+class View:
+    """One video under a protocol: every view of it that is wanted, each made once.
 
     Parameters
     ----------
     reader : Reader
         Just opened.
-    plan : Plan
+    protocol : Protocol
+    front_ends : FrontEnds
+        Find the points.
+    wanted : collection of str
+        Of :data:`tkit.metrics.VIEWS`; ``frames`` are always made.
     like : tuple, optional
         (H, W, 3) to resize the frames to.
     again : bool
         Find the points a second time in shifted frames.
+
+    Raises
+    ------
+    ScoreError
+        If the protocol's crop cannot be laid.
     """
 
     def __init__(
         self,
         reader: Reader,
-        plan: Plan,
+        protocol: Protocol,
+        front_ends: FrontEnds,
+        wanted: Collection[str],
         *,
         like: tuple[int, ...] | None = None,
         again: bool = False,
     ) -> None:
-        self._plan, self._protocol = plan, plan.protocol
-        self._like = like
-        self.again: np.ndarray | None = None
         self.reader = reader
-        self._wants_points = "points" in plan.kinds.values()
+        self._protocol, self._ends, self._wanted, self._like = protocol, front_ends, wanted, like
+        # Steadied points come first: crops are laid by them.
+        self._forms = tuple(form for form in POINTS if form in wanted or form == "points")
+        self._has_points = not set(POINTS).isdisjoint(wanted)
+        self._shifts = [0.0, SHIFT_PX] if again and self._has_points else [0.0]
         self._trackers: list[Tracker] = []
-        self._shifts = [0.0, SHIFT_PX] if again and self._wants_points else [0.0]
+        self._found: list[np.ndarray] = []
         self._transforms: np.ndarray | None = None
         self._at = 0
         self._scale: Any = 1.0  # from points to pixels of the frames returned
-        crop = crops.CROPS.get(self._protocol.crop)
+        crop = crops.CROPS.get(protocol.crop)
         # A video of the crop's own size is taken for already cropped.
-        if crop and self.reader.shape[:2] != (crop.height, crop.width):
-            self._points = self._track_all(reader.again())
-            self._transforms = crops.align(self._points[0], self._protocol.crop)
-        elif self._wants_points:
+        if crop and reader.shape[:2] != (crop.height, crop.width):
+            self._found = self._track_ahead()
+            self._transforms = crops.align(self._found[0][:, 0], protocol.crop)
+        elif self._has_points:
             self._trackers = self._open_trackers()
 
-    def read(self, n_frames: int | None = None) -> View:
-        """Return the next frames as the protocol wants them."""
-        frames = self.reader.read(n_frames)
-        if self._like is not None and len(frames):
-            frames = resize(frames, self._like[1], self._like[0])
-        for tracker, shift in zip(self._trackers, self._shifts, strict=False):
-            tracker.push(_shifted(frames, shift))
-        if not len(frames):
-            return {"rgb": frames}
+    def read(self, n_frames: int | None = None) -> Chunk:
+        """Return the next frames as the protocol wants them; no frames at the end."""
+        own = self.reader.read(n_frames)
+        if not len(own):
+            return {"frames": own}
+        frames = self._sized(own)
+        self._push(self._trackers, frames)
+        frames = self._framed(frames)
+        chunk = {}
+        for view, pictures in (("frames", frames), ("own-frames", own)):
+            gray = view.replace("frames", "gray")
+            chunk[view] = pictures
+            if gray in self._wanted:
+                chunk[gray] = to_gray(pictures)
+        return {
+            view: array for view, array in chunk.items() if view in self._wanted or view == "frames"
+        }
+
+    def finish(self) -> tuple[Chunk, Chunk]:
+        """Points (T, 68, 2) by view in pixels of the frames returned, and those found again.
+
+        Empty if no metric wants points, or they were not to be found again.
+        """
+        if not self._has_points:
+            return {}, {}
+        if self._transforms is None:
+            self._found = self._tracked(self._trackers)
+        first, *again = [self._placed(found) for found in self._found]
+        return first, again[0] if again else {}
+
+    def _sized(self, frames: np.ndarray) -> np.ndarray:
+        if self._like is None:
+            return frames
+        from tkit.media.pictures import resize
+
+        return resize(frames, self._like[1], self._like[0])
+
+    def _framed(self, frames: np.ndarray) -> np.ndarray:
+        """Crop, stretch and resize the next frames."""
         if self._transforms is not None:
             transforms = self._transforms[self._at : self._at + len(frames)]
             frames = crops.cut_named(frames, transforms, self._protocol.crop)
         self._at += len(frames)
-        if self._protocol.stretch:
-            frames = stretch(frames)
-        if side := self._protocol.resize:
-            self._scale = side / np.array([frames.shape[2], frames.shape[1]])
-            frames = resize(frames, side, side)
-        wants_gray = "gray" in self._plan.kinds.values()
-        return {"rgb": frames, "gray": to_gray(frames)} if wants_gray else {"rgb": frames}
+        if self._protocol.stretch or self._protocol.resize:
+            from tkit.media.pictures import resize, stretch
 
-    def finish(self) -> np.ndarray | None:
-        """Points (T, 68, 2) in pixels of the frames returned; None if no metric wants them."""
-        if not self._wants_points:
-            return None
-        if self._transforms is None:
-            found = [tracker.finish() for tracker in self._trackers]
-        else:
-            found = [geometry.apply(self._transforms, points) for points in self._points]
-        if len(found) > 1:
-            self.again = found[1] - SHIFT_PX if self._transforms is None else found[1]
-        if self.again is not None:
-            self.again = self.again * self._scale
-        return found[0] * self._scale
+            if self._protocol.stretch:
+                frames = stretch(frames)
+            if side := self._protocol.resize:
+                self._scale = side / np.array([frames.shape[2], frames.shape[1]])
+                frames = resize(frames, side, side)
+        return frames
+
+    def _placed(self, found: np.ndarray) -> Chunk:
+        """Points (T, F, 68, 2) in pixels of the file to those of the frames returned, by view."""
+        placed = {}
+        for form, points in zip(self._forms, found.swapaxes(0, 1), strict=True):
+            if self._transforms is not None:
+                points = geometry.apply(self._transforms, points)
+            placed[form] = points * self._scale
+        return placed
 
     def _open_trackers(self) -> list[Tracker]:
-        track = _landmarker(self._protocol.landmarks)
+        from tkit.tracking.pieces import Tracker
+
+        track = _open_track(self._ends, self._forms)
         return [Tracker(track) for _ in self._shifts]
 
-    def _track_all(self, reader: Reader) -> list[np.ndarray]:
-        """Points of all frames, in pixels of the file's frames: read once more, before cropping."""
-        trackers = self._open_trackers()
-        while len(frames := reader.read()):
-            if self._like is not None:
-                frames = resize(frames, self._like[1], self._like[0])
-            for tracker, shift in zip(trackers, self._shifts, strict=True):
-                tracker.push(_shifted(frames, shift))
+    def _push(self, trackers: list[Tracker], frames: np.ndarray) -> None:
+        for tracker, shift in zip(trackers, self._shifts, strict=False):
+            tracker.push(shifted(frames, shift))
+
+    def _tracked(self, trackers: list[Tracker]) -> list[np.ndarray]:
         found = zip(trackers, self._shifts, strict=True)
         return [tracker.finish() - shift for tracker, shift in found]
 
-
-def _shifted(frames: np.ndarray, shift_px: float) -> np.ndarray:
-    """Frames moved right and down by ``shift_px``, bilinear, edges repeated."""
-    if not shift_px or not len(frames):
-        return frames
-    import cv2
-
-    move = np.array([[1.0, 0.0, shift_px], [0.0, 1.0, shift_px]])
-    size = frames.shape[2], frames.shape[1]
-    return np.stack(
-        [cv2.warpAffine(f, move, size, borderMode=cv2.BORDER_REPLICATE) for f in frames]
-    )
+    def _track_ahead(self) -> list[np.ndarray]:
+        """Points of all frames: read once more, before cropping."""
+        reader, trackers = self.reader.again(), self._open_trackers()
+        while len(frames := reader.read()):
+            self._push(trackers, self._sized(frames))
+        return self._tracked(trackers)
 
 
 @lru_cache
-def _landmarker(name: str) -> Track:
-    """Open a landmark back-end once per process."""
-    return LANDMARKERS.get(name).open()
+def _open_track(ends: FrontEnds, forms: tuple[str, ...]) -> Callable[..., np.ndarray]:
+    """Open the front ends once a process, to points (T, F, 68, 2) of one detection."""
+    from tkit.tracking import refine_lips
+
+    track = ends.track()
+    segment = ends.segment() if "refined-points" in forms else None
+
+    def every(frames: np.ndarray) -> np.ndarray:
+        found: Chunk = {}
+        # Back-ends need not know the keyword where nobody asks for it.
+        options = {"raw": partial(found.__setitem__, "raw-points")} if "raw-points" in forms else {}
+        found["points"] = track(frames, **options)
+        if "refined-points" in forms:
+            found["refined-points"] = refine_lips(frames, found["points"], segment)[0]
+        return np.stack([found[form] for form in forms], axis=1)
+
+    return every
+
+
+def points_tokens(ends: FrontEnds, view: str) -> list[str]:
+    """Signature tokens of points that ``ends`` find, or of pictures cropped by them."""
+    tokens = [f"pts:{ends.signature()}"]
+    if view == "raw-points":
+        return [*tokens, "steady:no"]
+    if view == "refined-points":
+        return [*tokens, f"lips:{ends.lips_signature()}"]
+    return tokens

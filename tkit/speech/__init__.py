@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from tkit.errors import UsageError
-from tkit.registry import Registry
+from tkit.registry import BackEnd, Registry
 from tkit.store import EncoderInfo
 
 ENCODERS: Registry[Encoder] = Registry(
@@ -32,47 +30,28 @@ class OpenEncoder(Protocol):
         """Encode (S,) float32 mono sound to features (N, D) float32."""
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """One speech encoder.
+@dataclass(frozen=True, kw_only=True)
+class Encoder(BackEnd[OpenEncoder]):
+    """One speech encoder; opened, it is an :class:`OpenEncoder`.
 
     Parameters
     ----------
-    title : str
     dim : int
         Columns of its features; 0 where the weights decide.
     rate_hz, offset_s : float
         Rows per second and the time of the centre of row 0.
     sample_rate : int
         Hz of the wave it takes.
-    open : callable
-        ``open()`` or ``open(weights)`` loads it and returns an :class:`OpenEncoder`.
-    takes_weights : bool
-        Whether ``open`` takes a weight file (or folder).
     """
 
-    title: str
+    kind: ClassVar[str] = "speech encoder"
+    option: ClassVar[str] = "--speech-weights"
+
     dim: int
     rate_hz: float
     offset_s: float
     sample_rate: int
-    open: Callable[..., OpenEncoder]
-    takes_weights: bool = False
 
-
-def open_encoder(name: str, weights: str | Path | None = None) -> OpenEncoder:
-    """Load an encoder by name, with a weight file of the user's if given.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such encoder.
-    UsageError
-        If a weight file is given to an encoder that takes none.
-    """
-    entry: Encoder = ENCODERS.get(name)
-    if not weights:
-        return entry.open()
-    if not entry.takes_weights:
-        raise UsageError(f"the speech encoder {name} takes no weights, but {weights} was given")
-    return entry.open(weights)
+    def signature_with(self, model: str | Path | None = "") -> str:
+        """Return the signature of the features; the model is loaded for it."""
+        return self.load(model).info.signature

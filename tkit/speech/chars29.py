@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import WeightsError
+from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model
 from tkit.store import EncoderInfo
@@ -59,11 +60,14 @@ class Chars29:
 
 
 ENCODER = Encoder(
+    name="chars29",
+    signature="chars29-1",
+    licence="Apache-2.0; the acoustic model is that of the package hama",
     title="29 characters, as DeepSpeech's",
     dim=29,
     rate_hz=SAMPLE_RATE / HOP,
     offset_s=0.0,
     sample_rate=SAMPLE_RATE,
     open=Chars29,
-    takes_weights=True,
+    model=ModelFile("another head than the released one", required=False),
 )

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tkit.errors import UsageError, WeightsError
+from tkit.errors import WeightsError
+from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.mfcc import cepstra_psf, cepstra_tensorflow, stacked
 from tkit.store import EncoderInfo
@@ -31,15 +32,9 @@ class DeepSpeech:
         Mozilla's file, or the converted one (the file or its folder).
     """
 
-    def __init__(self, weights: str | Path | None = None) -> None:
+    def __init__(self, weights: str | Path) -> None:
         import torch
 
-        if weights is None:
-            raise UsageError(
-                "the speech encoder deepspeech needs a file of Mozilla's releases (.pb, .pbmm, "
-                ".tflite or a checkpoint): pass it as --weights FILE (tkit speech) or "
-                "--speech-weights FILE (tkit prep)"
-            )
         self._net, sha256 = load(weights)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._net.to(self._device)
@@ -172,12 +167,35 @@ def add(source: str | Path, folder: str | Path) -> Path:
     return path
 
 
+def _example(folder: Path) -> Path:
+    """Write a converted file of a small random network."""
+    import torch
+
+    from tkit.zoo.nets import deepspeech
+    from tkit.zoo.released import weights as released_weights
+
+    torch.manual_seed(0)
+    config = deepspeech.Config("0.9", (8, 8, 8, 8), 8, False, (*deepspeech.ENGLISH, ""))
+    released_weights.save(
+        folder / "weights.safetensors",
+        net="deepspeech",
+        config=config,
+        module=deepspeech.DeepSpeech(config),
+        record={"source": "random", "source_sha256": 64 * "0", "version": config.version},
+    )
+    return folder / "weights.safetensors"
+
+
 ENCODER = Encoder(
+    name="deepspeech",
+    signature="deepspeech",
+    licence="that of the file; Mozilla's releases are MPL-2.0",
     title="Mozilla DeepSpeech 0.1 to 0.9",
     dim=0,
     rate_hz=50.0,
     offset_s=0.0125,
     sample_rate=16000,
     open=DeepSpeech,
-    takes_weights=True,
+    model=ModelFile("a file of Mozilla's releases (.pb, .pbmm, .tflite or a checkpoint)"),
+    example=_example,
 )

@@ -57,6 +57,9 @@ class LogMel:
 
 
 ENCODER = Encoder(
+    name="logmel",
+    signature="logmel-1",
+    licence="Apache-2.0; no model",
     title="log-mel energies, 64 bands",
     dim=BANDS,
     rate_hz=SAMPLE_RATE / HOP,

@@ -34,6 +34,9 @@ class Phones:
 
 
 ENCODER = Encoder(
+    name="phones",
+    signature="phones",
+    licence="that of the package hama",
     title="phone posteriors (hama 1.7.0)",
     dim=191,
     rate_hz=SAMPLE_RATE / HOP,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import UsageError, WeightsError
+from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
 from tkit.store import EncoderInfo
@@ -31,12 +32,7 @@ class Transformers:
         The model's folder.
     """
 
-    def __init__(self, weights: str | Path | None = None) -> None:
-        if weights is None:
-            raise UsageError(
-                "the speech encoder transformers needs the folder of a model (config.json and "
-                "model.safetensors): pass it as --weights DIR (tkit speech) or --speech-weights DIR"
-            )
+    def __init__(self, weights: str | Path) -> None:
         folder = Path(weights)
         family, sha256 = _inspect(folder)
         torch, library = _libraries()
@@ -130,12 +126,33 @@ def _libraries() -> tuple[Any, Any]:
     return torch, transformers
 
 
+def _example(folder: Path) -> Path:
+    """Save a tiny wav2vec2 of random numbers."""
+    torch, library = _libraries()
+    torch.manual_seed(0)
+    config = library.Wav2Vec2Config(
+        conv_dim=(8,) * 7,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+    )
+    library.Wav2Vec2Model(config).save_pretrained(folder / "wav2vec2")
+    return folder / "wav2vec2"
+
+
 ENCODER = Encoder(
+    name="transformers",
+    signature="transformers",
+    licence="that of the model in the folder",
     title="hidden states of wav2vec2, HuBERT, WavLM, data2vec or Whisper",
     dim=0,
     rate_hz=SAMPLE_RATE / HOP,
     offset_s=_FIRST_SPAN / 2 / SAMPLE_RATE,
     sample_rate=SAMPLE_RATE,
     open=Transformers,
-    takes_weights=True,
+    model=ModelFile("the folder of a model, with config.json and model.safetensors"),
+    example=_example,
 )

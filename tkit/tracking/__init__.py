@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from tkit import media
-from tkit.errors import NoFaceError, UsageError
+from tkit.errors import NoFaceError
 from tkit.face import geometry
-from tkit.face.steady import average_parts
 from tkit.files import atomic_path
-from tkit.landmarks import LANDMARKERS, Note, Track, ignore
-from tkit.lips import SEGMENTERS, Segment
-from tkit.tracking.refine import refine
+from tkit.landmarks import Track
+from tkit.lips import Segment
+from tkit.tracking.front_ends import FrontEnds
+from tkit.tracking.refine import refine_lips
 
-NO_LIPS = "none"  # the lips stay where they were tracked
+__all__ = ["FrontEnds", "Tracked", "refine_lips", "track_clip", "write_points"]
+
 FEW = 0.8  # share of lip points on a boundary below which the user is told
-REFINED = (geometry.RIGHT_EYE, geometry.LEFT_EYE, geometry.MOUTH)
 
 
 @dataclass(frozen=True)
@@ -84,35 +82,6 @@ def track_clip(
     return Tracked(points.astype(np.float32), valid, placed, notes)
 
 
-def refine_lips(
-    frames: Sequence[np.ndarray] | np.ndarray, points: np.ndarray, segment: Segment | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Place lip and lid points on the boundaries of segments, and steady them.
-
-    Parameters
-    ----------
-    frames : sequence of T ndarrays (H, W, 3), uint8 RGB
-    points : ndarray (T, 68, 2)
-        Tracked, in pixels; NaN where there is no face.
-    segment : callable, optional
-        An opened lip segmenter; without one the points stay as they are.
-
-    Returns
-    -------
-    points : ndarray (T, 68, 2), float32
-    placed : ndarray (T, 68), bool
-    """
-    placed = np.zeros(points.shape[:2], bool)
-    seen = np.flatnonzero(~np.isnan(points).any(axis=(1, 2)))
-    if segment is None or not seen.size:
-        return points, placed
-    refined = refine(points[seen], segment([frames[int(index)] for index in seen], points[seen]))
-    placed[seen] = refined.placed
-    result = points.copy()
-    result[seen] = refined.points
-    return average_parts(result, REFINED), placed
-
-
 def write_points(path: str | Path, tracked: Tracked, *, fps: float) -> None:
     """Write points as ``.npy``, (T, 68, 2) float32, or as ``.csv``.
 
@@ -131,67 +100,3 @@ def write_points(path: str | Path, tracked: Tracked, *, fps: float) -> None:
             for index, (row, valid) in enumerate(zip(flat, tracked.valid, strict=True)):
                 numbers = ",".join(f"{value:.3f}" for value in row)
                 file.write(f"{index},{index / fps:.4f},{int(valid)},{numbers}\n")
-
-
-def parameters(landmarks: str, model: str) -> dict[str, str]:
-    """Return the parameters with which a back-end is opened.
-
-    Raises
-    ------
-    UsageError
-        If a model file is given to a back-end that brings its own.
-    """
-    entry = LANDMARKERS.get(landmarks)
-    if model and entry.sign is None:
-        raise UsageError(f"the landmarks {landmarks} take no model file; {model} was given")
-    return {"model": model} if model else {}
-
-
-def lips_for(landmarks: str, lips: str) -> str:
-    """Return the lip segmenter's name: ``lips``, or the back-end's own choice where it is empty."""
-    return lips or LANDMARKERS.get(landmarks).lips
-
-
-@cache
-def open_landmarks(landmarks: str, model: str = "") -> Track:
-    """Open a landmark back-end once a process."""
-    return LANDMARKERS.get(landmarks).open(**parameters(landmarks, model))
-
-
-@cache
-def open_lips(lips: str, model: str = "") -> Segment | None:
-    """Open a lip segmenter once a process; None for ``none``."""
-    return None if lips == NO_LIPS else SEGMENTERS.get(lips).open(**_lips_parameters(lips, model))
-
-
-def open_refined(landmarks: str, lips: str = "") -> Track:
-    """Open a landmark back-end whose lips are refined as ``tkit prep`` does by default."""
-    track = open_landmarks(landmarks)
-    segment = open_lips(lips_for(landmarks, lips))
-
-    def refined(
-        frames: np.ndarray, *, video: str = "", fps: float = 25.0, note: Note = ignore
-    ) -> np.ndarray:
-        return refine_lips(frames, track(frames, video=video, fps=fps, note=note), segment)[0]
-
-    return refined
-
-
-@cache
-def signature(landmarks: str, model: str = "") -> str:
-    """Return what distinguishes the points of this back-end from those of any other."""
-    return LANDMARKERS.get(landmarks).signature_with(**parameters(landmarks, model))
-
-
-@cache
-def lips_signature(lips: str, model: str = "") -> str:
-    """Return what distinguishes lips refined by this segmenter from any others."""
-    if lips == NO_LIPS:
-        return NO_LIPS
-    return SEGMENTERS.get(lips).signature_with(**_lips_parameters(lips, model))
-
-
-def _lips_parameters(lips: str, model: str) -> dict[str, str]:
-    if model and not SEGMENTERS.get(lips).takes_model:
-        raise UsageError(f"the lips {lips} take no model file; {model} was given")
-    return {"model": model} if model else {}

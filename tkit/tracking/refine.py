@@ -9,18 +9,20 @@ whose crossing is missing, uncertain or far away stays where it was, and that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tkit.face import geometry
-from tkit.lips import Region
+from tkit.face.steady import average_parts
+from tkit.lips import Region, Segment
 
 LEVEL = 0.5  # probability at a boundary
 REACH = 0.3  # of the inter-ocular distance: how far a point may be moved
 STEP = 0.0075  # of the inter-ocular distance, between samples along a line
 MIN_CONTRAST = 0.6  # by how much the probability must change along the line: else it is a guess
+REFINED = (geometry.RIGHT_EYE, geometry.LEFT_EYE, geometry.MOUTH)  # what refine_lips may move
 CONTOURS = (geometry.RIGHT_EYE, geometry.LEFT_EYE, geometry.OUTER_LIPS, geometry.INNER_LIPS)
 
 
@@ -122,3 +124,32 @@ def crossings(
     nearest = np.take_along_axis(crossed, choice, axis=-1)[..., 0]
     sure = np.ptp(values, axis=-1) >= MIN_CONTRAST
     return np.where(sure & np.isfinite(nearest), nearest, np.nan)
+
+
+def refine_lips(
+    frames: Sequence[np.ndarray] | np.ndarray, points: np.ndarray, segment: Segment | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Place lip and lid points on the boundaries of segments, and steady them.
+
+    Parameters
+    ----------
+    frames : sequence of T ndarrays (H, W, 3), uint8 RGB
+    points : ndarray (T, 68, 2)
+        Tracked, in pixels; NaN where there is no face.
+    segment : callable, optional
+        An opened lip segmenter; without one the points stay as they are.
+
+    Returns
+    -------
+    points : ndarray (T, 68, 2), float32
+    placed : ndarray (T, 68), bool
+    """
+    placed = np.zeros(points.shape[:2], bool)
+    seen = np.flatnonzero(~np.isnan(points).any(axis=(1, 2)))
+    if segment is None or not seen.size:
+        return points, placed
+    refined = refine(points[seen], segment([frames[int(index)] for index in seen], points[seen]))
+    placed[seen] = refined.placed
+    result = points.copy()
+    result[seen] = refined.points
+    return average_parts(result, REFINED), placed

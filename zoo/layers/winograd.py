@@ -8,6 +8,8 @@ product a place; the libraries behind torch do not take this way.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -30,40 +32,61 @@ BOTH_INPUT, BOTH_OUTPUT = (  # along both axes at once
 
 
 class Conv3x3(nn.Conv2d):
-    """Convolution of 3 x 3 that keeps the size, faster without gradients on a CPU.
+    """Convolution of 3 x 3 that keeps the size, faster without gradients on a CPU once it is ready.
 
-    There it differs from ``nn.Conv2d`` by rounding, some 1e-5 of the largest output.
+    There it differs from ``nn.Conv2d`` by rounding, some 1e-5 of the largest output. Weights are
+    transformed by :func:`make_ready`; what is meant to change them (``train``, ``eval``,
+    ``load_state_dict``, ``to``) sends the layer the usual way again, until it is made ready anew.
     """
 
     def __init__(self, channels: int, *, bias: bool) -> None:
         super().__init__(channels, channels, 3, padding=1, bias=bias)
-        self._made: tuple[tuple[int, int], Tensor] | None = None
+        self.kernels: Tensor | None = None  # transformed weights (36, C, C)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        if not self._is_faster(x):
+        if self.kernels is None or not self._fits(x):
             return super().forward(x)
-        found = winograd(x, self._kernels())
+        found = winograd(x, self.kernels)
         return found if self.bias is None else found + self.bias[:, None, None]
 
-    def _is_faster(self, x: Tensor) -> bool:
+    def make_ready(self) -> None:
+        """Transform the weights, if that is not done yet and pays."""
+        pays = self.in_channels >= CHANNELS and self.weight.device.type == "cpu"
+        if self.kernels is None and pays:
+            self.kernels = transform(self.weight)
+
+    def train(self, mode: bool = True) -> Conv3x3:
+        """Forget the transformed weights: training changes them, and it ends with ``eval``."""
+        self.kernels = None
+        return super().train(mode)
+
+    def _apply(self, *arguments: Any, **settings: Any) -> Any:
+        self.kernels = None  # of another type, or elsewhere
+        return super()._apply(*arguments, **settings)
+
+    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
+        self.kernels = None
+        super()._load_from_state_dict(*arguments, **settings)
+
+    def _fits(self, x: Tensor) -> bool:
         return (
             not torch.is_grad_enabled()
             and x.device.type == "cpu"
             and not torch.is_autocast_enabled("cpu")
             and x.dtype == self.weight.dtype == torch.float32
             and x.shape[-2] % TILE == x.shape[-1] % TILE == 0
-            and self.in_channels >= CHANNELS
         )
 
-    def _kernels(self) -> Tensor:
-        """Transformed weights, kept until the weights change."""
-        if self.weight.is_inference():  # whose changes cannot be told
-            return transform(self.weight)
-        state = self.weight.data_ptr(), self.weight._version
-        if self._made is None or self._made[0] != state:
-            self._made = state, transform(self.weight)
-        return self._made[1]
+
+def make_ready(net: nn.Module) -> None:
+    """Transform, once, the kernels of a network that is done with training.
+
+    Weights that are changed in place afterwards, without a word to the module, are not seen.
+    """
+    for layer in net.modules():
+        if isinstance(layer, Conv3x3):
+            layer.make_ready()
 
 
 def transform(weight: Tensor) -> Tensor:

@@ -180,4 +180,4 @@ def generate(
     return full, State(hidden, since)
 
 
-NET = Net("noise to blinks of Sinha et al. 2020", Config, Blink)
+NET = Net("noise to blinks of Sinha et al. 2020", Config, Blink, Config(components=2))

@@ -153,7 +153,7 @@ def load(folder: str | Path | None = None) -> Hama:
     WeightsError
         If the package is not installed, or its file is not the one that tkit knows.
     """
-    data = (_assets(folder) / "asr_waveform.hama").read_bytes()
+    data = (assets(folder) / "asr_waveform.hama").read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
         raise WeightsError(
@@ -167,12 +167,18 @@ def load(folder: str | Path | None = None) -> Hama:
 
 def tokens(folder: str | Path | None = None) -> tuple[str, ...]:
     """Return the 191 symbols of the columns: phones in IPA, ``<wb>`` and ``<blank>`` last."""
-    text = (_assets(folder) / "g2p_vocab.json").read_text(encoding="utf-8")
+    text = (assets(folder) / "g2p_vocab.json").read_text(encoding="utf-8")
     return (*json.loads(text)["decoder"], "<wb>", "<blank>")
 
 
-def _assets(folder: str | Path | None) -> Path:
-    """Find the package's data without importing it: it would load its native library."""
+def assets(folder: str | Path | None) -> Path:
+    """Find the package's folder of data without importing it: it would load its native library.
+
+    Raises
+    ------
+    WeightsError
+        If the package is not installed, or the folder given is another one.
+    """
     if folder is None:
         try:
             found = importlib.metadata.distribution("hama").locate_file("hama/assets")

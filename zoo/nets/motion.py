@@ -10,7 +10,7 @@ frame knows what came before it (Oord et al. 2016; Bai et al. 2018). They see no
 frame knows of the future is what its own window holds, which is what a stream has to wait for.
 
 With ``waits`` the network is told how the mouth of the picture is. Two of three people wait for
-their first word with open lips, each in his own way, and that cannot be heard. So a frame's code
+their first word with open lips, each in a way of their own, and that cannot be heard. So a frame's code
 says how far it is one of waiting, and so far the mouth of the picture shows, not a spoken one.
 """
 
@@ -61,7 +61,7 @@ class Config:
     dropout : float
         Share of their outputs that is dropped in training.
     waits : bool
-        Whether a person who waits for his first word is shown as in the picture.
+        Whether a person who waits for the first word is shown as in the picture.
     """
 
     dim: int
@@ -228,4 +228,6 @@ def picture_tensor(picture: np.ndarray | None, module: Motion) -> Tensor | None:
     return torch.from_numpy(np.array(picture, np.float32)).to(module.canonical.device)
 
 
-NET = Net("speech to mouth displacement of Sinha et al. 2020", Config, Motion)
+NET = Net(
+    "speech to mouth displacement of Sinha et al. 2020", Config, Motion, Config(dim=3, components=2)
+)

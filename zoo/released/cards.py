@@ -121,6 +121,12 @@ def card_path(name: str) -> Path:
     return Path(str(resources.files("tkit.zoo.released"))) / f"{name}.toml"
 
 
+def card_beside(path: Path) -> Path:
+    """Return where the card of a weight file lies: a released one's by its name, else a run's."""
+    is_released = path in released().values()
+    return card_path(path.stem) if is_released else path.with_name("card.toml")
+
+
 def locate(name_or_path: str | Path) -> Path:
     """Return the weight file of a path or of a released name; :class:`UsageError` if none."""
     path = Path(name_or_path)

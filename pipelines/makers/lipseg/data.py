@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from tkit import media
 from tkit.clips import Clip
-from tkit.corpora import CORPORA
+from tkit.corpora import CORPORA, puppet
 from tkit.corpora.puppet import bend
 from tkit.errors import CorpusError
 from tkit.face import geometry
@@ -106,10 +106,9 @@ def collect(
         (who, one), (_, two) = _draw(faces, rng), _draw(faces, rng)
         _cut(found, another(one, two, rng), MESH, f"made {who}")
     with tempfile.TemporaryDirectory() as folder:
-        corpus = CORPORA.get("puppet")
         for number in tqdm(range(puppets), desc="puppets", disable=None):
             here = Path(folder, str(number))
-            corpus.generate(here, speakers=1, clips=1, seed=PUPPET_SEED + seed + number)
+            puppet.generate(here, speakers=1, clips=1, seed=PUPPET_SEED + seed + number)
             video = next(here.glob("s*/*.mp4"))
             frames = media.read_clip(video).frames
             truth = np.load(next(here.glob("truth/*/*.npz")))["points"].astype(np.float64)
@@ -126,7 +125,7 @@ def training_clips(root: Path, most: int) -> list[Clip]:
     corpus = CORPORA.get("grid")
     by_speaker: dict[str, list[Clip]] = {}
     for item in corpus.scan(root):
-        if isinstance(item, Clip) and corpus.split_of(item, corpus.default_protocol) == "train":
+        if isinstance(item, Clip) and corpus.split_of(item, corpus.default_split_scheme) == "train":
             by_speaker.setdefault(item.speaker, []).append(item)
     if not by_speaker:
         raise CorpusError(f"{root}: no clips of GRID's training speakers")

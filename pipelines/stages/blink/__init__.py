@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from tkit.face import geometry, plausible
-from tkit.pipelines.stages import losses
 from tkit.pipelines.stages.blink import survey
+from tkit.pipelines.stages.losses import mmd2, range_penalty, rms_distance
 from tkit.pipelines.training.config import Common, option
+from tkit.pipelines.training.runs import Trained
 from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
 from tkit.pipelines.training.stage import Stage
 from tkit.seeds import generator
@@ -67,7 +68,9 @@ class Config(Common):
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
     pca_init: bool = option(True, "Start the last layer as the PCA basis.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
-    balance_power: float = option(0.5, "Power of a speaker's clips that he is drawn by.", low=0)
+    balance_power: float = option(
+        0.5, "Power of the number of clips by which a speaker is drawn.", low=0
+    )
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:
@@ -170,27 +173,27 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     return batch
 
 
-def step(
-    nets: dict[str, Any], batch: dict[str, Tensor], config: Config, player: str
-) -> dict[str, Tensor]:
+def losses(
+    nets: dict[str, Any], batch: dict[str, Tensor], config: Config
+) -> dict[str, dict[str, Tensor]]:
     """MMD between real and generated sequences, and the min-max regularisation."""
-    module, real = nets[player], batch["real"]
+    module, real = nets["blink"], batch["real"]
     begins = batch["begins"] if config.gaps else None
     fake = module(batch["noise"], begins=begins)[0]
     clock = None if begins is None else smear(begins)[:, -config.sequence :]
     last = real[:, -config.sequence :], fake[:, -config.sequence :]
-    mmd2 = sequence_mmd2(*last, config, clock=clock)
-    beyond = losses.range_penalty(last[1], module.low, module.high)
-    found = {"loss": mmd2 + config.range_weight * beyond, "mmd2": mmd2, "range": beyond}
+    distance = sequence_mmd2(*last, config, clock=clock)
+    beyond = range_penalty(last[1], module.low, module.high)
+    found = {"loss": distance + config.range_weight * beyond, "mmd2": distance, "range": beyond}
     if begins is not None and config.quiet_weight:
         found["unrest"] = unrest(*last, smear(begins)[:, -config.sequence :] < AT_REST)
         found["loss"] = found["loss"] + config.quiet_weight * found["unrest"]
     if begins is not None and config.blink_weight:
         courses = [align(eyes, begins) for eyes in (real, fake)]
         if courses[0].shape[1] > 1:
-            found["blinks"] = losses.mmd2(*courses, widths=config.kernel_widths)
+            found["blinks"] = mmd2(*courses, widths=config.kernel_widths)
             found["loss"] = found["loss"] + config.blink_weight * found["blinks"]
-    return found
+    return {"blink": found}
 
 
 def unrest(real: Tensor, fake: Tensor, quiet: Tensor) -> Tensor:
@@ -206,7 +209,7 @@ def unrest(real: Tensor, fake: Tensor, quiet: Tensor) -> Tensor:
     if len(rest) < 2:
         return fake.new_zeros(())
     low, high = (torch.quantile(rest, q, dim=0) for q in (RARE, 1 - RARE))
-    return losses.range_penalty(fake[quiet], low, high)
+    return range_penalty(fake[quiet], low, high)
 
 
 def align(eyes: Tensor, begins: Tensor) -> Tensor:
@@ -241,14 +244,14 @@ def sequence_mmd2(
     with the clock: what follows the beginning of a blink has to be what really follows one.
     """
     real, fake = (x.permute(2, 0, 1, 3).flatten(2) for x in (real, fake))  # (22, n, 2 T)
-    unit = losses.rms_distance(real)
+    unit = rms_distance(real)
     # A landmark that hardly moves is measured with a coarser rule, else its noise would count as
     # much as the blinks.
     unit = unit.clamp(min=STILL * unit.max().item())
     if clock is not None and config.begin_weight:
         ticks = clock[None] * (config.begin_weight * unit[:, None, None])
         real, fake = (torch.cat([x, ticks], dim=-1) for x in (real, fake))
-    return losses.mmd2(real, fake, widths=config.kernel_widths, unit=unit)
+    return mmd2(real, fake, widths=config.kernel_widths, unit=unit)
 
 
 @torch.inference_mode()
@@ -326,13 +329,35 @@ def eye_opening(eyes: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     return ears(eyes, canonical).mean(axis=-1)
 
 
+def apply(trained: Trained, n_frames: int, *, seed: int = 0) -> np.ndarray:
+    """Make eyes blink.
+
+    Parameters
+    ----------
+    trained : Trained
+    n_frames : int
+        At the frame rate of the training, ``trained.weights.record["fps"]``.
+    seed : int
+        Another one gives other blinks.
+
+    Returns
+    -------
+    ndarray (n_frames, 68, 2) float32
+        Displacement of the canonical face, in inter-ocular distances; zero outside the eye region.
+    """
+    return generate(trained.weights.module, n_frames, rng=generator(seed, "blink", "apply"))[0]
+
+
 STAGE = Stage(
+    name="blink",
     title="noise to the displacement of eyes and brows",
     config=Config,
     nets=nets,
     batches=batches,
     players=("blink",),
-    step=step,
+    losses=losses,
     evaluate=evaluate,
     released="blink",
+    apply=apply,
+    tiny={"batch_size": 4, "sequence": 10, "hidden": 8, "warmup": 5},
 )

@@ -15,10 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from tkit.clips import Word
+from tkit.errors import UsageError
 from tkit.face import geometry
-from tkit.pipelines.stages import losses
+from tkit.pipelines.stages.losses import (
+    closure_error,
+    lip_gap,
+    shape_error,
+    squared_error,
+    velocity_error,
+)
 from tkit.pipelines.stages.motion import augment, evaluation
 from tkit.pipelines.training.config import Common, option
+from tkit.pipelines.training.runs import Trained
 from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
 from tkit.pipelines.training.stage import Stage
 from tkit.seeds import generator
@@ -49,7 +57,7 @@ class Config(Common):
     channels: int = option(64, "Channels of the convolutions over frames.", low=1)
     dropout: float = option(0.3, "Share of their outputs that is dropped.", low=0)
     waits: bool = option(True, "Show the mouth of the picture while the person waits to speak.")
-    waiting_weight: float = option(0.01, "Weight of the share of frames in which he waits.", low=0)
+    waiting_weight: float = option(0.01, "Weight of the share of frames spent waiting.", low=0)
     spoken_weight: float = option(1.0, "Weight of the loss of a face that never waits.", low=0)
     points: str = option("speech", "Points that move.", choices=tuple(POINTS))
     pca_variance: float = option(0.99, "Share of the variance that the PCA basis holds.", low=0)
@@ -70,7 +78,9 @@ class Config(Common):
     speed: float = option(0.1, "Largest change of the speed of speech.", low=0)
     mirror: bool = option(True, "Mirror half of the faces.")
     balance_speakers: bool = option(True, "Draw speakers by the power below, not clips alike.")
-    balance_power: float = option(0.25, "Power of a speaker's clips that he is drawn by.", low=0)
+    balance_power: float = option(
+        0.25, "Power of the number of clips by which a speaker is drawn.", low=0
+    )
 
 
 def nets(store: Store, config: Config) -> dict[str, nn.Module]:
@@ -189,29 +199,29 @@ def cut_windows(
     )  # fmt: skip
 
 
-def step(
-    nets: dict[str, Any], batch: dict[str, Tensor], config: Config, player: str
-) -> dict[str, Tensor]:
+def losses(
+    nets: dict[str, Any], batch: dict[str, Tensor], config: Config
+) -> dict[str, dict[str, Tensor]]:
     """Loss on displacement, on its first differences (eq. 4) and on lips that should be shut.
 
     With ``waits`` the face that never waits is compared as well: once the picture showed everywhere
     it would learn no more. And waiting costs a little, so that the picture does not show by halves
     in speech.
     """
-    module, gt = nets[player], batch["displacement"]
+    module, gt = nets["motion"], batch["displacement"]
     code, _ = module.hear(batch["windows"], None)
     pred = module.show(code, batch["picture"])
     landmark, temporal = compare(pred, gt, config)
     found = {"landmark": landmark, "temporal": temporal}
     if config.closure_weight:
-        gaps = [losses.lip_gap(module.canonical + moved) for moved in (pred, gt)]
-        found["closure"] = losses.closure_error(pred=gaps[0], gt=gaps[1])
+        gaps = [lip_gap(module.canonical + moved) for moved in (pred, gt)]
+        found["closure"] = closure_error(pred=gaps[0], gt=gaps[1])
     if module.config.waits:
         landmark, temporal = compare(module.spoken(code), gt, config)
         found["spoken"] = config.landmark_weight * landmark + config.temporal_weight * temporal
         found["waiting"] = module.waiting(code).mean()
     loss = sum(getattr(config, f"{name}_weight") * value for name, value in found.items())
-    return {"loss": loss, **found}
+    return {"motion": {"loss": loss, **found}}
 
 
 def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
@@ -221,8 +231,8 @@ def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
         is_mouth = torch.as_tensor(index >= geometry.MOUTH.start, device=gt.device)
         weight = torch.where(is_mouth, config.mouth_weight, 1.0)
         pred, gt = pred[..., index, :], gt[..., index, :]
-        return losses.squared_error(pred, gt, weight), losses.velocity_error(pred, gt, weight)
-    return losses.shape_error(pred, gt, other=index[index < geometry.MOUTH.start])
+        return squared_error(pred, gt, weight), velocity_error(pred, gt, weight)
+    return shape_error(pred, gt, other=index[index < geometry.MOUTH.start])
 
 
 @torch.inference_mode()
@@ -336,14 +346,63 @@ def on_clip(module: Motion, store: Store, row: Row, moved: np.ndarray) -> np.nda
     )  # fmt: skip
 
 
+def apply(
+    trained: Trained,
+    features: np.ndarray,
+    *,
+    n_frames: int = 0,
+    fps: float = 0.0,
+    picture: np.ndarray | None = None,
+) -> np.ndarray:
+    """Move the mouth of the canonical face by speech.
+
+    Parameters
+    ----------
+    trained : Trained
+    features : ndarray (N, D)
+        Of the speech encoder that the stage was trained on, ``trained.encoder``: what
+        ``tkit.speech.open_encoder(trained.encoder.name)`` makes of sound.
+    n_frames : int
+        By default as many as the speech is long.
+    fps : float
+        Their rate; by default that of the training.
+    picture : ndarray (68, 2), optional
+        Displacement of the face in the picture, which shows while the person waits for the first
+        word; by default its lips are closed.
+
+    Returns
+    -------
+    ndarray (n_frames, 68, 2) float32
+        In inter-ocular distances of the canonical face.
+
+    Raises
+    ------
+    UsageError
+        If the features have another number of columns than those of the training.
+    """
+    encoder, fps = trained.encoder, fps or trained.weights.record["fps"]
+    if features.ndim != 2 or features.shape[1] != encoder.dim:
+        raise UsageError(
+            f"features of shape {features.shape}; {trained.weights.path} takes (N, {encoder.dim}), "
+            f"those of --speech {encoder.name}"
+        )
+    return predict(
+        trained.weights.module, features, n_frames or round(len(features) / encoder.rate_hz * fps),
+        fps=fps, encoder=encoder, picture=picture,
+    )  # fmt: skip
+
+
 STAGE = Stage(
+    name="motion",
     title="speech to the displacement of jaw and mouth",
     config=Config,
     nets=nets,
     batches=batches,
     players=("motion",),
-    step=step,
+    losses=losses,
     evaluate=evaluate,
     released="motion",
+    apply=apply,
     needs_speech=True,
+    tiny={"batch_size": 2, "sequence": 5, "widths": (8, 8), "channels": 8},
 )

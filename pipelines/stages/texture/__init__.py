@@ -7,6 +7,7 @@ colours, so that other identities than the training speakers' work.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,11 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tkit.errors import UsageError
 from tkit.face import drawing
-from tkit.pipelines.stages.texture import losses
+from tkit.metrics import METRICS
+from tkit.pipelines.stages.texture import terms
 from tkit.pipelines.stages.texture.data import (
+    CropReader,
     Pictures,
-    Reader,
     augment,
     blinks,
     by_speaker,
@@ -30,6 +33,7 @@ from tkit.pipelines.stages.texture.data import (
 from tkit.pipelines.stages.texture.regions import focus_mask, mouth_box
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training.config import Common, option
+from tkit.pipelines.training.runs import Trained
 from tkit.pipelines.training.sampling import Sampler
 from tkit.pipelines.training.stage import Stage
 from tkit.seeds import generator
@@ -37,6 +41,7 @@ from tkit.store import Row, Store
 from tkit.zoo.layers.flow import landmark_flow
 from tkit.zoo.nets import patchgan, texture
 
+CAP_DB = 10 * math.log10(255**2 / 1e-5)  # of a PSNR: equal frames must not make a mean infinite
 PAIR = 2  # consecutive frames in a sample: the temporal regularisation needs two
 
 
@@ -131,7 +136,7 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     kept = held_out(rows, config.hold_out)
     rows = [row for row in rows if row not in kept]
     sampler = Sampler(rows, PAIR, balance_speakers=config.balance_speakers)
-    of_speaker, reader = by_speaker(rows), Reader(store)
+    of_speaker, reader = by_speaker(rows), CropReader(store)
     shut = blinks(store, rows, PAIR) if config.blink_share else []
     size = store["crops"].shape[1]
     inside = np.zeros((size, size), np.float32)
@@ -184,67 +189,81 @@ def _tensors(samples: list[Pictures], size: int) -> dict[str, Tensor]:
 # --- training --------------------------------------------------------------------------------
 
 
-def step(
-    nets: dict[str, nn.Module], batch: dict[str, Tensor], config: Config, player: str
-) -> dict[str, Tensor]:
-    """Losses of the generator (eq. 14) or of the discriminator (eq. 8).
-
-    The generator plays first and leaves its frames in the batch for the discriminator: rendering
-    them anew would cost a quarter of the step.
-    """
+def losses(
+    nets: dict[str, nn.Module], batch: dict[str, Tensor], config: Config
+) -> dict[str, dict[str, Tensor]]:
+    """Losses of the generator (eq. 14) and of the discriminator (eq. 8), of the same frames."""
     frames = batch["frames"].flatten(0, 1)
-    if player == "patchgan":
-        if not config.adversarial_weight:  # nobody asks it: it stays as it is
-            return {"loss": 0 * next(nets["patchgan"].parameters()).sum()}
-        decisions = nets["patchgan"](torch.cat([frames, batch["generated"]]))
-        real, generated = decisions.float().chunk(2)
-        return {"loss": losses.discriminator(real, generated)}
     every = {
         name: batch[name].repeat_interleave(PAIR, dim=0)
         for name in ("identity_landmarks", "identity", "weight", "mouth")
     }
-    image, attention, colour, _ = nets["texture"](
+    maps = nets["texture"](
         batch["landmarks"].flatten(0, 1),
         every["identity_landmarks"],
         every["identity"],
         batch["prior"].flatten(0, 1),
     )
-    batch["generated"] = image.detach()
-    pixel, square = _errors(image, frames, every["weight"])
+    _warn_if_frozen(maps.attention, every["mouth"])
+    if config.adversarial_weight:
+        adversarial = terms.adversarial(nets["patchgan"](maps.image).float())
+        decisions = nets["patchgan"](torch.cat([frames, maps.image.detach()]))
+        judged = terms.discriminator(*decisions.float().chunk(2))
+    else:  # nobody asks the discriminator: it stays as it is
+        adversarial, judged = frames.new_zeros(()), frames.new_zeros((), requires_grad=True)
+    generated = _generator(maps, frames, every, config, adversarial)
+    return {"texture": generated, "patchgan": {"loss": judged}}
+
+
+def _generator(
+    maps: texture.Maps,
+    frames: Tensor,
+    every: dict[str, Tensor],
+    config: Config,
+    adversarial: Tensor,
+) -> dict[str, Tensor]:
+    """The generator's loss, its terms, and how open its attention is.
+
+    Parameters
+    ----------
+    maps : Maps
+        Of the frames, two by two.
+    frames : Tensor (2 P, 3, H, W)
+    every : dict of str to Tensor (2 P, 1, H, W)
+        ``weight`` and ``mouth``, as :func:`batches` gives them, of every frame.
+    adversarial : Tensor ()
+    """
+    pixel, square = _errors(maps.image, frames, every["weight"])
     loss = config.pixel_weight * pixel + config.square_weight * square
     if config.colour_weight:
-        bare = _errors(colour, frames, every["weight"])
+        bare = _errors(maps.colour, frames, every["weight"])
         loss += config.colour_weight * (
             config.pixel_weight * bare[0] + config.square_weight * bare[1]
         )
-    adversarial = image.new_zeros(())
-    if config.adversarial_weight:
-        adversarial = losses.adversarial(nets["patchgan"](image).float())
-    pairs = attention.unflatten(0, (-1, PAIR)), colour.unflatten(0, (-1, PAIR))
+    pairs = maps.attention.unflatten(0, (-1, PAIR)), maps.colour.unflatten(0, (-1, PAIR))
     ground = every["weight"].amin() / every["weight"] if config.attention_focus else 1.0
-    open_, temporal = losses.attention(attention, ground), losses.temporal(*pairs)
+    open_, temporal = terms.attention(maps.attention, ground), terms.temporal(*pairs)
     loss += config.adversarial_weight * adversarial
     loss += config.regular_weight * (open_ + temporal)
-    statistics = losses.attention_statistics(attention, every["mouth"])
-    _warn_if_frozen(attention, every["mouth"])
-    parts = {
+    return {
+        "loss": loss,
         "pixel": pixel,
         "square": square,
         "adversarial": adversarial,
         "attention": open_,
         "temporal": temporal,
+        **terms.attention_statistics(maps.attention, every["mouth"]),
     }
-    return {"loss": loss, **parts, **statistics}
 
 
 def _errors(image: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    return losses.pixel(image, target, weight), losses.square(image, target, weight)
+    return terms.pixel(image, target, weight), terms.square(image, target, weight)
 
 
 def _warn_if_frozen(attention: Tensor, mouth: Tensor) -> None:
     """Warn, once a run, when no pixel of any mouth of the batch is open."""
     lowest = (attention.detach() + (1 - mouth)).amin()
-    if float(lowest) > losses.SATURATED:
+    if float(lowest) > terms.SATURATED:
         warnings.warn(
             "texture: the attention map is saturated, the mouth a frozen copy of the identity "
             "image's; if it stays so, train again with a smaller --regular-weight or --lr",
@@ -266,14 +285,14 @@ def evaluate(
         ``psnr``, ``psnr_static``: dB, squared error pooled over the RGB pixels of a clip, mean over
         clips; ``psnr_mouth``, ``psnr_mouth_static``: the same inside the mouth box;
         ``att_mean``, ``att_saturated``, ``att_mouth``, ``att_elsewhere``: see
-        :func:`~tkit.pipelines.stages.texture.losses.attention_statistics`.
+        :func:`~tkit.pipelines.stages.texture.terms.attention_statistics`.
     """
     size = store["crops"].shape[1]
     everything = slice(None), slice(None)
     regions = {"psnr": everything, "psnr_mouth": mouth_box(store.canonical, size)}
     mouth = torch.zeros(1, 1, size, size)
     mouth[..., regions["psnr_mouth"][0], regions["psnr_mouth"][1]] = 1
-    table, reader = defaultdict(list), Reader(store)
+    table, reader = defaultdict(list), CropReader(store)
     for row in rows:
         count = min(config.eval_frames, row.n_frames)
         picked = np.unique(np.linspace(0, row.n_frames - 1, count).round().astype(int))
@@ -286,28 +305,82 @@ def evaluate(
             table[name].append(psnr(pred=pred[index], gt=gt[index]))
             table[f"{name}_static"].append(psnr(pred=gt[:1][index], gt=gt[index]))
         maps = torch.from_numpy(attention[..., 0])[:, None]
-        for name, value in losses.attention_statistics(maps, mouth).items():
+        for name, value in terms.attention_statistics(maps, mouth).items():
             table[name].append(float(value))
     return {name: float(np.mean(values)) for name, values in table.items()}
 
 
 def psnr(*, pred: np.ndarray, gt: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of frames in 0 to 255; the squared error is pooled.
+    """Peak signal-to-noise ratio in dB: the metric of this name, capped at :data:`CAP_DB`.
 
-    Equal frames give the finite 98 dB: the error is taken as at least 1e-5.
+    Parameters
+    ----------
+    pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
+        A prediction of one frame, (1, ...), is held still. The squared error is pooled.
     """
-    error = np.mean((np.asarray(pred, np.float64) - gt) ** 2)
-    return float(10 * np.log10(255**2 / max(error, 1e-5)))
+    metric = METRICS.get("psnr")
+    pred, color = np.broadcast_to(pred, gt.shape), "rgb" if gt.ndim == 4 else "gray"
+    return float(metric.finish(metric.measure(pred=pred, gt=gt, color=color, cap=CAP_DB)))
+
+
+# --- the trained stage -----------------------------------------------------------------------
+
+
+def apply(
+    trained: Trained,
+    image: np.ndarray,
+    still: np.ndarray,
+    points: np.ndarray,
+    *,
+    ground: np.ndarray | None = None,
+) -> np.ndarray:
+    """Render frames of the person of one face crop.
+
+    Parameters
+    ----------
+    trained : Trained
+    image : ndarray (size, size, 3) uint8
+        The identity image; its size is a multiple of four folds (``trained.weights.config``).
+    still : ndarray (68, 2)
+        Its landmarks, pixels.
+    points : ndarray (T, 68, 2)
+        Landmarks of the frames, pixels.
+    ground : ndarray (T, 2, 3), optional
+        Pixels of the frames to pixels of the image where the background is the same; by default it
+        stands still.
+
+    Returns
+    -------
+    ndarray (T, size, size, 3) uint8
+
+    Raises
+    ------
+    UsageError
+        If the image is not of such a size.
+    """
+    step = 4 * trained.weights.config.fold
+    if image.ndim != 3 or image.shape[0] != image.shape[1] or image.shape[0] % step:
+        raise UsageError(
+            f"the identity image has the shape {image.shape}; it is (size, size, 3), and size a "
+            f"multiple of {step}"
+        )
+    return Renderer(trained.weights.module, image, still)(points, ground).images
 
 
 STAGE = Stage(
+    name="texture",
     title="landmark images and one identity image to frames",
     config=Config,
     nets=nets,
     batches=batches,
     players=("texture", "patchgan"),
-    step=step,
+    losses=losses,
     evaluate=evaluate,
     released="texture",
+    apply=apply,
     weights="texture-lite",
-)
+    tiny={
+        "width": 4, "blocks": 1, "landmark_width": 2, "patch_width": 4, "batch_size": 1,
+        "hold_out": 0, "eval_frames": 2, "adversarial_weight": 0.5,
+    },
+)  # fmt: skip

@@ -36,7 +36,7 @@ class Pictures:
     ground: np.ndarray
 
 
-class Reader:
+class CropReader:
     """Reads crops from a store and keeps the clips that were read last."""
 
     def __init__(self, store: Store) -> None:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from tkit.face import drawing
 from tkit.pipelines.stages.texture.data import STILL
+from tkit.zoo.layers import winograd
 from tkit.zoo.layers.flow import landmark_flow
 from tkit.zoo.nets import texture
 
@@ -58,6 +59,7 @@ class Renderer:
         *,
         at_once: int = 8,
     ) -> None:
+        winograd.make_ready(module)
         self._module, self._at_once = module, at_once
         self._device = next(module.parameters()).device
         self._shape = identity.shape[:2]

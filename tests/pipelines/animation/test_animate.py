@@ -32,7 +32,7 @@ data = pytest.importorskip("skimage.data")
 
 def write_weights(folder, canonical):
     """Untrained weights of the three stages in ``folder/STAGE``, as runs leave them."""
-    encoder = asdict(ENCODERS.get("logmel").open().info)
+    encoder = asdict(ENCODERS.get("logmel").load().info)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         painter = texture_net.Generator(texture_net.Config(width=4, blocks=1, landmark_width=2))
@@ -78,7 +78,7 @@ def stages(runs):
 
 @pytest.fixture(scope="module")
 def landmarker():
-    return LANDMARKERS.get("dlib68").open()
+    return LANDMARKERS.get("dlib68").load()
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ def test_one_batch_can_be_learnt_by_heart(store):
     optimiser = torch.optim.Adam(nets["blink"].parameters(), 1e-2)
     losses = []
     for _ in range(300):
-        found = blink.step(nets, batch, FREE, "blink")
+        found = blink.losses(nets, batch, FREE)["blink"]
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()

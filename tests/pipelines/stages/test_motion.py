@@ -137,7 +137,7 @@ def test_one_batch_can_be_learnt_by_heart(store):
     optimiser = torch.optim.Adam(nets["motion"].parameters(), 3e-3)
     losses = []
     for _ in range(150):
-        found = motion.step(nets, batch, config, "motion")
+        found = motion.losses(nets, batch, config)["motion"]
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()
@@ -152,12 +152,16 @@ def test_the_loss_is_that_of_the_paper(store):
     gt = batch["displacement"].numpy().astype(np.float64)
     landmark = ((pred - gt) ** 2).sum(axis=(2, 3)).mean()
     temporal = ((np.diff(pred, axis=1) - np.diff(gt, axis=1)) ** 2).sum(axis=(2, 3)).mean()
-    found = {key: value.item() for key, value in motion.step(nets, batch, config, "motion").items()}
+    found = {
+        key: value.item() for key, value in motion.losses(nets, batch, config)["motion"].items()
+    }
     assert found["landmark"] == pytest.approx(landmark, rel=1e-4)
     assert found["temporal"] == pytest.approx(temporal, rel=1e-4)
     assert found["loss"] == pytest.approx(landmark + 0.5 * temporal, rel=1e-4)
     jaw = ((pred - gt)[:, :, :48] ** 2).sum(axis=(2, 3)).mean()
-    heavy = motion.step(nets, batch, replace(config, mouth_weight=3.0), "motion")["landmark"].item()
+    heavy = motion.losses(nets, batch, replace(config, mouth_weight=3.0))["motion"][
+        "landmark"
+    ].item()
     assert heavy == pytest.approx(3 * landmark - 2 * jaw, rel=1e-4)
 
 
@@ -287,7 +291,7 @@ def test_it_learns_when_people_wait():
         batch = {
             "windows": heard.expand(8, -1, -1, -1), "displacement": moved, "picture": pictures,
         }  # fmt: skip
-        found = motion.step(nets, batch, config, "motion")
+        found = motion.losses(nets, batch, config)["motion"]
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()

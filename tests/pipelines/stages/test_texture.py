@@ -9,7 +9,7 @@ import torch
 from tkit.errors import ConfigError
 from tkit.face import crops, drawing, geometry
 from tkit.pipelines.stages import texture
-from tkit.pipelines.stages.texture import data, losses, regions
+from tkit.pipelines.stages.texture import data, regions, terms
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop
@@ -223,36 +223,36 @@ def test_the_discriminator_looks_at_patches(layers, patch, decisions):
 
 def test_least_squares_losses_have_their_known_values():
     one, zero = torch.ones(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
-    assert float(losses.discriminator(one, zero)) == 0
-    assert float(losses.discriminator(zero, one)) == 1
-    assert float(losses.adversarial(one)) == 0
-    assert float(losses.adversarial(zero)) == 0.5
+    assert float(terms.discriminator(one, zero)) == 0
+    assert float(terms.discriminator(zero, one)) == 1
+    assert float(terms.adversarial(one)) == 0
+    assert float(terms.adversarial(zero)) == 0.5
 
 
 def test_attention_loss_pulls_towards_keeping_the_identity():
     att = torch.full((3, 1, 8, 8), 0.4, requires_grad=True)
-    loss = losses.attention(att)
+    loss = terms.attention(att)
     assert float(loss.detach()) == pytest.approx(0.6, abs=1e-4)
     loss.backward()
     assert (att.grad < 0).all()  # descent raises the attention
-    assert float(losses.attention(torch.ones(3, 1, 8, 8))) < 1e-3
+    assert float(terms.attention(torch.ones(3, 1, 8, 8))) < 1e-3
     half = torch.ones(8)
     half[4:] = 0.5
     open_right = torch.ones(1, 1, 8, 8)
     open_right[..., 4:] = 0.4
-    whole, cheap = losses.attention(open_right), losses.attention(open_right, half)
+    whole, cheap = terms.attention(open_right), terms.attention(open_right, half)
     assert float(cheap) == pytest.approx(0.5 * float(whole), abs=1e-4)
 
 
 def test_temporal_loss_is_zero_for_a_still_face_and_finite_in_its_gradient():
     att = torch.rand(2, 1, 1, 8, 8).expand(2, 3, 1, 8, 8).clone().requires_grad_()
     colour = torch.zeros(2, 3, 3, 8, 8)
-    still = losses.temporal(att, colour)
+    still = terms.temporal(att, colour)
     assert float(still.detach()) < 1e-3
     still.backward()
     assert torch.isfinite(att.grad).all()
     colour[:, 1] = 0.5  # up and down again: two changes of one half
-    assert float(losses.temporal(att.detach(), colour)) == pytest.approx(0.5, abs=1e-3)
+    assert float(terms.temporal(att.detach(), colour)) == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("size", [8, 32])
@@ -261,23 +261,23 @@ def test_losses_do_not_depend_on_the_image_size(size):
     att[..., : size // 2, :] = 1
     att[:, 1] = 1
     colour = torch.zeros(1, 2, 3, size, size)
-    assert float(losses.attention(att[:, 0])) == pytest.approx(0.5**0.5, abs=1e-4)
-    assert float(losses.temporal(att, colour)) == pytest.approx(0.5**0.5, abs=1e-3)
-    assert float(losses.pixel(att[:, 0], att[:, 1], torch.ones(1))) == pytest.approx(0.5)
+    assert float(terms.attention(att[:, 0])) == pytest.approx(0.5**0.5, abs=1e-4)
+    assert float(terms.temporal(att, colour)) == pytest.approx(0.5**0.5, abs=1e-3)
+    assert float(terms.pixel(att[:, 0], att[:, 1], torch.ones(1))) == pytest.approx(0.5)
 
 
 def test_pixel_loss_is_weighted():
     image, target = torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)
     target[..., 1, :] = 0
     weight = torch.tensor([[1.5, 1.5], [0.5, 0.5]])
-    assert float(losses.pixel(image, target, weight)) == pytest.approx(0.75)
+    assert float(terms.pixel(image, target, weight)) == pytest.approx(0.75)
 
 
 def test_attention_statistics_tell_the_mouth_from_the_rest():
     att, mouth = torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)
     mouth[..., 2:, :] = 1
     att[..., 2:, :] = 0.2
-    found = losses.attention_statistics(att, mouth)
+    found = terms.attention_statistics(att, mouth)
     wanted = {"att_mean": 0.6, "att_saturated": 0.5, "att_mouth": 0.2, "att_elsewhere": 1.0}
     assert {name: float(value) for name, value in found.items()} == pytest.approx(wanted)
 
@@ -406,7 +406,7 @@ def test_augmentation_colours_all_pictures_alike():
 def test_pictures_of_a_clip_know_where_the_ground_was(store):
     row = store.select("train")[0]
     other = store.select("train")[1]
-    pictures = data.Reader(store).read([(row, 2), (row, 9), (other, 1)])
+    pictures = data.CropReader(store).read([(row, 2), (row, 9), (other, 1)])
     np.testing.assert_array_equal(pictures.images[1], store["crops"][row.frame_start + 9])
     poses = store["crop_pose"][row.frames].astype(float)
     place = np.array([[70.0, 40.0]])  # of the video
@@ -481,18 +481,45 @@ def test_one_batch_is_overfitted(store, sizes):
     }
     logged = []
     for _ in range(60):
+        found = texture.losses(nets, batch, settings)
         for name, optimiser in players.items():
-            found = texture.step(nets, batch, settings, name)
-            optimiser.zero_grad()
-            found["loss"].backward()
+            own = list(nets[name].parameters())
+            gradients = torch.autograd.grad(
+                found[name]["loss"], own, retain_graph=True, allow_unused=True
+            )
+            for parameter, gradient in zip(own, gradients, strict=True):
+                parameter.grad = gradient
             optimiser.step()
-            if name == "texture":
-                logged.append({key: float(value.detach()) for key, value in found.items()})
+        logged.append({key: float(value.detach()) for key, value in found["texture"].items()})
     assert logged[-1]["pixel"] < 0.25 * logged[0]["pixel"]
-    made = (batch["generated"].unflatten(0, (1, 2)) - batch["frames"]).abs()[:, :, mouth[0]].mean()
+    with torch.no_grad():
+        image = nets["texture"](
+            batch["landmarks"][0], batch["identity_landmarks"], batch["identity"], batch["prior"][0]
+        ).image
+    made = (image[None] - batch["frames"]).abs()[:, :, mouth[0]].mean()
     assert float(made) < 0.5 * float(still)
     if not settings.carried:
         assert logged[-1]["att_mouth"] < logged[-1]["att_elsewhere"]
+
+
+def test_the_discriminator_judges_the_frames_that_were_made_and_leaves_their_maker_alone(store):
+    settings = config(adversarial_weight=0.5)
+    nets = texture.nets(store, settings)
+    batch = texture.batches(store, settings, "train")(0)
+    before = set(batch)
+    found = texture.losses(nets, batch, settings)
+    assert set(batch) == before  # nothing talks through the batch
+    own, others = (list(nets[name].parameters()) for name in ("patchgan", "texture"))
+    judged = found["patchgan"]["loss"]
+    assert all(g is not None for g in torch.autograd.grad(judged, own, retain_graph=True))
+    alone = torch.autograd.grad(judged, others, retain_graph=True, allow_unused=True)
+    assert all(gradient is None for gradient in alone)
+    wanted = torch.autograd.grad(found["texture"]["loss"], others, retain_graph=True)
+    idle = texture.losses(nets, batch, replace(settings, adversarial_weight=0.0))
+    other = torch.autograd.grad(idle["texture"]["loss"], others)
+    assert any(not torch.equal(*pair) for pair in zip(wanted, other, strict=True))
+    nobody = torch.autograd.grad(idle["patchgan"]["loss"], own, allow_unused=True)
+    assert all(gradient is None for gradient in nobody)
 
 
 def test_a_frozen_mouth_is_warned_of(store):
@@ -505,7 +532,7 @@ def test_a_frozen_mouth_is_warned_of(store):
         return net.Maps(identity, attention, torch.zeros_like(identity), None)
 
     with pytest.warns(UserWarning, match="attention map is saturated"):
-        texture.step(nets | {"texture": frozen}, batch, settings, "texture")
+        texture.losses(nets | {"texture": frozen}, batch, settings)
 
 
 def test_both_players_train_and_a_resumed_run_is_an_uninterrupted_one(store, tmp_path):

@@ -1,3 +1,4 @@
+import copy
 import csv
 import os
 import signal
@@ -57,13 +58,13 @@ def test_ctrl_c_saves_the_step_it_falls_into(store, tmp_path):
     stage, config = small("motion", checkpoint_every=100)
     whole = loop.fit(stage, config, store, tmp_path / "whole")
 
-    def press(nets, batch, config, player):
+    def press(nets, batch, config):
         signal.raise_signal(signal.SIGINT)
-        return stage.step(nets, batch, config, player)
+        return stage.losses(nets, batch, config)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(replace(stage, step=press), config, store, tmp_path / "run")
+        loop.fit(replace(stage, losses=press), config, store, tmp_path / "run")
     assert signal.getsignal(signal.SIGINT) is before
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 1
     again = loop.fit(stage, config, store, tmp_path / "run", resume=True)
@@ -91,16 +92,16 @@ def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(store, tmp_path
     stage, config = small(name)
     whole = loop.fit(stage, config, store, tmp_path / "whole")
 
-    def interrupt(nets, batch, config, player):
+    def interrupt(nets, batch, config):
         if interrupt.steps == 5:
             raise KeyboardInterrupt
         interrupt.steps += 1
-        return stage.step(nets, batch, config, player)
+        return stage.losses(nets, batch, config)
 
     interrupt.steps = 0
     out = tmp_path / "parts"
     with pytest.raises(KeyboardInterrupt):
-        loop.fit(replace(stage, step=interrupt), config, store, out)
+        loop.fit(replace(stage, losses=interrupt), config, store, out)
     # The fifth step is lost, the checkpoint of the fourth is whole, and nothing else is there.
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 4
     assert {path.name for path in out.iterdir()} == {
@@ -128,11 +129,11 @@ def test_the_average_of_the_weights_is_released(store, tmp_path):
     stage, config = small("motion", ema=0.5, steps=4)
     weights = []
 
-    def watched(nets, batch, config, player):
+    def watched(nets, batch, config):
         weights.append([p.detach().clone() for p in nets["motion"].parameters()])
-        return stage.step(nets, batch, config, player)
+        return stage.losses(nets, batch, config)
 
-    path = loop.fit(replace(stage, step=watched), config, store, tmp_path / "run")
+    path = loop.fit(replace(stage, losses=watched), config, store, tmp_path / "run")
     last = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["nets"]["motion"]
     names = [name for name, _ in released_weights.load(path).module.named_parameters()]
     weights.append([last[name] for name in names])
@@ -212,16 +213,16 @@ def test_the_time_budget_ends_a_run(store, tmp_path):
 def test_a_loss_that_is_not_finite_stops_and_is_never_saved(store, tmp_path):
     stage, config = small("motion")
 
-    def explode(nets, batch, config, player):
-        losses = stage.step(nets, batch, config, player)
+    def explode(nets, batch, config):
+        losses = stage.losses(nets, batch, config)
         explode.steps += 1
-        return losses | {
-            "landmark": losses["landmark"] * (float("nan") if explode.steps == 4 else 1)
-        }
+        if explode.steps == 4:
+            losses["motion"]["landmark"] = losses["motion"]["landmark"] * float("nan")
+        return losses
 
     explode.steps = 0
     with pytest.raises(TkitError, match="landmark is nan at step 4"):
-        loop.fit(replace(stage, step=explode), config, store, tmp_path)
+        loop.fit(replace(stage, losses=explode), config, store, tmp_path)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
 
 
@@ -230,40 +231,59 @@ class PairConfig(configs.Common):
     batch_size: int = configs.option(2, "Samples.")
 
 
-def test_every_player_moves_only_itself(store, tmp_path):
+def pair_stage(**values):
+    """A stage of two players who want the opposite of one number; keeps its nets in ``made``."""
+    made = {}
+
     def nets(store, config):
-        made = {"one": nn.Linear(2, 2), "two": nn.Linear(2, 2), "fixed": nn.Linear(2, 2)}
+        made.update(one=nn.Linear(2, 2), two=nn.Linear(2, 2), fixed=nn.Linear(2, 2))
         made["fixed"].requires_grad_(False)
         made["one"].bias.requires_grad_(False)  # a part that the stage froze stays frozen
         made["one"].config = config
-        seen.update(made, start=state(made))
-        return made
+        return dict(made)
 
-    def state(made):
-        return {
-            name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in made.items()
-        }
-
-    def step(nets, batch, config, player):
-        turns.append((player, {n: [p.requires_grad for p in nets[n].parameters()] for n in nets}))
+    def losses(nets, batch, config):
         out = nets["fixed"](nets["two"](nets["one"](batch["x"]))).square().mean()
-        return {"loss": out if player == "one" else -out}
+        return {"one": {"loss": out}, "two": {"loss": -out, "out": out}}
 
-    seen, turns = {}, []
     stage = Stage(
-        title="two players", config=PairConfig, nets=nets, players=("one", "two"), step=step,
-        batches=lambda store, config, split: lambda step: {"x": torch.ones(2, 2)},
-        evaluate=lambda nets, store, rows, config: {"n": len(rows)}, released="one",
+        name="pair", title="two players", config=PairConfig, nets=nets, players=("one", "two"),
+        losses=losses, batches=lambda store, config, split: lambda step: {"x": torch.ones(2, 2)},
+        evaluate=lambda nets, store, rows, config: {"n": len(rows)}, released="one", apply=print,
     )  # fmt: skip
-    config = configs.make(PairConfig, {**SMALL, "steps": 1})
+    config = configs.make(PairConfig, {**SMALL, "steps": 1, **values})
+    return stage, config, made
+
+
+def test_every_player_moves_only_itself(store):
+    stage, config, made = pair_stage()
     trainer = loop.Trainer(stage, config, store, loop.Accelerator(cpu=True))
-    losses = trainer._one_step({"x": torch.ones(2, 2)})
-    assert losses.keys() == {"one/loss", "two/loss"}
-    assert turns[0] == ("one", {"one": [True, False], "two": [False] * 2, "fixed": [False] * 2})
-    assert turns[1] == ("two", {"one": [False] * 2, "two": [True] * 2, "fixed": [False] * 2})
-    moved = {name: not same(seen[name].state_dict(), seen["start"][name]) for name in trainer.nets}
+    start = copy.deepcopy({name: net.state_dict() for name, net in made.items()})
+    losses = trainer.one_step({"x": torch.ones(2, 2)})
+    assert losses.keys() == {"one/loss", "two/loss", "two/out"}
+    assert not any(value.requires_grad for value in losses.values())
+    moved = {name: not same(net.state_dict(), start[name]) for name, net in made.items()}
     assert moved == {"one": True, "two": True, "fixed": False}
-    assert torch.equal(seen["one"].bias, seen["start"]["one"]["bias"])
+    assert torch.equal(made["one"].bias, start["one"]["bias"])
+    # Nobody was asked to stop learning on the way.
+    wanted = {"one": [True, False], "two": [True] * 2, "fixed": [False] * 2}
+    assert {n: [p.requires_grad for p in net.parameters()] for n, net in made.items()} == wanted
+
+
+def test_all_gradients_are_taken_before_anybody_moves(store):
+    """One step from the same weights: each player as if the other had stood still."""
+    stage, config, made = pair_stage(lr=0.5)
+    trainer = loop.Trainer(stage, config, store, loop.Accelerator(cpu=True))
+    start = copy.deepcopy(made)
+    trainer.one_step({"x": torch.ones(2, 2)})
+    for player, sign in (("one", 1), ("two", -1)):
+        nets = copy.deepcopy(start)
+        optimiser = torch.optim.Adam([p for p in nets[player].parameters() if p.requires_grad], 0.5)
+        (
+            sign * nets["fixed"](nets["two"](nets["one"](torch.ones(2, 2)))).square().mean()
+        ).backward()
+        optimiser.step()
+        assert same(nets[player].state_dict(), made[player].state_dict())
 
 
 @pytest.mark.slow

@@ -185,10 +185,14 @@ def _write_truth(
         )
 
 
-def _protocol() -> dict[str, Splits]:
+def _split_schemes() -> dict[str, Splits]:
     everyone = [f"s{number}" for number in range(1, MAX_SPEAKERS + 1)]
     val = frozenset(everyone[3::4])  # every fourth speaker, whatever their number
     return {"puppet": {"train": frozenset(everyone) - val, "val": val}}
+
+
+def _example(root: Path) -> None:
+    generate(root, speakers=1, clips=1)
 
 
 CORPUS = Corpus(
@@ -197,6 +201,7 @@ CORPUS = Corpus(
     licence="photo: public domain (NASA); voices: espeak-ng",
     citation="tkit, the embedded corpus; sentences after Cooke, Barker, Cunningham, Shao 2006.",
     scan=scan,
-    protocols=_protocol(),
+    split_schemes=_split_schemes(),
     generate=generate,
+    example=_example,
 )

@@ -19,12 +19,11 @@ A picture without a block or an edge has no CPBD: 0 in all implementations (``em
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from tkit.errors import ScoreError
-from tkit.metrics import Metric, Param, Stats
+from tkit.metrics import Metric, Need, Param, Score, Stats
 from tkit.metrics.pictures import matched
 
 
@@ -38,7 +37,7 @@ def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
     """
     if min(image.shape) < 2:
         raise ScoreError(f"a picture of {image.shape[1]} x {image.shape[0]} has no gradient")
-    return _MODES[mode](np.ascontiguousarray(image))
+    return MODES[mode](np.ascontiguousarray(image))
 
 
 def _port(image: np.ndarray) -> tuple[int, int]:
@@ -83,17 +82,17 @@ def _atvgnet(image: np.ndarray) -> tuple[int, int]:
     return variants.atvgnet(image)
 
 
-_MODES = {"port": _port, "matlab": _matlab, "atvgnet": _atvgnet}
+MODES = {"port": _port, "matlab": _matlab, "atvgnet": _atvgnet}
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, mode: str, empty: str) -> Stats:
     """Sum of the frames' CPBD; the ground truth is not looked at.
 
     Parameters
     ----------
     pred, gt : ndarray (T, H, W) or (T, H, W, 3), uint8
         RGB frames are turned to gray as PIL does.
-    **params
+    mode, empty : str
         See ``METRIC.params``.
 
     Raises
@@ -101,7 +100,6 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, **params: Any) -> Stats:
     ScoreError
         If a frame has no edge in any block and ``empty`` is ``error``.
     """
-    mode, empty = METRIC.settings(params, name="cpbd").values()
     pred, _ = matched(pred, gt, "gray")
     total, last = 0.0, (None, 0.0)
     for index, frame in enumerate(pred):
@@ -123,15 +121,13 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Cumulative probability of blur detection",
-    unit="",
-    better="closer",
-    needs="gray",
+    needs=Need("gray"),
     params={
         "mode": Param(
             "port",
             "port: as the Python package cpbd 1.0.7; matlab: as the authors' code; atvgnet: as "
             "ATVGnet's evaluator",
-            choices=tuple(_MODES),
+            choices=tuple(MODES),
         ),
         "empty": Param(
             "zero",
@@ -140,7 +136,7 @@ METRIC = Metric(
         ),
     },
     measure=measure,
-    finish=finish,
+    scores={"cpbd": Score("", "closer", finish)},
     citation="Narvekar and Karam, A No-Reference Image Blur Metric Based on the Cumulative "
     "Probability of Blur Detection, IEEE Trans. Image Processing 20(9), 2011",
 )

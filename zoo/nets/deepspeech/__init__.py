@@ -120,7 +120,8 @@ class DeepSpeech(nn.Module):
         return self.dense6(self.dense5(rows).clamp(0, self.config.clip)), state
 
 
-NET = Net(title="DeepSpeech 0.1 to 0.9", config=Config, build=DeepSpeech)
+EXAMPLE = Config("0.9", widths=(8, 8, 8, 8), cell=8, bidirectional=False, symbols=(" ", "a", ""))
+NET = Net("DeepSpeech 0.1 to 0.9", Config, DeepSpeech, EXAMPLE)
 
 
 # -- Mozilla's files ----------------------------------------------------------------------------

@@ -134,10 +134,10 @@ def _read_graph(data: memoryview, regions: dict[str, memoryview]) -> Saved:
     nodes, tensors = {}, {}
     for number, value in fields(data):
         if number == 1:
-            name, node = _node(value)
+            name, node = parse_node(value)
             nodes[name] = node
             if node.op == "Const":
-                tensor = _tensor(node.attributes["value"])
+                tensor = parse_tensor(node.attributes["value"])
                 if tensor is not None:
                     tensors[name] = tensor
             elif node.op == "ImmutableConst":
@@ -147,7 +147,7 @@ def _read_graph(data: memoryview, regions: dict[str, memoryview]) -> Saved:
     return Saved(tensors, nodes)
 
 
-def _node(data: memoryview) -> tuple[str, Node]:
+def parse_node(data: memoryview) -> tuple[str, Node]:
     name = op = ""
     inputs, attributes = [], {}
     for number, value in fields(data):
@@ -185,7 +185,7 @@ def _shape(data: memoryview) -> tuple[int, ...]:
     )
 
 
-def _tensor(data: memoryview) -> np.ndarray | None:
+def parse_tensor(data: memoryview) -> np.ndarray | None:
     """Value of a TensorProto; strings become an object array, other kinds are left out (None)."""
     dtype, content = 0, None
     shape: tuple[int, ...] = ()

@@ -1,0 +1,61 @@
+"""What every corpus must keep, whichever it is: parametrised over the registry."""
+
+from pathlib import Path
+
+import pytest
+
+from tkit.clips import Clip, Reject, validate
+from tkit.corpora import CORPORA
+from tkit.errors import CorpusError
+
+
+@pytest.fixture(scope="module", params=CORPORA.names())
+def corpus(request):
+    return CORPORA.get(request.param)
+
+
+@pytest.fixture(scope="module")
+def scanned(corpus, tmp_path_factory) -> list[Clip | Reject]:
+    """What ``scan`` finds in the corpus' own tiny tree."""
+    assert corpus.example, "a corpus brings a tiny tree: example(root)"
+    root = tmp_path_factory.mktemp("corpus")
+    corpus.example(root)
+    return list(corpus.scan(root))
+
+
+def test_it_says_what_it_is(corpus):
+    assert corpus.title and corpus.licence
+    assert (corpus.archives is None) == (not corpus.download_url)
+
+
+def test_a_tiny_tree_is_scanned(scanned):
+    clips = [item for item in scanned if isinstance(item, Clip)]
+    assert clips and validate(clips)
+    for clip in clips:
+        assert Path(clip.video).is_file() and (not clip.audio or Path(clip.audio).is_file())
+        assert all(word.start_s < word.end_s for word in clip.words)
+
+
+def test_a_reject_has_a_step_and_a_reason(scanned):
+    for item in scanned:
+        if isinstance(item, Reject):
+            assert item.id and item.step == "scan" and item.reason
+
+
+def test_every_scan_is_the_same(corpus, scanned, tmp_path):
+    corpus.example(tmp_path)
+    again = list(corpus.scan(tmp_path))
+    assert [(type(item), item.id) for item in again] == [(type(i), i.id) for i in scanned]
+
+
+def test_splits_of_a_scheme_share_nobody(corpus):
+    for name, splits in corpus.split_schemes.items():
+        assert name and splits
+        members = [member for split in splits.values() for member in split]
+        if name != "lipnet-overlapped":  # holds single clips out, not speakers
+            assert len(members) == len(set(members)), f"{name}: somebody is in two splits"
+
+
+def test_an_empty_folder_is_an_error(corpus, tmp_path):
+    with pytest.raises(CorpusError, match=str(tmp_path)):
+        list(corpus.scan(tmp_path))

@@ -1,0 +1,113 @@
+"""One clip of a preparation: its arrays, and the part file that keeps them until all are there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from tkit import media
+from tkit.clips import Clip, Reject
+from tkit.errors import MediaError, TkitError
+from tkit.face import crops
+from tkit.files import atomic_path
+from tkit.prep.settings import Settings
+from tkit.speech import ENCODERS, OpenEncoder
+from tkit.tracking import track_clip
+
+
+def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
+    """Decode one clip and return its arrays.
+
+    Returns
+    -------
+    dict
+        ``points`` (T, 68, 2) float32 px, ``valid`` (T,) bool, ``placed`` (T, 68) bool, ``speech``
+        (N, D) float32, ``notes`` (any number) str and, with crops, ``crops`` (T, size, size, 3)
+        uint8 and ``crop_pose`` (T, 2, 3) float64.
+
+    Raises
+    ------
+    TkitError
+        With the reason why this clip cannot be used.
+    """
+    encode = encoder(settings.speech, settings.speech_weights)
+    sample_rate = ENCODERS.get(settings.speech).sample_rate
+    decoded = media.read_clip(clip.video, clip.audio, fps=settings.fps, sample_rate=sample_rate)
+    wave = media.require_sound(decoded.wave, Path(clip.video).name)
+    _check_drift(decoded, settings)
+    wave = wave[: round(decoded.duration_s * sample_rate)]
+    ends = settings.front_ends
+    tracked = track_clip(
+        decoded, ends.track(), ends.segment(), video=clip.video, max_gap=settings.max_gap
+    )
+    points = tracked.points
+    arrays: dict[str, np.ndarray] = {
+        "points": points,
+        "valid": tracked.valid,
+        "placed": tracked.placed,
+        "speech": encode(wave),
+        "notes": np.array(tracked.notes, np.str_),
+    }
+    if settings.crops:
+        size = settings.crop_size
+        arrays["crop_pose"] = crops.crop_pose(points, size=size)
+        arrays["crops"] = crops.cut_all(decoded.frames, arrays["crop_pose"], size=size)
+    return arrays
+
+
+def _check_drift(decoded: media.Media, settings: Settings) -> None:
+    sound_s = len(decoded.wave) / decoded.sample_rate
+    drift = abs(sound_s - decoded.duration_s) * settings.fps
+    if drift > settings.max_drift:
+        raise MediaError(
+            f"{len(decoded.frames)} video frames ({decoded.duration_s:.2f} s) but {sound_s:.2f} s "
+            f"of sound; pass --max-drift {int(np.ceil(drift))} or drop the clip"
+        )
+
+
+@cache
+def encoder(speech: str, weights: str) -> OpenEncoder:
+    """Load the speech encoder once a process."""
+    encode = ENCODERS.get(speech).load(weights)
+    _single_threaded()  # now that it has loaded what it needs
+    return encode
+
+
+def part_name(clip: Clip, settings: Settings, encoder: str) -> str:
+    """Name of a clip's part: changes with settings, models and with the files that are read."""
+    ends = settings.front_ends
+    sidecar = ends.landmarker.sidecar
+    files = [Path(path) for path in (clip.video, clip.audio) if path]
+    files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
+    stats = [path.stat() for path in files if path.exists()]
+    values = asdict(settings) | {"front_ends": [ends.signature(), ends.lips_signature()]}
+    facts = [clip.id, values, encoder, [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
+
+
+def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
+    """Prepare one clip and write its part; return why it cannot be used, if it cannot."""
+    try:
+        arrays = prepare_clip(clip, settings)
+        reject = None
+    except TkitError as error:
+        arrays = {"reason": np.array(str(error))}
+        reject = Reject(clip.id, "prep", str(error))
+    with atomic_path(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+    return reject
+
+
+def _single_threaded() -> None:
+    """Work in parallel across clips alone: so torch gives the same bits for any number of jobs."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    if "torch" in sys.modules:  # not every encoder needs it
+        sys.modules["torch"].set_num_threads(1)
