@@ -15,6 +15,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from tkit import media, prep, scoring, tracking
 from tkit.corpora import puppet
 from tkit.errors import OutputExistsError
@@ -23,7 +25,7 @@ from tkit.pipelines.animation.moves import sample_rate
 from tkit.pipelines.animation.render import animate
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
-from tkit.report import demo_page, plots, tables
+from tkit.report import Report, formats, pages, plots
 from tkit.seeds import generator
 from tkit.store import Store
 
@@ -35,9 +37,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "blink": {"steps": 100, "init": "blink", "lr": 3e-4},
     "texture": {"steps": 100_000, "init": "texture-lite", "lr": 1e-4, "batch_size": 4},
 }
+FPS = 25  # of the videos
 SHARE = {"motion": 0.25, "blink": 0.1, "texture": 0.65}  # of the training time, at most
-OWN = ("corpus", "gt", "preds", "runs", "plots", "puppet.h5", "talking.mp4", "scores.json",
-       "scores.csv", "scores.md", "index.html")  # fmt: skip
+OWN = ("corpus", "gt", "preds", "runs", "plots", "puppet.h5", "talking.mp4", "talking.png",
+       "scores.json", "scores.csv", "scores.md", "index.html")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def run(demo: Demo, *, force: bool = False) -> Path:
             ("csv", "scores.csv"),
             ("markdown", "scores.md"),
         ):
-            tables.write(report, kind, demo.out / name)
+            formats.write(report, kind, demo.out / name)
     return _write_page(demo, held_out, report, quality)
 
 
@@ -158,16 +161,17 @@ def _animate_photo(demo: Demo, id_: str, trained: dict[str, runs.Trained]) -> No
     """Let the photo that the puppets were made from speak in its own, full-size picture."""
     from skimage import data
 
-    wave = media.read_audio(
-        demo.out / "gt" / f"{id_}.mp4", sample_rate=sample_rate(trained["motion"])
-    )
+    photo, rate_hz = data.astronaut(), sample_rate(trained["motion"])
+    wave = media.read_audio(demo.out / "gt" / f"{id_}.mp4", sample_rate=rate_hz)
     track = tracking.FrontEnds().refined()
-    frames = animate(data.astronaut(), wave, **trained, landmarker=track, seed=demo.seed)
+    drawn = animate(photo, wave, **trained, landmarker=track, seed=demo.seed)
+    frames = np.stack(list(drawn))
     media.write_video(demo.out / "talking.mp4", frames, wave=wave)
+    plots.strip(demo.out / "talking.png", photo, frames, track(frames), wave, fps=FPS)
 
 
 def _write_page(
-    demo: Demo, held_out: list[str], report: Any, quality: dict[str, dict[str, float]]
+    demo: Demo, held_out: list[str], report: Report, quality: dict[str, dict[str, float]]
 ) -> Path:
     curves = []
     for name in SETTINGS:
@@ -176,12 +180,16 @@ def _write_page(
         curves.append(path.relative_to(demo.out).as_posix())
     shown = generator(demo.seed, "page").permutation(held_out)[:3]
     pairs = [(id_, f"gt/{id_}.mp4", f"preds/{id_}.mp4") for id_ in sorted(map(str, shown))]
-    content = demo_page.render(
+    content = pages.render(
+        "demo.html",
         title="tkit demo: a generated speaker whom no stage has seen",
+        strip="talking.png",
         photo="talking.mp4",
         pairs=pairs,
-        curves=curves,
-        table=tables.as_text(report),
+        table=report.table(),
         quality=quality,
+        curves=curves,
     )
-    return demo_page.write(demo.out / "index.html", content)
+    page = demo.out / "index.html"
+    formats.save(content, page)
+    return page

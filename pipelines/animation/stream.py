@@ -66,6 +66,11 @@ class MouthStream:
         rows_after = self._size - self._size // 2 - 1
         return (rows_after + 0.5) / self.encoder.rate_hz  # a frame's row is at most half a row off
 
+    @property
+    def n_kept(self) -> int:
+        """Rows that are kept for frames to come: some, however long the speech is."""
+        return len(self._rows)
+
     def push(self, rows: np.ndarray, *, again: int = 0) -> np.ndarray:
         """Take the next rows (n, D); return the displacement (t, 68, 2) of frames now known.
 
@@ -155,6 +160,11 @@ class SpeechStream:
     def look_ahead_s(self) -> float:
         """Seconds of sound after a frame's middle that it waits for, at most."""
         return self.mouth.look_ahead_s
+
+    @property
+    def n_kept(self) -> int:
+        """Samples of sound that are kept: some seconds, however long the speech is."""
+        return len(self._wave)
 
     def push(self, wave: np.ndarray) -> np.ndarray:
         """Take the next samples (n,) of sound; return the displacement of frames now known."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tkit.face.geometry import MOUTH
 
-SHUT = 0.2  # of the range of a sequence's lip gap
+LIPS_SHUT = 0.2  # of the range of a sequence's lip gap
 OTHER = 0.25  # weight of jaw and place of the mouth beside its shape
 SMOOTH = 1e-3  # inter-ocular distances: below it a distance counts as a square, whose slope is 0
 
@@ -72,7 +72,7 @@ def lip_gap(points: Tensor) -> Tensor:
 def closure_error(*, pred: Tensor, gt: Tensor) -> Tensor:
     """Mean error of lip gaps (n, T) in the frames in which a sequence has its lips shut."""
     low, high = gt.amin(dim=-1, keepdim=True), gt.amax(dim=-1, keepdim=True)
-    shut = gt < low + SHUT * (high - low)
+    shut = gt < low + LIPS_SHUT * (high - low)
     return ((pred - gt).abs() * shut).mean()
 
 

@@ -7,7 +7,6 @@ override them, and an unknown or ill-typed value raises :class:`~tkit.errors.Con
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from tkit import toml
-from tkit.errors import ConfigError, UsageError
+from tkit.errors import ConfigError, UsageError, did_you_mean
+from tkit.pipelines.training.stage import STAGES
 
 
 def option(
@@ -75,12 +75,29 @@ def make(config: type, values: Mapping[str, Any], *, where: str = "config") -> A
 def merge(
     config: type, files: Iterable[str | Path | None], flags: Mapping[str, Any] | None = None
 ) -> Any:
-    """Make a Config from TOML files (or names of experiments) and flags; the last one wins."""
+    """Make a Config from TOML files (or names of experiments) and flags; the last one wins.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`check` does, or if a file has fields that only another stage knows.
+    """
     values: dict[str, Any] = {}
     for name_or_path in files:
         if name_or_path is not None:
-            values |= check(config, read_values(name_or_path), where=str(name_or_path))
+            read = read_values(name_or_path)
+            if not _takes(config, read) and (others := _stages_that_take(read)):
+                raise ConfigError(f"{name_or_path} is for {' or '.join(others)}")
+            values |= check(config, read, where=str(name_or_path))
     return config(**values | check(config, flags or {}, where="command line"))
+
+
+def _takes(config: type, values: Mapping[str, Any]) -> bool:
+    return {key.replace("-", "_") for key in values} <= fields(config).keys()
+
+
+def _stages_that_take(values: Mapping[str, Any]) -> list[str]:
+    return [name for name in STAGES.names() if _takes(STAGES.get(name).config, values)]
 
 
 def check(config: type, values: Mapping[str, Any], *, where: str) -> dict[str, Any]:
@@ -105,8 +122,7 @@ def check(config: type, values: Mapping[str, Any], *, where: str) -> dict[str, A
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f" (there are: {', '.join(known)})"
+            hint = did_you_mean(name, known) or f" (there are: {', '.join(known)})"
             raise ConfigError(f"{where}: unknown field {key!r}{hint}")
         checked[name] = _fit_value(known[name], types[name], value, where=f"{where}: {name}")
     return checked
@@ -147,8 +163,8 @@ def read_values(name_or_path: str | Path) -> dict[str, Any]:
     shipped = experiments()
     if not path.is_file():
         if str(name_or_path) not in shipped:
-            near = difflib.get_close_matches(str(name_or_path), shipped, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f" (there are: {', '.join(shipped)})"
+            near = did_you_mean(str(name_or_path), shipped)
+            hint = near or f" (there are: {', '.join(shipped)})"
             raise UsageError(f"{name_or_path}: no such file or experiment{hint}")
         path = shipped[str(name_or_path)]
     try:

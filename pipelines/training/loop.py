@@ -76,7 +76,7 @@ def fit(
             f"{accelerator.num_processes} processes"
         )
     main = accelerator.is_main_process
-    run = runs.begin(out, resume=resume, force=force)
+    run = runs.open_run(out, resume=resume, force=force)
     with _settings(config):
         trainer = Trainer(stage, config, store, accelerator)
         if resume:

@@ -70,7 +70,7 @@ class Run:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def begin(folder: str | Path, *, resume: bool, force: bool) -> Run:
+def open_run(folder: str | Path, *, resume: bool, force: bool) -> Run:
     """Check that a run folder may be trained into; nothing is changed yet.
 
     Parameters

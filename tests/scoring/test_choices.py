@@ -24,7 +24,7 @@ def test_other_metrics_keep_the_name_and_what_the_protocol_says_of_them(named):
 
 
 def test_what_a_protocol_fixes_is_changed_under_another_name(named):
-    changed = protocols.change(named, settings=[("ssim", "window", "gauss11")])
+    changed = protocols.change(named, settings={"ssim": {"window": "gauss11"}})
     assert changed.name == "custom" and changed.metrics["ssim"]["window"] == "gauss11"
     assert "gauss11" not in named.metrics["ssim"].values()
     assert protocols.change(named, landmarks="openface").name == "custom"
@@ -44,16 +44,16 @@ def test_choices_that_concern_nothing_are_refused(named):
     with pytest.raises(UsageError, match=r"--metrics names nothing \(there are: .*psnr"):
         protocols.change(named, metrics=[])
     with pytest.raises(UsageError, match=r"--set jitter\.x=1: 'jitter' is none of the metrics"):
-        protocols.change(named, settings=[("jitter", "x", "1")])
+        protocols.change(named, settings={"jitter": {"x": "1"}})
 
 
 def test_settings_are_read_from_text():
     read = protocols.read_settings(["ssim.window=gauss11", " psnr.cap = 60 ", "fid.model=a=b"])
-    assert read == [
-        ("ssim", "window", "gauss11"),
-        ("psnr", "cap", "60"),
-        ("fid", "model", "a=b"),
-    ]
+    assert read == {
+        "ssim": {"window": "gauss11"},
+        "psnr": {"cap": "60"},
+        "fid": {"model": "a=b"},
+    }
 
 
 @pytest.mark.parametrize("text", ["ssim", "ssim.window", "ssim=gauss11", "ssim.=gauss11"])

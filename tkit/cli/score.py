@@ -75,6 +75,7 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
 @click.option(
     "--landmarks", metavar="NAME", help="Landmark back-end, instead of the protocol's (dlib68)."
 )
+@_options.landmarks_model
 @click.option(
     "--rows",
     default="static,gt,gt-lag3,detector-noise",
@@ -142,6 +143,7 @@ def command(
     strict: bool,
     jobs: int,
     force: bool,
+    landmarks_model: str,
     **choices: str | None,
 ) -> None:
     """Score predicted videos against ground truth.
@@ -173,24 +175,22 @@ def command(
     outputs = {kind: path for kind, path in files.items() if path is not None}
     formats.require_free(outputs.values(), force=force)
     methods = name_methods(list(preds))
-    protocol = protocols.change(
-        protocols.load(protocol_name),
-        metrics=None if metrics is None else _names(metrics),
-        settings=protocols.read_settings(settings),
-        missing=missing_pred,
-        **choices,
-    )
     report = scoring.score(
         methods,
         gt,
-        protocol=protocol,
-        jobs=jobs,
-        progress=True,
+        protocol=protocol_name,
+        metrics=None if metrics is None else _names(metrics),
+        settings=protocols.read_settings(settings),
         rows=_names(rows),
         renamed=read_map(map_file) if map_file else None,
-        seed=seed,
-        resume=resume,
+        landmarks_model=landmarks_model,
+        jobs=jobs,
         cluster=cluster,
+        resume=resume,
+        seed=seed,
+        progress=True,
+        missing=missing_pred,
+        **choices,
     )
     report = replace(report, published=published or "")
     for kind, path in outputs.items():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import typing
 from dataclasses import Field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,11 @@ def command() -> None:
 
 def _summary(name: str) -> str:
     """First sentence of a stage module's docstring, read without importing it."""
-    module = resources.files("tkit.pipelines") / "stages" / name.replace("-", "_") / "__init__.py"
-    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return docstring.split("\n")[0]
+    from tkit.pipelines import STAGES
+
+    spec = importlib.util.find_spec(f"{STAGES.package}.{name.replace('-', '_')}")
+    source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
 
 
 def _command(stage: Any) -> click.Command:

@@ -53,20 +53,9 @@ def info(name: str) -> None:
       tkit zoo info motion
       tkit zoo info runs/motion/weights.safetensors
     """
-    from tkit import toml
-    from tkit.zoo.released import cards
     from tkit.zoo.released import weights as released_weights
 
-    path = cards.locate(name)
-    card = cards.card_path(name) if name in cards.released() else path.with_name("card.toml")
-    click.echo(f"# {path}, sha256 {cards.sha256_of(path)}")
-    if card.is_file():
-        click.echo(card.read_text(encoding="utf-8"))
-    if path.suffix == ".onnx":  # it holds a network and nothing about it
-        return
-    about = released_weights.read_about(path)
-    record = {key: value for key, value in about["record"].items() if not isinstance(value, dict)}
-    click.echo(f"# record\n{toml.dumps({'net': about['net'], **record})}", nl=False)
+    click.echo(released_weights.describe(name), nl=False)
 
 
 @command.command()
@@ -83,11 +72,7 @@ def verify() -> None:
 
     broken = 0
     for name in cards.released():
-        problems = cards.verify(name)
-        try:
-            released_weights.check(name)
-        except WeightsError as error:
-            problems.append(str(error))
+        problems = released_weights.problems(name)
         broken += bool(problems)
         click.echo(f"{name}: {'; '.join(problems) or 'sound'}")
     if broken:

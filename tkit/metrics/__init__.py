@@ -5,9 +5,14 @@ clip, or of the clips of a set, add up, and the ``finish`` of each score makes i
 Chunked reading, parallel runs and pooling over any set follow from that, and a family of several
 scores looks at a clip once. Prediction and ground truth are always passed by keyword.
 
-Users name scores, not families::
+Users name scores, not families:
 
-    METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")  # a float
+>>> import numpy, tkit
+>>> frames = numpy.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), numpy.uint8)
+>>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
+1.0
+>>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
+(22, ['av', 'blink', 'cpbd', 'fid'])
 """
 
 from __future__ import annotations

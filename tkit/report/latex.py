@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from tkit.report import Report, tables
 
 RULES = [rf"\providecommand{{\{name}rule}}{{\hline}}" for name in ("top", "mid", "bottom")]
-SIGNS = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "→": r"$\rightarrow$",
-}
+ESCAPES = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "→": r"$\rightarrow$",
+    }
+)
 
 
 def as_latex(report: Report) -> str:
@@ -36,7 +39,7 @@ def as_latex(report: Report) -> str:
 
 def escaped(table: list[list[str]]) -> list[list[str]]:
     """Cells of text with what LaTeX would read as commands escaped."""
-    return [[cell.translate(str.maketrans(SIGNS)) for cell in row] for row in table]
+    return [[cell.translate(ESCAPES) for cell in row] for row in table]
 
 
 def tabular(columns: str, table: list[list[str]], *, comments: Sequence[str] = ()) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tkit.errors import ScoreError, UsageError
 from tkit.face.crops import CROPS
@@ -16,9 +17,7 @@ from tkit.scoring.pairing import ClipFiles, pair
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.summary import signature, summarise
 
-__all__ = ["TKIT", "Protocol", "require_scores", "score", "signature"]
-
-TKIT = protocols.load(protocols.DEFAULT)
+__all__ = ["Protocol", "require_scores", "score", "signature"]
 
 
 def plan_of(
@@ -37,49 +36,66 @@ def plan_of(
     metrics = {
         name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
     }
-    return Plan(protocol, metrics, tuple(row for row in CONTROL_ROWS if row in set(rows)), front_ends)
+    return Plan(
+        protocol, metrics, tuple(row for row in CONTROL_ROWS if row in set(rows)), front_ends
+    )
 
 
 def score(
-    preds: Mapping[str, Path],
-    gt: Path,
+    preds: Mapping[str, str | Path],
+    gt: str | Path,
     *,
-    protocol: Protocol = TKIT,
-    jobs: int = 1,
-    progress: bool = False,
+    protocol: str | Protocol = protocols.DEFAULT,
+    metrics: Sequence[str] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
     rows: Iterable[str] = CONTROL_ROWS,
     renamed: Mapping[str, str] | None = None,
-    seed: int = 0,
-    resume: Path | None = None,
+    landmarks_model: str = "",
+    jobs: int = 1,
     cluster: str = "",
+    resume: str | Path | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    **choices: str | None,
 ) -> Report:
     """Score folders of predicted videos against a folder of ground truth.
 
     Parameters
     ----------
     preds : mapping
-        Method to folder; clips are matched by relative path without suffix.
-    gt : Path
-    protocol : Protocol
-    jobs : int
-        Processes; the report does not depend on their number.
-    progress : bool
-        Show a bar on stderr.
+        Method to folder of videos, ``.npy`` arrays or folders of pictures; clips are matched by
+        their path below the folder, without suffix.
+    gt : path
+    protocol : str or Protocol
+        How to score; ``tkit protocols list`` has the names.
+    metrics : sequence of str, optional
+        What to measure instead of the protocol's own.
+    settings : mapping, optional
+        Metric to its parameters that differ, e.g. ``{"ssim": {"window": "gauss11"}}``.
     rows : iterable of str
-        Honest rows to compute.
+        Control rows to compute beside.
     renamed : mapping, optional
         Name of a prediction to the clip it is of.
-    seed : int
-        Of the resampling behind intervals and tests.
-    resume : Path, optional
-        Folder where the statistics of finished clips are kept and looked up.
+    landmarks_model : str
+        Model file of a landmark back-end that takes one.
+    jobs : int
+        Processes; the report does not depend on their number.
     cluster : str, optional
         Address of a Dask scheduler that measures the clips instead of local processes.
+    resume : path, optional
+        Folder where the statistics of finished clips are kept and looked up.
+    seed : int
+        Of the resampling behind intervals and tests.
+    progress : bool
+        Show a bar on stderr.
+    **choices
+        Fields of the protocol that differ: ``landmarks``, and the policies ``missing``, ``length``,
+        ``size``, ``fps`` and ``missing_face``.
 
     Returns
     -------
     Report
-        The methods in the given order, then the honest rows, measured on every clip that has a
+        The methods in the given order, then the control rows, measured on every clip that has a
         scored prediction. Pairs that do not fit are in ``rejects``.
 
     Raises
@@ -88,11 +104,39 @@ def score(
         If a folder, metric or parameter does not exist.
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, numpy, tkit
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> frames = numpy.random.default_rng(0).integers(0, 256, (5, 32, 48, 3), numpy.uint8)
+    >>> for name, clip in {"gt": frames, "ours": frames // 2 + 60}.items():
+    ...     (folder / name).mkdir()
+    ...     numpy.save(folder / name / "hello.npy", clip)
+    >>> report = tkit.score({"ours": folder / "ours"}, gt=folder / "gt", metrics=["psnr", "ssim"])
+    >>> round(report.methods["ours"]["psnr"].value, 2)
+    15.76
+    >>> report.frame().query("method == 'gt' and metric == 'ssim'").value.item()
+    1.0
     """
-    plan = plan_of(protocol, rows=rows)
-    clips, rejects = pair(preds, gt, renamed=renamed, missing=protocol.missing)
+    named = protocols.load(protocol) if isinstance(protocol, str) else protocol
+    protocol = protocols.change(named, metrics=metrics, settings=settings, **choices)
+    plan = plan_of(protocol, rows=rows, landmarks_model=landmarks_model)
+    found, rejects = pair(
+        {method: Path(folder) for method, folder in preds.items()},
+        Path(gt),
+        renamed=renamed,
+        missing=protocol.missing,
+    )
     measured = list(
-        _measure_all(clips, plan, jobs=jobs, progress=progress, resume=resume, cluster=cluster)
+        _measure_all(
+            found,
+            plan,
+            jobs=jobs,
+            progress=progress,
+            resume=Path(resume) if resume else None,
+            cluster=cluster,
+        )
     )
     return summarise(plan, list(preds), measured, rejects, seed=seed)
 

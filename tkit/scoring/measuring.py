@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from tkit.scoring.baselines import Chunk
 from tkit.scoring.pairing import ClipFiles, unequal, unlike
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.view import POINTS, View
+
+if TYPE_CHECKING:
+    from tkit.tracking import FrontEnds
 
 DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
 

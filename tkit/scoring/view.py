@@ -168,8 +168,10 @@ def _open_track(ends: FrontEnds, forms: tuple[str, ...]) -> Callable[..., np.nda
     def every(frames: np.ndarray) -> np.ndarray:
         found: Chunk = {}
         # Back-ends need not know the keyword where nobody asks for it.
-        options = {"raw": partial(found.__setitem__, "raw-points")} if "raw-points" in forms else {}
-        found["points"] = track(frames, **options)
+        if "raw-points" in forms:
+            found["points"] = track(frames, raw=partial(found.__setitem__, "raw-points"))
+        else:
+            found["points"] = track(frames)
         if "refined-points" in forms:
             found["refined-points"] = refine_lips(frames, found["points"], segment)[0]
         return np.stack([found[form] for form in forms], axis=1)

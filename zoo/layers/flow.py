@@ -53,7 +53,7 @@ def landmark_flow(points: Tensor, still: Tensor, ground: Tensor, *, size: int) -
     return both.transpose(1, 2).unflatten(2, (len(steps), len(steps)))
 
 
-def carry(image: Tensor, flow: Tensor, *, mode: str = "bilinear") -> Tensor:
+def warp(image: Tensor, flow: Tensor, *, mode: str = "bilinear") -> Tensor:
     """Sample images (B or 1, 3, H, W) by a flow (B, 2, h, w); the border is repeated.
 
     ``mode`` is that of :func:`torch.nn.functional.grid_sample`.

@@ -10,8 +10,8 @@ frame knows what came before it (Oord et al. 2016; Bai et al. 2018). They see no
 frame knows of the future is what its own window holds, which is what a stream has to wait for.
 
 With ``waits`` the network is told how the mouth of the picture is. Two of three people wait for
-their first word with open lips, each in a way of their own, and that cannot be heard. So a frame's code
-says how far it is one of waiting, and so far the mouth of the picture shows, not a spoken one.
+their first word with open lips, each in a way of their own, and that cannot be heard. So a frame's
+code says how far it is one of waiting, and so far the mouth of the picture shows, not a spoken one.
 """
 
 from __future__ import annotations
@@ -181,10 +181,10 @@ class Motion(nn.Module):
         displacement : Tensor (..., T, 68, 2)
         state : list of Tensor
         """
-        code, after = self.hear(windows, state)
-        return self.show(code, picture), after
+        code, after = self.encode(windows, state)
+        return self.decode(code, picture), after
 
-    def hear(self, windows: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+    def encode(self, windows: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
         """Map windows (..., T, window, dim) to a code (..., T, C) a frame, and the state after."""
         config, lead, n_frames = self.config, windows.shape[:-3], windows.shape[-3]
         rows = self.standardise(windows).flatten(0, -3)  # (frames, window, dim)
@@ -199,7 +199,7 @@ class Motion(nn.Module):
             code = x.transpose(1, 2).flatten(0, 1)
         return code.view(*lead, n_frames, code.shape[-1]), after
 
-    def show(self, code: Tensor, picture: Tensor | None = None) -> Tensor:
+    def decode(self, code: Tensor, picture: Tensor | None = None) -> Tensor:
         """Map codes (..., T, C) to displacement (..., T, 68, 2)."""
         spoken, waiting = self.spoken(code), self.waiting(code)
         if waiting is None:

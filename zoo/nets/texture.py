@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tkit.errors import ConfigError
 from tkit.face.geometry import N_POINTS
 from tkit.zoo import Net
-from tkit.zoo.layers.flow import carry
+from tkit.zoo.layers.flow import warp
 from tkit.zoo.layers.winograd import Conv3x3
 
 FLOW_UNIT = 1 / 32  # half sizes: two pixels of 128; what the network sees and says of flows
@@ -181,7 +181,7 @@ class Generator(nn.Module):
                 prior = identity.new_zeros(len(moved), 4, *moved.shape[-2:])
             known = F.interpolate(prior, moved.shape[-2:], mode="bilinear", align_corners=False)
             flow = known[:, :2]
-            joint += [known / FLOW_UNIT, F.pixel_unshuffle(carry(identity, flow), fold)]
+            joint += [known / FLOW_UNIT, F.pixel_unshuffle(warp(identity, flow), fold)]
         else:
             joint += [F.pixel_unshuffle(identity, fold).expand(len(moved), -1, -1, -1)]
         attention, colour, *corrections = self._maps(torch.cat(joint, dim=1))
@@ -190,7 +190,7 @@ class Generator(nn.Module):
         if flow is not None:
             flow = flow + FLOW_UNIT * corrections[0]
             # Sharper, but slow to train through: bilinear costs a fifth of the CPBD.
-            identity = carry(identity, flow, mode="bilinear" if self.training else "bicubic")
+            identity = warp(identity, flow, mode="bilinear" if self.training else "bicubic")
         return Maps(compose(attention, colour, identity), attention, colour, flow)
 
     def _maps(self, joint: Tensor) -> tuple[Tensor, ...]:

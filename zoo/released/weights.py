@@ -15,11 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tkit import __version__
+from tkit import __version__, toml
 from tkit.errors import ConfigError, UnknownNameError, WeightsError
 from tkit.files import atomic_path
 from tkit.zoo import NETS
-from tkit.zoo.released.cards import locate, sha256_of
+from tkit.zoo.released import cards
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def load(name_or_path: str | Path) -> Weights:
     WeightsError
         If the file is no weight file of tkit or does not fit its network.
     """
-    path = locate(name_or_path)
+    path = cards.locate(name_or_path)
     about = read_about(path)
     try:
         net = NETS.get(about["net"])
@@ -90,12 +90,14 @@ def load(name_or_path: str | Path) -> Weights:
         raise WeightsError(
             f"{path}: does not fit the network {about['net']!r}: {reason}"
         ) from error
-    return Weights(about["net"], config, module.eval(), about["record"], sha256_of(path), path)
+    return Weights(
+        about["net"], config, module.eval(), about["record"], cards.sha256_of(path), path
+    )
 
 
 def check(name_or_path: str | Path) -> None:
     """Raise :class:`WeightsError` if a weight file, safetensors or ONNX, cannot be loaded."""
-    path = locate(name_or_path)
+    path = cards.locate(name_or_path)
     if path.suffix != ".onnx":
         load(path)
         return
@@ -105,6 +107,29 @@ def check(name_or_path: str | Path) -> None:
         cv2.dnn.readNetFromONNX(str(path))
     except cv2.error as error:
         raise WeightsError(f"{path}: OpenCV cannot read it ({error.err})") from error
+
+
+def problems(name: str) -> list[str]:
+    """Return what is wrong with a released weight file, its card or its fit to its network."""
+    found = cards.verify(name)
+    try:
+        check(name)
+    except WeightsError as error:
+        found.append(str(error))
+    return found
+
+
+def describe(name_or_path: str | Path) -> str:
+    """Say what a weight file is: its place, its card if there is one, and its record, as TOML."""
+    path = cards.locate(name_or_path)
+    lines, card = [f"# {path}, sha256 {cards.sha256_of(path)}\n"], cards.card_beside(path)
+    if card.is_file():
+        lines.append(card.read_text(encoding="utf-8") + "\n")
+    if path.suffix != ".onnx":  # which holds a network and nothing about it
+        about = read_about(path)
+        record = {key: one for key, one in about["record"].items() if not isinstance(one, dict)}
+        lines.append(f"# record\n{toml.dumps({'net': about['net'], **record})}")
+    return "".join(lines)
 
 
 def read_about(path: str | Path) -> dict[str, Any]:

@@ -57,6 +57,10 @@ IBUG68 = {
 }
 
 
+# By part of the face: picture, contours and person of each sample, as in Samples.
+Cut = dict[str, list[tuple[np.ndarray, np.ndarray, str]]]
+
+
 @dataclass(frozen=True)
 class Samples:
     """Pictures of one part of the face.
@@ -93,7 +97,7 @@ def collect(
     puppets : int
         Generated people, with one clip each.
     """
-    found: dict[str, list[tuple[np.ndarray, np.ndarray, str]]] = {part: [] for part in DIVISIONS}
+    found: Cut = {part: [] for part in DIVISIONS}
     faces: dict[str, list[Face]] = {}
     for clip in tqdm(training_clips(root, clips), desc="clips", disable=None):
         frames = media.read_clip(clip.video).frames
@@ -105,8 +109,20 @@ def collect(
     for _ in tqdm(range(made), desc="made", disable=None):
         (who, one), (_, two) = _draw(faces, rng), _draw(faces, rng)
         _cut(found, another(one, two, rng), MESH, f"made {who}")
+    _cut_puppets(found, puppets, seed)
+    return _stacked(found)
+
+
+def of_puppets(count: int, *, seed: int) -> dict[str, Samples]:
+    """Cut pictures of mouths and eyes out of one clip each of ``count`` generated people."""
+    found: Cut = {part: [] for part in DIVISIONS}
+    _cut_puppets(found, count, seed)
+    return _stacked(found)
+
+
+def _cut_puppets(found: Cut, count: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for number in tqdm(range(puppets), desc="puppets", disable=None):
+        for number in tqdm(range(count), desc="puppets", disable=None):
             here = Path(folder, str(number))
             puppet.generate(here, speakers=1, clips=1, seed=PUPPET_SEED + seed + number)
             video = next(here.glob("s*/*.mp4"))
@@ -114,6 +130,9 @@ def collect(
             truth = np.load(next(here.glob("truth/*/*.npz")))["points"].astype(np.float64)
             for face in _tracked(frames, truth):
                 _cut(found, face, IBUG68, f"puppet {number}")
+
+
+def _stacked(found: Cut) -> dict[str, Samples]:
     return {
         part: Samples(*(np.stack(column) for column in zip(*rows, strict=True)))
         for part, rows in found.items()
@@ -151,7 +170,7 @@ def _draw(faces: dict[str, list[Face]], rng: np.random.Generator) -> tuple[str, 
 
 
 def _cut(
-    found: dict[str, list[tuple[np.ndarray, np.ndarray, str]]],
+    found: Cut,
     face: Face,
     arcs: dict[str, list[list[int]]],
     person: str,

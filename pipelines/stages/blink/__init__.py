@@ -32,7 +32,7 @@ EYES = geometry.EYE_REGION_INDEX
 SURVEYED_S = 1800.0  # generated for an evaluation: some 600 blinks
 SPAN = 14  # frames in which a blink is over
 SETTLED = 5  # frames after which a generated sequence has forgotten that it began
-AT_REST = (2 / 3) ** SPAN  # of a smeared beginning: the blink is over
+AT_REST = (2 / 3) ** SPAN  # of a beginning that has faded: the blink is over
 RARE = 0.02  # share of real values between blinks that lie below, or above, what counts as rest
 LIDS = torch.as_tensor(np.flatnonzero(np.isin(EYES, plausible.LID_PAIRS)))
 STILL = 0.25  # motion of a landmark, beside the one that moves most, below which it counts as still
@@ -180,13 +180,13 @@ def losses(
     module, real = nets["blink"], batch["real"]
     begins = batch["begins"] if config.gaps else None
     fake = module(batch["noise"], begins=begins)[0]
-    clock = None if begins is None else smear(begins)[:, -config.sequence :]
+    clock = None if begins is None else fade(begins)[:, -config.sequence :]
     last = real[:, -config.sequence :], fake[:, -config.sequence :]
     distance = sequence_mmd2(*last, config, clock=clock)
     beyond = range_penalty(last[1], module.low, module.high)
     found = {"loss": distance + config.range_weight * beyond, "mmd2": distance, "range": beyond}
     if begins is not None and config.quiet_weight:
-        found["unrest"] = unrest(*last, smear(begins)[:, -config.sequence :] < AT_REST)
+        found["unrest"] = unrest(*last, fade(begins)[:, -config.sequence :] < AT_REST)
         found["loss"] = found["loss"] + config.quiet_weight * found["unrest"]
     if begins is not None and config.blink_weight:
         courses = [align(eyes, begins) for eyes in (real, fake)]
@@ -225,7 +225,7 @@ def align(eyes: Tensor, begins: Tensor) -> Tensor:
     return eyes[sequence[:, None], frames][..., LIDS, 1].flatten(1)[None]
 
 
-def smear(begins: Tensor) -> Tensor:
+def fade(begins: Tensor) -> Tensor:
     """Spread beginnings (n, T) over time, so that close ones are alike: 1 falling by a third."""
     risen = torch.zeros_like(begins)
     level = torch.zeros_like(begins[:, 0])

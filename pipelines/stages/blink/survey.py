@@ -16,7 +16,7 @@ SMOOTH = 2.0  # frames, deviation of the Gaussian that smooths the hazard: one c
 HALF_OPEN = 0.25  # depth from which an eye that does not blink looks half shut
 
 
-def detect(opening: np.ndarray, fps: float) -> list[blinks.Blink]:
+def blinks_in(opening: np.ndarray, fps: float) -> list[blinks.Blink]:
     """Blinks in an eye aspect ratio (T,); none in one that is too noisy to tell."""
     try:
         return blinks.detect(opening, fps=fps)[0]
@@ -27,7 +27,7 @@ def detect(opening: np.ndarray, fps: float) -> list[blinks.Blink]:
 def begins(opening: np.ndarray, fps: float) -> np.ndarray:
     """Frames (T,) float32 in which blinks begin: 1, else 0."""
     found = np.zeros(len(opening), np.float32)
-    for blink in detect(opening, fps):
+    for blink in blinks_in(opening, fps):
         found[max(round(blink.onset_s * fps) - LEAD, 0)] = 1.0
     return found
 
@@ -116,7 +116,7 @@ def survey(sequences: Iterable[np.ndarray], *, fps: float) -> Survey:
     result = Survey()
     for ears in sequences:
         opening = ears.mean(axis=1)
-        found = detect(opening, fps)
+        found = blinks_in(opening, fps)
         depth = 1 - ears / np.median(ears, axis=0)
         awake = np.ones(len(ears), bool)
         for blink in found:

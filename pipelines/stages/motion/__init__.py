@@ -209,8 +209,8 @@ def losses(
     in speech.
     """
     module, gt = nets["motion"], batch["displacement"]
-    code, _ = module.hear(batch["windows"], None)
-    pred = module.show(code, batch["picture"])
+    code, _ = module.encode(batch["windows"], None)
+    pred = module.decode(code, batch["picture"])
     landmark, temporal = compare(pred, gt, config)
     found = {"landmark": landmark, "temporal": temporal}
     if config.closure_weight:

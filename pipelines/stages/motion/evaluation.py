@@ -8,32 +8,30 @@ import numpy as np
 
 from tkit.clips import Word
 from tkit.face import geometry
+from tkit.metrics import lmd
 
 # GRID words by where their b, p or m is: the lips are shut when the word begins, or when it ends.
 BEGIN_SHUT = frozenset({"bin", "blue", "by", "place", "please", "b", "p"})
 END_SHUT = frozenset({"m"})
 AROUND_S = 0.08  # by which a word's aligned border may miss the closure
-SHUT = 0.25  # of the range of a clip's opening
+MOUTH_SHUT = 0.25  # of the range of a clip's opening
 MAX_LAG = 6  # frames
 
 
 def distance(*, pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
     """Distance of two mouths (T,), in percent of the true inter-ocular distance.
 
-    Mean Euclidean distance of the 20 mouth points, each mouth about its own centre, so that shape
-    counts and place does not.
+    The metric ``lmd`` by its defaults, frame by frame: mean Euclidean distance of the 20 mouth
+    points, each mouth about its own centre, so that shape counts and place does not.
 
     Parameters
     ----------
     pred, gt : ndarray (T, 68, 2)
         The same unit.
     """
-    centred = [
-        points[:, geometry.MOUTH] - points[:, geometry.MOUTH].mean(axis=1, keepdims=True)
-        for points in (pred, gt)
-    ]
-    distance = np.linalg.norm(centred[0] - centred[1], axis=-1).mean(axis=-1)
-    return 100 * distance / geometry.inter_ocular(gt)
+    return lmd.distances(
+        pred=pred, gt=gt, points="mouth", centre="centroid", norm="l2", reduce="mean", scale="iod"
+    )
 
 
 def opening(points: np.ndarray) -> np.ndarray:
@@ -76,7 +74,7 @@ def shut(
 ) -> list[bool]:
     """Whether an opening (T,) falls below a quarter of its range in each stretch."""
     low, high = opening.min(), opening.max()
-    below = opening < low + SHUT * (high - low)
+    below = opening < low + MOUTH_SHUT * (high - low)
     middle_s = (np.arange(len(opening)) + 0.5) / fps
     return [
         bool(below[(middle_s >= start_s) & (middle_s <= end_s)].any())
@@ -85,6 +83,10 @@ def shut(
 
 
 def jitter(points: np.ndarray) -> float:
-    """Mean length of the mouth's second differences, percent of the inter-ocular distance."""
+    """Mean length of the mouth's second differences, percent of the inter-ocular distance.
+
+    The metric of this name takes all 68 points and removes the motion of the head; here the mouth
+    alone counts, as it moves in the picture.
+    """
     tremble = np.linalg.norm(np.diff(points[:, geometry.MOUTH], n=2, axis=0), axis=-1).mean()
     return float(100 * tremble / geometry.inter_ocular(points).mean())

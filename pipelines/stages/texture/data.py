@@ -12,7 +12,7 @@ from tkit.face import geometry
 from tkit.store import Row, Store
 
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-SHUT = 0.6  # of a clip's median eye aspect ratio: below it the eyes are shutting
+EYES_SHUT = 0.6  # of a clip's median eye aspect ratio: below it the eyes are shutting
 SEARCHED_CLIPS = 200  # of a speaker, in which blinks are looked for
 CACHED_CLIPS = 256  # of crops, in memory; about 4 MB each for clips of 3 s
 
@@ -92,7 +92,7 @@ def blinks(store: Store, rows: list[Row], count: int) -> list[list[tuple[Row, in
         stretches = []
         for row in own[:: -(-len(own) // SEARCHED_CLIPS)]:
             ear = geometry.eye_aspect_ratio(store["points"][row.frames]).mean(axis=-1)
-            shut = np.flatnonzero(ear < SHUT * np.median(ear))
+            shut = np.flatnonzero(ear < EYES_SHUT * np.median(ear))
             stretches += [(row, int(first)) for first in shut if first + count <= row.n_frames]
         if stretches:
             found.append(stretches)

@@ -8,7 +8,7 @@ from tkit.face import geometry
 from tkit.pipelines.animation import blink_rate
 from tkit.pipelines.animation import moves as moves_module
 from tkit.pipelines.stages.blink import EYES, eye_opening
-from tkit.pipelines.stages.blink.survey import detect
+from tkit.pipelines.stages.blink.survey import blinks_in
 from tkit.seeds import generator
 
 
@@ -37,7 +37,7 @@ def test_blinks_come_as_often_as_asked_for(canonical, rate_hz):
     )
     assert made.shape == (2500, 68, 2)
     opening = eye_opening(made[:, EYES], canonical)
-    assert len(detect(opening, 25.0)) == pytest.approx(100 * rate_hz, rel=0.35)
+    assert len(blinks_in(opening, 25.0)) == pytest.approx(100 * rate_hz, rel=0.35)
     deepest = eye_opening(moved[:, EYES], canonical).min()
     assert opening.min() == pytest.approx(deepest, rel=0.05)  # as deep as they were
     others = np.setdiff1d(np.arange(68), EYES)

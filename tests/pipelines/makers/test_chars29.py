@@ -76,6 +76,24 @@ def test_a_head_learns_to_spell_and_is_saved_small(heard, tmp_path, capsys):
     assert path.stat().st_size < 100_000
 
 
+def test_three_steps_on_the_voices_of_puppets(tmp_path, capsys):
+    settings = chars29_module.Settings(utterances=7, held_out=1, epochs=1, batch=2)
+    heard = chars29_module.encode(settings, tmp_path / "heard.npz")
+    assert len(heard.texts) == 7 and heard.states.shape == (heard.starts[-1], 576)
+    again = chars29_module.encode(settings, tmp_path / "heard.npz")  # from the cache
+    assert again.texts == heard.texts and np.array_equal(again.states, heard.states)
+    config = chars29.Config(width=8, layers=1, kernel=3)
+    net = chars29_module.train(heard, settings, config)
+    torch.manual_seed(settings.seed)
+    fresh = chars29.NET.build(config)
+    assert any(
+        not torch.equal(*pair) for pair in zip(net.parameters(), fresh.parameters(), strict=True)
+    )
+    assert all(torch.isfinite(one).all() for one in net.parameters())
+    chars29_module.save(tmp_path / "head.safetensors", net, heard, settings)
+    assert "epoch 1: loss" in capsys.readouterr().err
+
+
 def test_the_same_settings_give_the_same_head(heard):
     config = chars29.Config(width=8, layers=1, kernel=3)
     first, second = (chars29_module.train(heard, SMALL, config) for _ in range(2))

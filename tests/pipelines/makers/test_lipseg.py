@@ -78,6 +78,51 @@ def test_variation_moves_picture_and_contours_together(part):
     assert np.median(agree) > (0.6 if part == "mouth" else 0.9)  # lips are recoloured, too
 
 
+@pytest.fixture(scope="module")
+def puppets():
+    """Pictures of one generated person, whose contours are known."""
+    return data.of_puppets(1, seed=0)
+
+
+@pytest.mark.parametrize("part", ["mouth", "eye"])
+def test_three_steps_on_puppets_change_the_network_and_follow_from_the_seed(puppets, part):
+    settings = lipseg_module.Settings(steps=3, batch=4, puppet_share=1.0)
+    one, two = (lipseg_module.train(part, puppets[part], settings) for _ in range(2))
+    torch.manual_seed(settings.seed)
+    fresh = lipseg.NET.build(lipseg.Config(part=part, widths=lipseg_module.WIDTHS[part]))
+    assert not one.training
+    for new, same in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(new, same) and torch.isfinite(new).all()
+    assert any(
+        not torch.equal(a, b) for a, b in zip(one.parameters(), fresh.parameters(), strict=True)
+    )
+
+
+def test_a_training_goes_on_from_saved_weights(puppets, tmp_path):
+    pytest.importorskip("onnx")
+    settings = lipseg_module.Settings(steps=3, batch=4, puppet_share=1.0)
+    net = lipseg_module.train("eye", puppets["eye"], settings)
+    lipseg_module.save(tmp_path, net, settings)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "lipseg-eye.onnx",
+        "lipseg-eye.safetensors",
+    }
+    on = lipseg_module.train("eye", puppets["eye"], settings, init=tmp_path)
+    assert any(
+        not torch.equal(a, b) for a, b in zip(on.parameters(), net.parameters(), strict=True)
+    )
+
+
+def test_contours_of_puppets_lie_on_the_pictures(puppets):
+    for part, samples in puppets.items():
+        width, height = (int(data.MARGIN * side) for side in vary.SIZES[part])
+        assert samples.pictures.shape[1:] == (height, width, 3)
+        inside = (samples.contours > 0) & (samples.contours < (width, height))
+        assert inside.mean() > 0.99
+        assert set(samples.people) == {"puppet 0"}
+        assert (np.diff(samples.contours[..., 0], axis=-1) > 0).mean() > 0.9  # left to right
+
+
 def test_opencv_runs_the_exported_network_as_torch_does(tmp_path):
     pytest.importorskip("onnx")
     import cv2

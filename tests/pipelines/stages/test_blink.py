@@ -325,10 +325,10 @@ def test_the_hazard_counts_speakers_alike_after_a_long_time(store, stores, tmp_p
 def test_a_clock_makes_sequences_of_other_blinks_differ():
     real = normal(64, 20, 22, 2)
     clock = (torch.arange(64)[:, None] % 20 == torch.arange(20)).float()
-    same = blink.sequence_mmd2(real, real, SMALL, clock=blink.smear(clock))
-    other = blink.sequence_mmd2(real, real.roll(7, dims=0), SMALL, clock=blink.smear(clock))
+    same = blink.sequence_mmd2(real, real, SMALL, clock=blink.fade(clock))
+    other = blink.sequence_mmd2(real, real.roll(7, dims=0), SMALL, clock=blink.fade(clock))
     assert same == pytest.approx(0, abs=1e-6) and other > 1e-3
     assert blink.sequence_mmd2(real, real.roll(7, dims=0), SMALL) == pytest.approx(0, abs=1e-6)
-    assert blink.smear(torch.tensor([[0.0, 1, 0, 0, 1]]))[0].numpy() == pytest.approx(
+    assert blink.fade(torch.tensor([[0.0, 1, 0, 0, 1]]))[0].numpy() == pytest.approx(
         [0, 1, 2 / 3, 4 / 9, 1]
     )

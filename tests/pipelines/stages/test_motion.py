@@ -295,7 +295,7 @@ def test_it_learns_when_people_wait():
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()
-    waiting = nets["motion"].waiting(nets["motion"].hear(heard, None)[0])
+    waiting = nets["motion"].waiting(nets["motion"].encode(heard, None)[0])
     assert waiting[~is_speech].min() > 0.9 and waiting[is_speech].max() < 0.1
     assert found["waiting"].item() == pytest.approx(waiting.mean().item(), abs=0.05)
 
@@ -353,7 +353,7 @@ def test_a_stream_keeps_no_more_rows_than_it_needs(store):
     stream = MouthStream(contextual(store), fps=25.0, encoder=store.info.encoder)
     for _ in range(50):
         stream.push(np.zeros((10, 8), np.float32))
-    assert len(stream._rows) < 40
+    assert stream.n_kept < 40
 
 
 class Summing:
@@ -385,7 +385,7 @@ def test_sound_in_pieces_gives_what_the_whole_sound_gives(store, piece):
         heard_s = min(start + piece, len(wave)) / 8000
         latest_s = (sum(map(len, parts)) + 0.5) / 25  # middle of the first frame not given yet
         assert latest_s + stream.look_ahead_s > heard_s - 0.021
-    assert len(stream._wave) <= 8000 * 0.5 + 160
+    assert stream.n_kept <= 8000 * 0.5 + 160
     parts.append(stream.finish(75))
     found = np.concatenate(parts)
     # Where the kept sound begins, the encoder no longer hears what was before.

@@ -62,7 +62,7 @@ def test_generator_gives_an_image_and_maps_of_the_input_size(size, sizes):
     assert float(attention.detach().min()) > 0 and float(attention.detach().max()) < 1
     assert float(colour.detach().abs().max()) < 1
     assert (flow is None) != sizes.carried
-    carried = identity if flow is None else flow_module.carry(identity, flow)
+    carried = identity if flow is None else flow_module.warp(identity, flow)
     torch.testing.assert_close(image, (1 - attention) * colour + attention * carried)
 
 
@@ -168,7 +168,7 @@ def test_carrying_samples_the_image_where_the_flow_says():
     image = torch.cat([ramp, ramp[:, :1]], dim=1)
     flow = torch.full((2, 2, 8, 8), 0.0)
     flow[1, 0] = 5 * 2 / 64
-    carried = flow_module.carry(image, flow)
+    carried = flow_module.warp(image, flow)
     torch.testing.assert_close(carried[:1], image, atol=1e-3, rtol=0)
     torch.testing.assert_close(carried[1:, :, :, :58], image[..., 5:63], atol=1e-3, rtol=0)
     torch.testing.assert_close(carried[1, :, :, -1], image[0, :, :, -1], atol=1e-3, rtol=0)

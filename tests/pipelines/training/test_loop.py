@@ -348,6 +348,19 @@ def test_files_give_values_and_flags_override(tmp_path):
         configs.read_values("paper-moton")
 
 
+def test_an_experiment_of_another_stage_says_whose_it_is(tmp_path):
+    for experiment, stage in (("paper-blink", "blink"), ("texture-paper", "texture")):
+        with pytest.raises(ConfigError, match=f"^{experiment} is for {stage}$"):
+            configs.merge(motion.Config, [experiment])
+    path = tmp_path / "f.toml"
+    path.write_text("kernel-widths = [1.0]\nstep = 3\n")  # no stage takes that
+    with pytest.raises(ConfigError, match="unknown field 'kernel-widths'"):
+        configs.merge(motion.Config, [path])
+    path.write_text("steps = -1\n")  # all take it; the value is wrong
+    with pytest.raises(ConfigError, match="steps is -1, less than 0"):
+        configs.merge(motion.Config, [path])
+
+
 @pytest.mark.parametrize("name", ["motion", "blink", "texture"])
 def test_the_papers_settings_are_shipped(name):
     from tkit.pipelines import STAGES

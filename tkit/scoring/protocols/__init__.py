@@ -103,7 +103,7 @@ def change(
     named: Protocol,
     *,
     metrics: Sequence[str] | None = None,
-    settings: Iterable[tuple[str, str, Any]] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
     missing_face: str | None = None,
     **choices: str | None,
 ) -> Protocol:
@@ -113,8 +113,8 @@ def change(
     ----------
     metrics : sequence of str, optional
         What to measure instead of the protocol's own; those that it has keep its parameters.
-    settings : iterable of (metric, parameter, value)
-        See :func:`read_settings`.
+    settings : mapping, optional
+        Metric to its parameters that differ.
     missing_face : str, optional
         For every metric that has this parameter.
     **choices
@@ -129,7 +129,9 @@ def change(
     if not names:
         raise UsageError(f"--metrics names nothing (there are: {', '.join(METRICS.names())})")
     chosen = {name: dict(named.metrics.get(name, {})) for name in names}
-    changes = list(settings)
+    changes = [
+        (m, name, value) for m, own in (settings or {}).items() for name, value in own.items()
+    ]
     for name, param, value in changes:
         if name not in chosen:
             there = ", ".join(chosen)
@@ -148,19 +150,19 @@ def change(
     return replace(named, name=name, metrics=chosen, **fixed)
 
 
-def read_settings(texts: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Read ``METRIC.PARAM=VALUE`` texts.
+def read_settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Read ``METRIC.PARAM=VALUE`` texts: metric to parameter to value.
 
     Raises
     ------
     UsageError
         If one does not look like this.
     """
-    found = []
+    found: dict[str, dict[str, str]] = {}
     for text in texts:
         place, equals, value = text.partition("=")
         name, dot, param = (part.strip() for part in place.partition("."))
         if not (equals and dot and param):
             raise UsageError(f"--set {text}: give METRIC.PARAM=VALUE, e.g. ssim.window=gauss11")
-        found.append((name, param, value.strip()))
+        found.setdefault(name, {})[param] = value.strip()
     return found

@@ -148,6 +148,7 @@ def _read_graph(data: memoryview, regions: dict[str, memoryview]) -> Saved:
 
 
 def parse_node(data: memoryview) -> tuple[str, Node]:
+    """Name and content of a NodeDef message."""
     name = op = ""
     inputs, attributes = [], {}
     for number, value in fields(data):

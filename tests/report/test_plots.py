@@ -1,0 +1,58 @@
+"""Figures of reports."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tkit.report import plots
+
+
+def test_loss_curves_are_a_picture(tmp_path):
+    rows = [(step, name, 1.0 / (step + 1)) for step in range(30) for name in ("loss", "rate")]
+    for name in ("a.svg", "a.png"):
+        plots.losses(tmp_path / name, rows, title="motion")
+        assert (tmp_path / name).stat().st_size > 1000
+    plots.losses(tmp_path / "none.svg", [], title="nothing yet")
+
+
+def test_an_svg_of_losses_has_no_date(tmp_path):
+    plots.losses(tmp_path / "a.svg", [(0, "loss", 1.0)], title="a")
+    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
+
+
+@pytest.mark.parametrize(("n_frames", "count"), [(75, 6), (7, 7), (1, 1)])
+def test_moments_are_by_turns_shut_and_open(n_frames, count):
+    opening = np.abs(np.sin(np.arange(n_frames) * 0.7))
+    chosen = plots.moments(opening, count)
+    assert len(chosen) == count and chosen == sorted(set(chosen))
+    for turn, (index, part) in enumerate(
+        zip(chosen, np.array_split(np.arange(n_frames), count), strict=True)
+    ):
+        extreme = opening[part].max() if turn % 2 else opening[part].min()
+        assert index in part and opening[index] == extreme
+
+
+def test_a_strip_shows_photo_frames_and_landmarks(tmp_path, stores):
+    points = np.repeat(128 + 60 * stores.face()[None], 10, axis=0)
+    points[::2, [65, 66, 67], 1] += 12  # every other mouth is open
+    photo = np.full((64, 64, 3), (200, 0, 0), np.uint8)  # a red photo, a green video
+    frames = np.full((10, 256, 256, 3), (0, 200, 0), np.uint8)
+    wave = np.sin(np.arange(6400) / 7).astype(np.float32)
+    path = tmp_path / "strip.png"
+    plots.strip(path, photo, frames, points, wave, fps=25)
+    picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    assert picture.shape == (307, 900, 3)
+    red, green = [(np.abs(picture - colour).max(axis=-1) < 8) for colour in
+                  ((200, 0, 0), (0, 200, 0))]  # fmt: skip
+    left = np.arange(900) < 228
+    assert red[:, left].sum() > 0.5 * 225 * 200 and not red[:, ~left].any()
+    assert green[:, ~left].sum() > 6 * 90 * 90 and not green[:, left].any()
+    lips = np.abs(picture - (0xD9, 0x36, 0x36)).max(axis=-1) < 30
+    assert lips[110:220, ~left].any() and lips[225:].any()
+
+
+def test_a_silent_and_still_video_has_a_strip_too(tmp_path, stores):
+    points = np.repeat(128 + 60 * stores.face()[None], 6, axis=0)
+    frames = np.zeros((6, 256, 256, 3), np.uint8)
+    plots.strip(tmp_path / "s.png", frames[0], frames, points, np.zeros(3840, np.float32), fps=25)
+    assert (tmp_path / "s.png").stat().st_size > 1000
