@@ -22,7 +22,9 @@ def track(frames, *, video="", fps=25.0, note=ignore, raw=ignore):
     raw(points.copy())
     points[..., 1] += 1
     return points
-LANDMARKER = Landmarker("counted", "ibug68", lambda: track, "counted-1", "none")
+LANDMARKER = Landmarker(
+    name="counted", title="counted", open=lambda: track, signature="counted-1", licence="none"
+)
 """
 
 # A metric for each view: the mean of the prediction's numbers, and which shape they came in.
