@@ -53,7 +53,7 @@ MESH_LIPS = (
 
 def naive(frames: np.ndarray) -> np.ndarray:
     """Detect and fit every frame by itself, as most published pipelines do."""
-    detector, predictor = dlib68._models()
+    detector, predictor = dlib68.models()
     points = np.full((len(frames), 68, 2), np.nan)
     for index, frame in enumerate(frames):
         boxes = detector(frame, 0)

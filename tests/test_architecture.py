@@ -160,3 +160,25 @@ def test_functions_stay_small(name):
         docstring = ast.get_docstring(node, clean=False) or ""
         lines = node.end_lineno - node.lineno + 1 - (docstring.count("\n") + bool(docstring))
         assert lines <= 60 or name.startswith("tkit.cli"), f"{node.name} has {lines} lines"
+
+
+def test_tests_and_benchmarks_use_public_names():
+    """No ``thing._name`` of ours; names of other projects are theirs."""
+    found = []
+    for path in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        ours = {
+            alias.asname or alias.name.split(".")[-1]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tkit")
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tkit"):
+                names = [*node.module.split("."), *(alias.name for alias in node.names)]
+                found += [f"{path.name}: {name}" for name in names if name.startswith("_")]
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                private = node.attr.startswith("_") and not node.attr.startswith("__")
+                if private and node.value.id in ours:
+                    found.append(f"{path.name}: {node.value.id}.{node.attr}")
+    assert [name for name in found if "__" not in name] == []

@@ -37,15 +37,15 @@ def test_workers_are_checked():
             return self.threads
 
     with pytest.raises(UsageError, match="no workers"):
-        parallel._require_workers(Client({}), "tcp://x:1")
+        parallel.require_workers(Client({}), "tcp://x:1")
     with pytest.raises(UsageError, match="--nthreads 1"):
-        parallel._require_workers(Client({"a": 1, "b": 4}), "tcp://x:1")
-    parallel._require_workers(Client({"a": 1, "b": 1}), "tcp://x:1")
+        parallel.require_workers(Client({"a": 1, "b": 4}), "tcp://x:1")
+    parallel.require_workers(Client({"a": 1, "b": 1}), "tcp://x:1")
 
 
 def test_parts_that_workers_wrote_elsewhere_are_missed(tmp_path, write_clip, monkeypatch):
     write_clip(tmp_path / "c" / "a" / "x.mp4", n_frames=3, sound_s=0.2)
-    monkeypatch.setattr(prep, "_make_part", lambda clip, path, settings: None)
+    monkeypatch.setattr(parts, "make_part", lambda clip, path, settings: None)
     with pytest.raises(CorpusError, match="1 of 1 parts are not in"):
         prep.prepare("folder", tmp_path / "c", tmp_path / "x.h5")
 

@@ -90,11 +90,12 @@ def connected(cluster: str, jobs: int) -> Iterator[Any]:
             f"{cluster}: no Dask scheduler answers ({error}); start one with dask scheduler"
         ) from error
     with client:
-        _require_workers(client, cluster)
+        require_workers(client, cluster)
         yield client
 
 
-def _require_workers(client: Any, cluster: str) -> None:
+def require_workers(client: Any, cluster: str) -> None:
+    """Raise :class:`UsageError` unless a cluster has workers, each of one thread."""
     threads = client.nthreads()
     if not threads:
         raise UsageError(f"{cluster}: the scheduler has no workers; start some with dask worker")

@@ -14,7 +14,7 @@ import pytest
 from tkit import media
 from tkit.clips import Clip
 from tkit.corpora import CORPORA, grid, puppet
-from tkit.corpora.puppet import bend as warp
+from tkit.corpora.puppet import bend
 from tkit.corpora.puppet import face as faces
 from tkit.corpora.puppet import motion as motions
 from tkit.corpora.puppet import render as rendering
@@ -43,7 +43,7 @@ def clips(root: Path) -> list[Clip]:
 
 @pytest.fixture(scope="module")
 def face() -> faces.Face:
-    return puppet._face(1, 0)
+    return puppet.face_of(1, 0)
 
 
 def truth(root: Path, clip: Clip) -> dict[str, np.ndarray]:
@@ -307,7 +307,7 @@ def test_an_unknown_phoneme_is_an_error_not_a_closed_mouth():
 
 def test_fields_meet_their_points_exactly(face):
     points = rendering.points_of(face, pose(face, lids=0.7, opening=0.8, round=0.4))[0]
-    skin = warp.skin_field(
+    skin = bend.skin_field(
         face.points, points, rendering._SLITS, anchors=np.zeros((0, 2)), reach_px=60
     )
     divided = [i for slit in rendering._SLITS for i in (*slit.upper_side, *slit.lower_side)]
@@ -315,7 +315,7 @@ def test_fields_meet_their_points_exactly(face):
     np.testing.assert_allclose(points[rest] + skin(points[rest]), face.points[rest], atol=0.01)
     for slit in rendering._SLITS:
         for upper in (True, False):
-            side = warp.side_field(slit, face.points, points, skin, upper=upper, iod_px=48)
+            side = bend.side_field(slit, face.points, points, skin, upper=upper, iod_px=48)
             own = [*slit.upper, *slit.upper_side] if upper else [*slit.lower, *slit.lower_side]
             back = points[own] + skin(points[own]) + side(points[own])
             np.testing.assert_allclose(back, face.points[own], atol=0.02)
@@ -334,12 +334,12 @@ def test_the_picture_shows_every_point_where_the_truth_has_it(face, expression):
     inside = rendering.Inside(0.0, 0.0, 0.0)
     points = motions.resting_points(face.points, motion)[0]
     chin_y = points[geometry.JAW, 1].max() + 6
-    picture = rendering._draw(marked, points, geometry.invert(motion.head[0]), chin_y, inside)
+    picture = rendering.draw_frame(marked, points, geometry.invert(motion.head[0]), chin_y, inside)
     shown = rendering.points_of(face, motion)[0]
     # Lids and inner lips border on other layers, so a pixel beside them is a mixture.
     sides = [37, 38, 40, 41, 43, 44, 46, 47, *range(60, 68), 36, 39, 42, 45]
     whole = np.setdiff1d(np.arange(68), sides)
-    found = warp.sample(picture[..., :2], shown[None, whole])[0]
+    found = bend.sample(picture[..., :2], shown[None, whole])[0]
     np.testing.assert_allclose(found, face.points[whole], atol=0.25)
 
 

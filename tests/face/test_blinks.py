@@ -61,7 +61,7 @@ def test_every_single_duration_without_noise():
 
 def puppet_ears(number, name, *, fps):
     """EAR of both eyes (T, 2) of a puppet's 3 s from its exact points, and its blinks."""
-    face = puppet._face(number, 0)
+    face = puppet.face_of(number, 0)
     pivot = face.points[geometry.JAW].mean(axis=0)
     rng = generator(0, f"s{number}", name)
     motion = motion_module.perform((), n_frames=round(3 * fps), fps=fps, pivot=pivot, rng=rng)

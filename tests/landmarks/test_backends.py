@@ -75,12 +75,12 @@ def test_mesh_is_the_same_on_opencv_and_on_litert():
     from tkit.landmarks import task_models as models
 
     archive = zipfile.ZipFile(TASK)
-    box = models.detect(models._litert(archive.read(models.DETECTOR)), FACE)
-    other = models.detect(models._opencv(archive.read(models.DETECTOR)), FACE)
+    box = models.detect(models.by_litert(archive.read(models.DETECTOR)), FACE)
+    other = models.detect(models.by_opencv(archive.read(models.DETECTOR)), FACE)
     np.testing.assert_allclose(other[0][0], box[0][0], atol=0.1)
     where = box[0][0] * (1, 1, models.MARGIN), box[0][1]
-    points, score = models.fit_mesh(models._litert(archive.read(models.MESH)), FACE, *where)
-    again, other_score = models.fit_mesh(models._opencv(archive.read(models.MESH)), FACE, *where)
+    points, score = models.fit_mesh(models.by_litert(archive.read(models.MESH)), FACE, *where)
+    again, other_score = models.fit_mesh(models.by_opencv(archive.read(models.MESH)), FACE, *where)
     np.testing.assert_allclose(again, points, atol=0.1)
     assert score > 0.9 and other_score > 0.9
 

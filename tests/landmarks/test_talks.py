@@ -22,7 +22,7 @@ SCALE = 0.7  # of the smaller face
 
 def talk(number: int, *, silent: bool) -> np.ndarray:
     """Frames (T, H, W, 3) of one puppet whose head moves and who talks, or only looks on."""
-    face, rng = puppet._face(number, 0), generator(0, "talk", str(number))
+    face, rng = puppet.face_of(number, 0), generator(0, "talk", str(number))
     edges_s = itertools.pairwise(np.linspace(0, N_FRAMES / puppet.FPS, 13).tolist())
     babble = tuple((*edge, "am"[index % 2]) for index, edge in enumerate(edges_s))
     pivot = face.points[geometry.JAW].mean(axis=0)

@@ -64,7 +64,7 @@ def test_a_local_model_gives_fifty_rows_a_second(folder, family):
 def test_rows_are_where_they_say(folder):
     """A click changes the rows around its time; the random network spreads it a little."""
     encode = ENCODERS.get("transformers").load(folder("hubert"))
-    model = encode._model.feature_extractor
+    model = encode.model.feature_extractor
     import torch
 
     wave = torch.zeros(1, 16000)

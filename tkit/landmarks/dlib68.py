@@ -36,7 +36,8 @@ SMALL_SIDE_PX = 240  # smaller pictures are framed and enlarged: HOG wants faces
 
 
 @cache
-def _models() -> tuple[Any, Any]:
+def models() -> tuple[Any, Any]:
+    """Load the detector and the shape predictor, once a process."""
     import dlib
     import face_recognition_models
 
@@ -68,7 +69,7 @@ def in_gray(image: np.ndarray) -> np.ndarray:
 def _detect(grey: np.ndarray) -> list[Box]:
     import cv2
 
-    detector, _ = _models()
+    detector, _ = models()
     pad = 0
     small, large = min(grey.shape), max(grey.shape)
     scale = min(1.0, MAX_SIDE_PX / large)
@@ -106,7 +107,7 @@ def fit(grey: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
     import cv2
     import dlib
 
-    _, predictor = _models()
+    _, predictor = models()
     x, y, side = box
     scale = FACE_PX / side
     size = round(FACE_PX * (1 + 2 * MARGIN))
@@ -246,7 +247,7 @@ def _between_lost(index: int, keys: np.ndarray) -> bool:
 
 
 def _open() -> Any:
-    _models()
+    models()
     return track
 
 

@@ -45,14 +45,15 @@ def load(path: str) -> tuple[Run, Run]:
             f"{path}: not a face landmarker; wanted is a .task file that holds {DETECTOR} and "
             f"{MESH}"
         ) from error
-    make = _litert if importlib.util.find_spec("ai_edge_litert") else _opencv
+    make = by_litert if importlib.util.find_spec("ai_edge_litert") else by_opencv
     try:
         return make(detector), make(mesh)
     except (ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: its networks cannot be loaded ({error})") from error
 
 
-def _litert(model: bytes) -> Run:
+def by_litert(model: bytes) -> Run:
+    """Run a network by the package ai-edge-litert."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=model, num_threads=1)
@@ -68,7 +69,8 @@ def _litert(model: bytes) -> Run:
     return run
 
 
-def _opencv(model: bytes) -> Run:
+def by_opencv(model: bytes) -> Run:
+    """Run a network by OpenCV."""
     import cv2
 
     try:

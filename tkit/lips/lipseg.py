@@ -32,10 +32,10 @@ def segment(frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
     """
     points = points.astype(np.float64)
     where = pictures.mouth_transforms(points)
-    seen = _run("mouth", frames, where, pictures.MOUTH_SIZE)
+    seen = classify("mouth", frames, where, pictures.MOUTH_SIZE)
     found = _mouth(seen, pictures.to_cells(where))
     for first, where in zip((36, 42), pictures.eye_transforms(points).swapaxes(0, 1), strict=True):
-        seen = _run("eye", frames, where, pictures.EYE_SIZE)
+        seen = classify("eye", frames, where, pictures.EYE_SIZE)
         cells = pictures.to_cells(where)
         found.append(Region((first + 1, first + 2), 1 - seen[:, 0], cells))  # below the upper lid
         found.append(Region((first + 4, first + 5), 1 - seen[:, 2], cells))  # above the lower one
@@ -61,7 +61,7 @@ def _mouth(seen: np.ndarray, cells: np.ndarray) -> list[Region]:
     ]
 
 
-def _run(
+def classify(
     part: str, frames: Sequence[np.ndarray], transforms: np.ndarray, size: tuple[int, int]
 ) -> np.ndarray:
     """Probabilities (N, K, h, w) of all classes in the picture of each frame."""

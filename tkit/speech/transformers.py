@@ -47,7 +47,7 @@ class Transformers:
             bands = model.config.num_mel_bins
             self._mel = library.WhisperFeatureExtractor(feature_size=bands)
             model = model.encoder
-        self._model = model.eval().requires_grad_(False).to(self._device)
+        self.model = model.eval().requires_grad_(False).to(self._device)
         self._normalise = not self._whisper and _wants_normalised(folder)
         config = model.config
         self.info = EncoderInfo(
@@ -78,10 +78,10 @@ class Transformers:
 
         if self._whisper:
             mel = self._mel(wave, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
-            rows = self._model(mel.to(self._device)).last_hidden_state
+            rows = self.model(mel.to(self._device)).last_hidden_state
             rows = rows[:, : len(wave) // HOP]
         else:
-            rows = self._model(torch.from_numpy(wave)[None].to(self._device)).last_hidden_state
+            rows = self.model(torch.from_numpy(wave)[None].to(self._device)).last_hidden_state
         return rows[0].float().cpu().numpy()
 
 

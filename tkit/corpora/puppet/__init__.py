@@ -130,7 +130,7 @@ def _generate_clip(root: Path, number: int, name: str, *, seed: int, lag_s: floa
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the processes work side by side, not the threads
     try:
-        face = _face(number, seed)
+        face = face_of(number, seed)
         pivot = face.points[geometry.JAW].mean(axis=0)
         motion = motions.perform(seen, n_frames=N_FRAMES, fps=FPS, pivot=pivot, rng=rng)
         points = render.points_of(face, motion)
@@ -148,7 +148,8 @@ def _generate_clip(root: Path, number: int, name: str, *, seed: int, lag_s: floa
 
 
 @lru_cache(maxsize=2)
-def _face(number: int, seed: int) -> Face:
+def face_of(number: int, seed: int) -> Face:
+    """Make the face of speaker ``number``; the last two are kept."""
     from tkit.corpora.puppet import face as faces
     from tkit.corpora.puppet import look
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tkit.corpora.puppet import bend as warp
+from tkit.corpora.puppet import bend
 from tkit.corpora.puppet.look import Look
 from tkit.corpora.puppet.photo import NEUTRAL_MOUTH, NEUTRAL_MOUTH_Y, Photo, photo
 from tkit.face import geometry
@@ -57,7 +57,7 @@ def build(look: Look, rng: np.random.Generator) -> Face:
     where = _mouth_closing_maps(source, target, anchors, outline - anchors, pixels)
     colours = recolour(original, look)
     back = geometry.invert(to_frame)
-    layers = [warp.sample(colours, _apply(back, position), cubic=True) for position, _ in where]
+    layers = [bend.sample(colours, _apply(back, position), cubic=True) for position, _ in where]
     plate = sum(layer * share[..., None] for layer, (_, share) in zip(layers, where, strict=True))
     plate = np.clip(plate, 0, 1)
     plate[..., :3] = _paint_lips(plate[..., :3], target, pixels)
@@ -70,7 +70,7 @@ def build(look: Look, rng: np.random.Generator) -> Face:
 
 def plate_pixels() -> np.ndarray:
     """Frame positions (H, W, 2) of the plate's pixels."""
-    cells = warp.grid((WIDTH + 2 * MARGIN_PX) * FINENESS, (HEIGHT + 2 * MARGIN_PX) * FINENESS)
+    cells = bend.grid((WIDTH + 2 * MARGIN_PX) * FINENESS, (HEIGHT + 2 * MARGIN_PX) * FINENESS)
     return (cells + 0.5) / FINENESS - 0.5 - MARGIN_PX
 
 
@@ -162,24 +162,24 @@ def _mouth_closing_maps(
     pixels: np.ndarray,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Where the plate takes its colours from, for both sides of the lips, and each side's share."""
-    skin = warp.skin_field(
+    skin = bend.skin_field(
         source,
         target,
-        (warp.MOUTH,),
+        (bend.MOUTH,),
         anchors=anchors,
         anchor_shifts=anchor_shifts,
         reach_px=1.6 * IOD_PX,
     )
     height, width = pixels.shape[:2]
     step = 8
-    coarse = (warp.grid(width, height, step) + 0.5) / FINENESS - 0.5 - MARGIN_PX
+    coarse = (bend.grid(width, height, step) + 0.5) / FINENESS - 0.5 - MARGIN_PX
     shift = skin(coarse)
-    contour = target[list(warp.MOUTH.upper)]
+    contour = target[list(bend.MOUTH.upper)]
     maps = []
     for upper in (True, False):
-        side = warp.side_field(warp.MOUTH, source, target, skin, upper=upper, iod_px=IOD_PX)
-        moved = pixels + warp.refine(shift + side(coarse), width, height, step)
-        maps.append((moved, warp.coverage(contour, pixels, above=upper)))
+        side = bend.side_field(bend.MOUTH, source, target, skin, upper=upper, iod_px=IOD_PX)
+        moved = pixels + bend.refine(shift + side(coarse), width, height, step)
+        maps.append((moved, bend.coverage(contour, pixels, above=upper)))
     return maps
 
 
@@ -241,10 +241,10 @@ def _paint_lips(colours: np.ndarray, points: np.ndarray, pixels: np.ndarray) -> 
     red = even * np.array((0.98, 0.82, 0.84), np.float32)
     painted = colours + lips[..., None] * (red - colours)
 
-    contour = points[list(warp.MOUTH.upper)]
+    contour = points[list(bend.MOUTH.upper)]
     x, y = pixels[..., 0], pixels[..., 1]
     beyond = np.maximum(contour[0, 0] - x, 0) + np.maximum(x - contour[-1, 0], 0)
-    distance = y - warp.contour_y(contour, x)
+    distance = y - bend.contour_y(contour, x)
     line = np.exp(-((distance / 0.9) ** 2) - (beyond / 1.5) ** 2)
     return painted * (1 - 0.42 * line[..., None]).astype(np.float32)
 
@@ -256,5 +256,5 @@ def _background(look: Look, rng: np.random.Generator) -> np.ndarray:
         rng.standard_normal((HEIGHT // 4, WIDTH // 4)).astype(np.float32), (0, 0), 9
     )
     clouds = cv2.resize(clouds / clouds.std(), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    light = _light(look, warp.grid(WIDTH, HEIGHT)) + 0.03 * clouds
+    light = _light(look, bend.grid(WIDTH, HEIGHT)) + 0.03 * clouds
     return (light[..., None] * np.array(look.background, np.float32)).clip(0, 255)

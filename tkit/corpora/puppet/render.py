@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tkit.corpora.puppet import bend as warp
+from tkit.corpora.puppet import bend
 from tkit.corpora.puppet.face import HEIGHT, WIDTH, Face, to_plate
 from tkit.corpora.puppet.motion import Motion, jaw_drop, resting_points
 from tkit.face import geometry
 
 _STEP = 8  # pixels of the coarse grid
-_SLITS = (warp.MOUTH, warp.RIGHT_EYE, warp.LEFT_EYE)
+_SLITS = (bend.MOUTH, bend.RIGHT_EYE, bend.LEFT_EYE)
 _SKIN_REACH_IOD = 1.2
 _NOISE = 2.0  # grey levels, standard deviation of the sensor noise
 _TORSO = 0.35  # how much of the head's motion the shoulders follow
@@ -54,26 +54,43 @@ def render(face: Face, motion: Motion, rng: np.random.Generator) -> Iterator[np.
     for index, shape in enumerate(points):
         backwards = geometry.invert(motion.head[index])
         inside = Inside(jaw[index], motion.mouth["tongue"][index], motion.mouth["round"][index])
-        picture = _draw(face, shape, backwards, chin_y, inside)
+        picture = draw_frame(face, shape, backwards, chin_y, inside)
         picture += _NOISE * rng.standard_normal((HEIGHT, WIDTH, 1), np.float32)
         yield np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
-def _draw(
+def draw_frame(
     face: Face, points: np.ndarray, backwards: np.ndarray, chin_y: float, mouth: Inside
 ) -> np.ndarray:
-    skin = warp.skin_field(
+    """Draw one frame.
+
+    Parameters
+    ----------
+    points : ndarray (68, 2)
+        Where the face's points are, before the head moves, in pixels.
+    backwards : ndarray (2, 3)
+        The head's movement undone: pixels of the frame to those before it moved.
+    chin_y : float
+        Down to where the head moves as one, in pixels.
+    mouth : Inside
+        What is seen between the lips.
+
+    Returns
+    -------
+    ndarray (H, W, 3) uint8 RGB
+    """
+    skin = bend.skin_field(
         face.points, points, _SLITS, anchors=_NO_ANCHORS, reach_px=_SKIN_REACH_IOD * face.iod_px
     )
-    coarse = warp.grid(WIDTH, HEIGHT, _STEP)
+    coarse = bend.grid(WIDTH, HEIGHT, _STEP)
     back = _follow_head(coarse, backwards, chin_y)
-    still = warp.grid(WIDTH, HEIGHT) + warp.refine(back - coarse, WIDTH, HEIGHT, _STEP)
-    where = still + warp.refine(skin(back), WIDTH, HEIGHT, _STEP)
-    layer = warp.sample(face.plate, to_plate(where)).astype(np.float32)
+    still = bend.grid(WIDTH, HEIGHT) + bend.refine(back - coarse, WIDTH, HEIGHT, _STEP)
+    where = still + bend.refine(skin(back), WIDTH, HEIGHT, _STEP)
+    layer = bend.sample(face.plate, to_plate(where)).astype(np.float32)
     for slit in _SLITS:
         window = _window(slit, points, backwards, face.iod_px)
         place = still[window]
-        if slit is warp.MOUTH:
+        if slit is bend.MOUTH:
             content = _mouth_content(face, points, place, mouth)
         else:
             content = _eye_content(face, slit, points, layer[window][..., :3], place)
@@ -91,7 +108,7 @@ def _follow_head(positions: np.ndarray, backwards: np.ndarray, chin_y: float) ->
 
 
 def _window(
-    slit: warp.Slit, points: np.ndarray, backwards: np.ndarray, iod_px: float
+    slit: bend.Slit, points: np.ndarray, backwards: np.ndarray, iod_px: float
 ) -> tuple[slice, slice]:
     """Rows and columns of the frame that a slit's sides can touch."""
     own = points[list({*slit.upper, *slit.lower, *slit.upper_side, *slit.lower_side})]
@@ -105,9 +122,9 @@ def _window(
 
 def _part(
     face: Face,
-    slit: warp.Slit,
+    slit: bend.Slit,
     points: np.ndarray,
-    skin: warp.Field,
+    skin: bend.Field,
     place: np.ndarray,
     where: np.ndarray,
     content: np.ndarray,
@@ -122,15 +139,15 @@ def _part(
     # Rest positions are an affine function of the pixel: the head's motion undone.
     across = (place[0, -1] - place[0, 0]) / (width - 1)
     down = (place[-1, 0] - place[0, 0]) / (height - 1)
-    coarse = place[0, 0] + warp.grid(width, height, step) @ np.stack([across, down])
+    coarse = place[0, 0] + bend.grid(width, height, step) @ np.stack([across, down])
     part = np.zeros((height, width, 4), np.float32)
     between = np.ones((height, width), np.float32)
     for upper in (True, False):
-        side = warp.side_field(slit, face.points, points, skin, upper=upper, iod_px=face.iod_px)
-        moved = where + warp.refine(side(coarse), width, height, step)
+        side = bend.side_field(slit, face.points, points, skin, upper=upper, iod_px=face.iod_px)
+        moved = where + bend.refine(side(coarse), width, height, step)
         contour = points[list(slit.upper if upper else slit.lower)]
-        share = np.minimum(warp.coverage(contour, place, above=upper), between)
-        part += share[..., None] * warp.sample(face.plate, to_plate(moved))
+        share = np.minimum(bend.coverage(contour, place, above=upper), between)
+        part += share[..., None] * bend.sample(face.plate, to_plate(moved))
         between -= share
     part[..., :3] += between[..., None] * content
     part[..., 3] += between * 255
@@ -157,17 +174,17 @@ def _mouth_content(face: Face, points: np.ndarray, place: np.ndarray, mouth: Ins
     colour = _over(colour, 0.8 * teeth, _edge(y - lower_edge, soft))
     upper_edge = 0.036 - 0.05 * x**2 - 0.025 * mouth.round
     colour = _over(colour, teeth, _edge(upper_edge - y, soft))
-    upper_lip = warp.contour_y(points[list(warp.MOUTH.upper)], place[..., 0])
+    upper_lip = bend.contour_y(points[list(bend.MOUTH.upper)], place[..., 0])
     shadow = 1 - 0.42 * np.exp(-np.maximum(place[..., 1] - upper_lip, 0) / (0.03 * unit))
     shadow *= np.clip((1.02 - np.abs(x)) / 0.35, 0.25, 1) * (1 - 0.35 * mouth.round)
     return (colour * (face.light * shadow)[..., None]).astype(np.float32)
 
 
 def _eye_content(
-    face: Face, slit: warp.Slit, points: np.ndarray, eye: np.ndarray, place: np.ndarray
+    face: Face, slit: bend.Slit, points: np.ndarray, eye: np.ndarray, place: np.ndarray
 ) -> np.ndarray:
     """The eye as it is, in the shadow of its lid; lashes meet in front of it when it shuts."""
-    upper = warp.contour_y(points[list(slit.upper)], place[..., 0])
+    upper = bend.contour_y(points[list(slit.upper)], place[..., 0])
     gap = points[list(slit.lower_side), 1].mean() - points[list(slit.upper_side), 1].mean()
     rest = face.points
     gap_at_rest = rest[list(slit.lower_side), 1].mean() - rest[list(slit.upper_side), 1].mean()
