@@ -20,18 +20,19 @@ def test_an_svg_of_losses_has_no_date(tmp_path):
     assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
 
 
-@pytest.mark.parametrize(("n_frames", "count"), [(75, 6), (7, 7), (1, 1)])
-def test_moments_are_by_turns_shut_and_open(n_frames, count):
-    opening = np.abs(np.sin(np.arange(n_frames) * 0.7))
-    chosen = plots.moments(opening, count)
-    assert len(chosen) == count and chosen == sorted(set(chosen))
-    for turn, (index, part) in enumerate(
-        zip(chosen, np.array_split(np.arange(n_frames), count), strict=True)
-    ):
-        edge = len(part) // 6
-        middle = part[edge : len(part) - edge]
-        extreme = opening[middle].max() if turn % 2 else opening[middle].min()
-        assert index in middle and opening[index] == extreme
+def test_moments_are_the_mouth_at_its_widest_and_most_shut():
+    opening = np.full(60, 5.0)
+    opening[[4, 5, 30, 50]] = 9, 8, 9, 7  # 5 is too near to 4
+    opening[[15, 40]] = 1, 2
+    assert plots.moments(opening, 4) == [4, 15, 30, 40]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7])
+@pytest.mark.parametrize("n_frames", [7, 15, 29, 75])
+def test_there_are_always_enough_moments(n_frames, count):
+    for opening in (np.zeros(n_frames), np.sin(np.arange(n_frames) * 0.7)):
+        chosen = plots.moments(opening, count)
+        assert len(set(chosen)) == count and chosen == sorted(chosen)
 
 
 def test_a_strip_shows_photo_frames_and_landmarks(tmp_path, stores):

@@ -52,7 +52,7 @@ def losses(path: Path, rows: Iterable[tuple[int, str, float]], *, title: str) ->
 
 
 def moments(opening: NDArray[np.float64], count: int) -> list[int]:
-    """Choose frames that show a mouth at work, evenly spread over a video.
+    """Choose frames that show a mouth at work.
 
     Parameters
     ----------
@@ -64,17 +64,16 @@ def moments(opening: NDArray[np.float64], count: int) -> list[int]:
     Returns
     -------
     list of int
-        Of the middle of each of ``count`` equal parts of the video by turns the frame whose mouth
-        is the most shut and the one whose mouth is open widest.
+        Half of them the frames whose mouth is open widest, the others those in which it is the most
+        shut, no two of them near each other; in the order of time.
     """
-    parts = [
-        part[len(part) // 6 : len(part) - len(part) // 6]  # no two that touch
-        for part in np.array_split(np.arange(len(opening)), count)
-    ]
-    return [
-        int(part[opening[part].argmax() if turn % 2 else opening[part].argmin()])
-        for turn, part in enumerate(parts)
-    ]
+    chosen: list[int] = []
+    apart = (len(opening) // count - 1) // 2  # those chosen never rule out all that are left
+    for ranked, wanted in ((-opening, count // 2), (opening, count)):
+        for index in map(int, np.argsort(ranked, kind="stable")):
+            if len(chosen) < wanted and all(abs(index - other) > apart for other in chosen):
+                chosen.append(index)
+    return sorted(chosen)
 
 
 def strip(
@@ -163,10 +162,10 @@ def _speech(
     axes.fill_between(loud_s, loud * scale, color=SOFT, alpha=0.45, linewidth=0, label="speech")
     axes.plot(time_s, opening, color=LIPS, linewidth=1.6, label="mouth opening")
     axes.plot(time_s[shown], opening[shown], "o", color=LIPS, markersize=5)
-    top = 1.4 * max(float(opening.max()), 1e-9)  # room for the legend
+    top = 1.5 * max(float(opening.max()), 1e-9)  # room for the legend
     axes.set(xlim=(0, seconds), ylim=(0, top), yticks=[])
     axes.xaxis.set_major_formatter("{x:g} s")
     axes.tick_params(labelsize="small", color=SOFT, labelcolor=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(SOFT)
-    axes.legend(fontsize="small", frameon=False, loc="upper right", ncols=2)
+    axes.legend(fontsize="small", frameon=False, loc="upper right", ncols=2, borderaxespad=0)
