@@ -99,7 +99,7 @@ def reference_loop(gt: Path, pred: Path, compute, n_frames: int) -> tuple[float,
 
 
 def ours(gt: Path, pred: Path) -> tuple[float, ...]:
-    """The same with tkit, without honest rows."""
+    """The same with tkit, without control rows."""
     plan = plan_of(PROTOCOL, rows=())
     stats = measure_clip(ClipFiles("clip", gt, {"ours": pred}), plan).stats["ours"]
     return tuple(entry.finish(stats[name]) for name, entry in plan.entries.items())

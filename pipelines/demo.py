@@ -77,7 +77,7 @@ def run(demo: Demo, *, force: bool = False) -> Path:
     OutputExistsError
         If an earlier demo is there and ``force`` is not given.
     """
-    _clear(demo.out, force=force)
+    make_room(demo.out, force=force)
     with _timed(demo, "corpus: generating speakers"):
         puppet.generate(
             demo.out / "corpus",
@@ -107,8 +107,14 @@ def run(demo: Demo, *, force: bool = False) -> Path:
     return _write_page(demo, held_out, report, quality)
 
 
-def _clear(out: Path, *, force: bool) -> None:
-    """Make room; only what a demo writes is ever removed."""
+def make_room(out: Path, *, force: bool) -> None:
+    """Make the folder, and room in it; only what a demo writes is ever removed.
+
+    Raises
+    ------
+    OutputExistsError
+        If an earlier demo is there and ``force`` is not given.
+    """
     there = [out / name for name in OWN if (out / name).exists()]
     if there and not force:
         raise OutputExistsError(f"{out} holds an earlier demo; pass --force to replace it")

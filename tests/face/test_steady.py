@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tkit.face import geometry
-from tkit.face.steady import average_alike, noise_variance, steady
+from tkit.face.steady import average_alike, noise_variance, parabolas, steady
 
 IOD = 50.0
 NOISE_PX = 0.3  # dlib's own at this size: 0.008 of the inter-ocular distance in x and y together
@@ -92,3 +92,14 @@ def test_averaging_divides_pure_noise_by_the_frames_it_takes():
     track = np.random.default_rng(0).normal(0, 0.005, (400, 20, 2))
     smooth = average_alike(track)
     assert smooth[5:-5].std() < 0.5 * 0.005
+
+
+@pytest.mark.parametrize("count, frames", [(75, 9), (9, 9), (8, 7), (3, 3)])
+def test_the_filter_of_poses_is_that_of_savitzky_and_golay(count, frames):
+    from scipy.signal import savgol_filter
+
+    pose = np.random.default_rng(count).normal(100, 5, (count, 2, 3))
+    expected = savgol_filter(pose, frames, 2, axis=0)
+    np.testing.assert_allclose(parabolas(pose, frames), expected, rtol=1e-13)
+    line = np.arange(float(count))[:, None]
+    np.testing.assert_allclose(parabolas(line**2, frames), line**2, atol=1e-9)

@@ -84,7 +84,7 @@ def test_a_resting_mouth_has_no_lag():
     still = points[:1].repeat(75, axis=0)
     assert value("av-corr", still, points, wave=wave, fps=FPS) == 0
     with pytest.raises(ScoreError, match="does not change"):
-        METRICS.get("av-lag").measure(pred=still, gt=points, wave=wave, fps=FPS)
+        value("av-lag", still, points, wave=wave, fps=FPS)
     with pytest.raises(ScoreError, match="silent"):
         METRICS.get("av-corr").measure(pred=points, gt=points, wave=0 * wave, fps=FPS)
     with pytest.raises(ScoreError, match="too few"):

@@ -129,7 +129,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(corpus, prepared, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
 
 
-def test_changed_settings_do_not_reuse_parts(corpus, tmp_path):
+def test_changed_settings_and_other_versions_do_not_reuse_parts(corpus, monkeypatch):
     from tkit.corpora.folder import scan
 
     clip = next(item for item in scan(corpus) if item.id == "anna/a")
@@ -138,6 +138,8 @@ def test_changed_settings_do_not_reuse_parts(corpus, tmp_path):
         for settings in (prep.Settings(), prep.Settings(crops=True), prep.Settings(max_gap=6))
     }
     assert len(names) == 3
+    monkeypatch.setattr(parts, "__version__", "0.0.1")
+    assert parts.part_name(clip, prep.Settings(), "logmel-1") not in names
 
 
 def test_strict_stops_at_the_first_reject(corpus, tmp_path):

@@ -1,11 +1,13 @@
 """A report shows itself: as text, JSON and back, a data frame, LaTeX, in a notebook."""
 
+import doctest
 import json
 import math
 from html.parser import HTMLParser
 
 import pytest
 
+import tkit.report
 from tkit.errors import ScoreError, UsageError
 from tkit.report import (
     CONTROL_ROWS,
@@ -128,6 +130,11 @@ def test_the_frame_of_an_empty_column_is_of_floats_too():
     frame = report(ours={"psnr": None}, gt={"psnr": None}).frame()
     assert str(frame.value.dtype) == "float64" and frame.value.isna().all()
     assert Report("tkit", {}).frame().empty and Report("tkit", {}).metrics == []
+
+
+def test_the_examples_are_true():
+    failed, tried = doctest.testmod(tkit.report)
+    assert failed == 0 and tried > 3
 
 
 def test_the_table_is_the_text_of_the_command(full):

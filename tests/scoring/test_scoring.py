@@ -29,7 +29,9 @@ def track(frames):
     points[:, 48:58, 1] += level[:, None] / 16
     points[level > 200] = np.nan
     return points
-LANDMARKER = Landmarker("drawn", "ibug68", lambda: track, "drawn-1", "none")
+LANDMARKER = Landmarker(
+    name="drawn", title="drawn", open=lambda: track, signature="drawn-1", licence="none"
+)
 """
 
 

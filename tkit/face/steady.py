@@ -123,14 +123,42 @@ def _mean_square(differences: np.ndarray) -> np.ndarray:
 
 def _smooth_pose(pose: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Smooth poses (T, 2, 3), except where the head moves faster than the filter follows."""
-    from scipy.signal import savgol_filter
-
     frames = min(POSE_FRAMES, len(pose) - 1 + len(pose) % 2)
     if frames <= POSE_ORDER:
         return pose
-    smooth = savgol_filter(pose, frames, POSE_ORDER, axis=0)
+    smooth = parabolas(pose, frames, POSE_ORDER)
     raw = geometry.apply(pose, face)
     noise = max(noise_variance(raw), 1e-12)
     changed = _mean_square(geometry.apply(smooth, face) - raw) / noise
     share = np.exp(-np.maximum(changed - 1, 0) / SOFTNESS)[:, None, None]
     return share * smooth + (1 - share) * pose
+
+
+def parabolas(series: np.ndarray, frames: int, order: int = POSE_ORDER) -> np.ndarray:
+    """Smooth by polynomials through an odd number of ``frames`` (Savitzky and Golay).
+
+    What ``scipy.signal.savgol_filter(series, frames, order, axis=0)`` gives; importing that module
+    takes longer than to track a clip.
+
+    Parameters
+    ----------
+    series : ndarray (T, ...)
+        At least ``frames`` of them. The first and last half window lie on one polynomial each.
+    """
+    from scipy.linalg import lstsq
+    from scipy.ndimage import convolve1d
+
+    half = frames // 2
+    powers = np.arange(half, half - frames, -1.0) ** np.arange(order + 1.0)[:, None]
+    tiny = frames * np.finfo(np.float64).eps
+    weights = lstsq(powers, np.eye(order + 1)[0], cond=tiny)[0]
+    smooth = convolve1d(series, weights, axis=0, mode="constant")
+    time = np.arange(float(frames))
+    for start, place in ((0, slice(0, half)), (len(series) - frames, slice(frames - half, frames))):
+        fit = np.polyfit(time, series[start : start + frames].reshape(frames, -1), order)
+        edge = np.zeros((half, fit.shape[1]))
+        for coefficients in fit:
+            edge = edge * time[place, None] + coefficients
+        where = slice(start + place.start, start + place.stop)
+        smooth[where] = edge.reshape(half, *series.shape[1:])
+    return smooth

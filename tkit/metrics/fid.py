@@ -14,12 +14,14 @@ import numpy as np
 
 from tkit.errors import ScoreError, UsageError
 from tkit.metrics import Metric, Need, Param, Score, Stats
+from tkit.metrics.pictures import matched
 
 BATCH = 16
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, net: str) -> Stats:
     """Features of all frames; frames (T, H, W, 3) uint8 RGB of any part of a clip."""
+    pred, gt = matched(pred, gt, "rgb")
     return {"frames": len(gt), "pred": (_features(pred, net),), "gt": (_features(gt, net),)}
 
 

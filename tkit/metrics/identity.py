@@ -16,6 +16,7 @@ import numpy as np
 
 from tkit.errors import ScoreError, UsageError
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
+from tkit.metrics.pictures import matched
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, step: float, missing_face: str) -> Stats:
@@ -35,6 +36,7 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, step: float, missing_face: str)
     UsageError
         If the models are not installed.
     """
+    pred, gt = matched(pred, gt, "rgb")
     found = []
     for index in range(0, len(gt), max(round(step), 1)):
         both = [embed(np.ascontiguousarray(frames[index])) for frames in (pred, gt)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tkit import media
+from tkit import __version__, media
 from tkit.clips import Clip, Reject
 from tkit.errors import MediaError, TkitError
 from tkit.face import crops
@@ -80,14 +80,15 @@ def encoder(speech: str, weights: str) -> OpenEncoder:
 
 
 def part_name(clip: Clip, settings: Settings, encoder: str) -> str:
-    """Name of a clip's part: changes with settings, models and with the files that are read."""
+    """Name of a clip's part: changes with tkit, settings, models, and the files that are read."""
     ends = settings.front_ends
     sidecar = ends.landmarker.sidecar
     files = [Path(path) for path in (clip.video, clip.audio) if path]
     files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
-    stats = [path.stat() for path in files if path.exists()]
+    stats = (path.stat() for path in files if path.exists())
+    state = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     values = asdict(settings) | {"front_ends": [ends.signature(), ends.lips_signature()]}
-    facts = [clip.id, values, encoder, [(stat.st_size, stat.st_mtime_ns) for stat in stats]]
+    facts = [__version__, clip.id, values, encoder, state]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
 
 

@@ -64,10 +64,13 @@ def moments(opening: NDArray[np.float64], count: int) -> list[int]:
     Returns
     -------
     list of int
-        Of each of ``count`` equal parts of the video by turns the frame whose mouth is the most
-        shut and the one whose mouth is open widest.
+        Of the middle of each of ``count`` equal parts of the video by turns the frame whose mouth
+        is the most shut and the one whose mouth is open widest.
     """
-    parts = np.array_split(np.arange(len(opening)), count)
+    parts = [
+        part[len(part) // 6 : len(part) - len(part) // 6]  # no two that touch
+        for part in np.array_split(np.arange(len(opening)), count)
+    ]
     return [
         int(part[opening[part].argmax() if turn % 2 else opening[part].argmin()])
         for turn, part in enumerate(parts)
@@ -160,7 +163,8 @@ def _speech(
     axes.fill_between(loud_s, loud * scale, color=SOFT, alpha=0.45, linewidth=0, label="speech")
     axes.plot(time_s, opening, color=LIPS, linewidth=1.6, label="mouth opening")
     axes.plot(time_s[shown], opening[shown], "o", color=LIPS, markersize=5)
-    axes.set(xlim=(0, seconds), ylim=(0, None), yticks=[])
+    top = 1.4 * max(float(opening.max()), 1e-9)  # room for the legend
+    axes.set(xlim=(0, seconds), ylim=(0, top), yticks=[])
     axes.xaxis.set_major_formatter("{x:g} s")
     axes.tick_params(labelsize="small", color=SOFT, labelcolor=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)

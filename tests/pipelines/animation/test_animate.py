@@ -438,7 +438,7 @@ def test_the_clips_of_a_corpus_are_animated_under_their_names(
     for wrong, reason in (
         (["--root", "nowhere"], "nowhere: no such folder"),
         (["--root", "folder", "--split", "test"], "no clip of the split 'test'"),
-        (["--root", "folder", "--protocol", "x"], "unknown protocol 'x'"),
+        (["--root", "folder", "--protocol", "x"], "unknown split scheme 'x'"),
     ):
         with pytest.raises(SystemExit) as stop:
             main([*asked, *wrong])

@@ -125,8 +125,8 @@ def change(
     UsageError
         If nothing is to be measured, or a setting is of a metric that is not measured.
     """
-    names = list(named.metrics) if metrics is None else list(metrics)
-    if not names:
+    names = list(named.metrics if metrics is None else metrics)
+    if metrics is not None and not names:
         raise UsageError(f"--metrics names nothing (there are: {', '.join(METRICS.names())})")
     chosen = {name: dict(named.metrics.get(name, {})) for name in names}
     changes = [
