@@ -1,10 +1,10 @@
-"""The motion stage on every speaker of the training split, trained without him.
+"""The motion stage on every speaker of the training split, trained without them.
 
     python benchmarks/motion_people.py --store grid.h5 --out runs/people [--folds 5]
         [--config FILE] [--steps 800] [--threads 1]
 
 Val has few speakers, who talk and wait as they do by chance; this asks for as many people as there
-are. Each fold leaves a few of them out. For each one, means over his clips: mouth distance beside
+are. Each fold leaves a few of them out. For each one, means over their clips: mouth distance beside
 that of the neutral and of the mean mouth, correlation of the opening; at the end means over people,
 who count alike however many clips they have. Folds that are finished in OUT are not trained again.
 

@@ -318,9 +318,8 @@ def psnr(*, pred: np.ndarray, gt: np.ndarray) -> float:
     pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
         A prediction of one frame, (1, ...), is held still. The squared error is pooled.
     """
-    metric = METRICS.get("psnr")
     pred, color = np.broadcast_to(pred, gt.shape), "rgb" if gt.ndim == 4 else "gray"
-    return float(metric.finish(metric.measure(pred=pred, gt=gt, color=color, cap=CAP_DB)))
+    return METRICS.get("psnr")(pred=pred, gt=gt, color=color, cap=CAP_DB)
 
 
 # --- the trained stage -----------------------------------------------------------------------

@@ -286,7 +286,7 @@ def test_it_learns_when_people_wait():
     heard = torch.where(is_speech[:, None, None], 1.0, -1.0).expand(12, 16, 4)
     spoken = 0.1 * torch.randn(68, 2)
     for _ in range(300):
-        pictures = 0.1 * torch.randn(8, 68, 2)  # everybody waits in his own way
+        pictures = 0.1 * torch.randn(8, 68, 2)  # everybody waits in a way of their own
         moved = torch.where(is_speech[:, None, None], spoken, pictures[:, None])
         batch = {
             "windows": heard.expand(8, -1, -1, -1), "displacement": moved, "picture": pictures,
