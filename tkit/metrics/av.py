@@ -64,7 +64,7 @@ def measure(
     opening[use] = geometry.mouth_opening(pred[use]) / eye_distance(pred[use])
     energy = energy_db(wave, n_frames=len(pred), fps=fps)
     lags = np.arange(-reach, reach + 1)  # positive: the mouth is late
-    values = np.array([_pearson(opening, energy, lag) for lag in lags])
+    values = np.array([_pearson(opening, energy, int(lag)) for lag in lags])
     frames = int(use.sum())
     moving = frames if values.any() else 0
     return {

@@ -165,9 +165,11 @@ def _open_track(landmarks: str, forms: tuple[str, ...]) -> Callable[..., np.ndar
 
     def every(frames: np.ndarray) -> np.ndarray:
         found: Chunk = {}
-        # Back-ends need not know the keyword where nobody asks for it.
-        options = {"raw": partial(found.__setitem__, "raw-points")} if "raw-points" in forms else {}
-        found["points"] = track(frames, **options)
+        if "raw-points" in forms:
+            raw = partial(found.__setitem__, "raw-points")
+            found["points"] = track(frames, raw=raw)
+        else:  # a back-end need not know the keyword
+            found["points"] = track(frames)
         if refined:
             found["refined-points"] = tracking.refine_lips(frames, found["points"], segment)[0]
         return np.stack([found[form] for form in forms], axis=1)
