@@ -7,6 +7,7 @@ import pytest
 from tkit import jobs as parallel
 from tkit import prep
 from tkit.errors import CorpusError, UsageError
+from tkit.prep import parts
 
 
 def program(*args: object) -> subprocess.CompletedProcess:

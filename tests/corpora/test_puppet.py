@@ -347,7 +347,7 @@ def test_frames_of_a_still_puppet_differ_by_the_sensor_noise_alone(face):
     still = pose(face)
     frames = [next(rendering.render(face, still, generator(0, str(k)))) for k in range(2)]
     difference = frames[0].astype(float) - frames[1]
-    assert 0.7 * rendering._NOISE < difference.std() / np.sqrt(2) < 1.3 * rendering._NOISE
+    assert 0.7 * rendering.NOISE < difference.std() / np.sqrt(2) < 1.3 * rendering.NOISE
 
 
 def test_open_mouths_are_dark_with_teeth_and_shut_eyes_are_skin(face):

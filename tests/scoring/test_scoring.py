@@ -307,6 +307,18 @@ def test_pictures_are_scored_without_torch(folders):
     assert run.stdout.strip() == "[]"
 
 
+def test_a_wrong_path_is_answered_before_anything_heavy_is_loaded(folders):
+    code = (
+        "import sys; from pathlib import Path; from tkit import scoring, errors\n"
+        f"try: scoring.score({{'x': Path('nowhere')}}, Path({str(folders / 'gt')!r}))\n"
+        "except errors.UsageError as error: print(error)\n"
+        "heavy = 'torch', 'dlib', 'numba', 'av', 'cv2', 'scipy.stats', 'joblib'\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["nowhere: no such folder of predictions", "[]"]
+
+
 def test_json_is_strict_and_complete(folders):
     (folders / "pred" / "s1/a.mp4").unlink()
     report = scoring.score({"ours": folders / "pred"}, folders / "gt", protocol=PICTURES)

@@ -97,12 +97,15 @@ def pair(
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
     """
-    truth = scan(gt, "ground truth")
+    for folder, what in ((gt, "ground truth"), *((f, "predictions") for f in preds.values())):
+        if not require_path(folder, f"folder of {what}").is_dir():
+            raise UsageError(f"{folder}: is a file; give the folder of {what}")
+    truth = _scan(gt, "ground truth")
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     absent: dict[str, list[str]] = defaultdict(list)
     rejects = []
     for method, folder in preds.items():
-        videos = _rename(scan(folder, "predictions"), renamed or {})
+        videos = _rename(_scan(folder, "predictions"), renamed or {})
         if not videos.keys() & truth.keys():
             raise ScoreError(_no_match(folder, videos, gt, truth))
         for clip in sorted(videos.keys() | truth.keys()):
@@ -146,14 +149,12 @@ def _rename(videos: dict[str, list[Path]], renamed: Mapping[str, str]) -> dict[s
     return dict(found)
 
 
-def scan(folder: Path, what: str) -> dict[str, list[Path]]:
+def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
     """Find what is below ``folder``: relative path without suffix to the files of that name.
 
     Videos, ``.npy`` files, and folders that hold pictures (one clip each).
     """
-    if not require_path(folder, f"folder of {what}").is_dir():
-        raise UsageError(f"{folder}: is a file; give the folder of {what}")
-    from tkit.media import VIDEO_SUFFIXES  # a wrong path is answered before FFmpeg is loaded
+    from tkit.media import VIDEO_SUFFIXES  # late: a wrong path is answered before FFmpeg is loaded
     from tkit.media.frames import PICTURE_SUFFIXES
 
     videos: dict[str, list[Path]] = defaultdict(list)

@@ -20,7 +20,7 @@ from tkit.face import geometry
 _STEP = 8  # pixels of the coarse grid
 _SLITS = (bend.MOUTH, bend.RIGHT_EYE, bend.LEFT_EYE)
 _SKIN_REACH_IOD = 1.2
-_NOISE = 2.0  # grey levels, standard deviation of the sensor noise
+NOISE = 2.0  # grey levels, standard deviation of the sensor noise
 _TORSO = 0.35  # how much of the head's motion the shoulders follow
 
 _CAVITY = np.array((44, 14, 16), np.float32)
@@ -55,7 +55,7 @@ def render(face: Face, motion: Motion, rng: np.random.Generator) -> Iterator[np.
         backwards = geometry.invert(motion.head[index])
         inside = Inside(jaw[index], motion.mouth["tongue"][index], motion.mouth["round"][index])
         picture = draw_frame(face, shape, backwards, chin_y, inside)
-        picture += _NOISE * rng.standard_normal((HEIGHT, WIDTH, 1), np.float32)
+        picture += NOISE * rng.standard_normal((HEIGHT, WIDTH, 1), np.float32)
         yield np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
