@@ -308,12 +308,12 @@ def test_an_unknown_phoneme_is_an_error_not_a_closed_mouth():
 def test_fields_meet_their_points_exactly(face):
     points = rendering.points_of(face, pose(face, lids=0.7, opening=0.8, round=0.4))[0]
     skin = bend.skin_field(
-        face.points, points, rendering._SLITS, anchors=np.zeros((0, 2)), reach_px=60
+        face.points, points, rendering.SLITS, anchors=np.zeros((0, 2)), reach_px=60
     )
-    divided = [i for slit in rendering._SLITS for i in (*slit.upper_side, *slit.lower_side)]
+    divided = [i for slit in rendering.SLITS for i in (*slit.upper_side, *slit.lower_side)]
     rest = np.setdiff1d(np.arange(68), divided)
     np.testing.assert_allclose(points[rest] + skin(points[rest]), face.points[rest], atol=0.01)
-    for slit in rendering._SLITS:
+    for slit in rendering.SLITS:
         for upper in (True, False):
             side = bend.side_field(slit, face.points, points, skin, upper=upper, iod_px=48)
             own = [*slit.upper, *slit.upper_side] if upper else [*slit.lower, *slit.lower_side]

@@ -18,7 +18,7 @@ from tkit.corpora.puppet.motion import Motion, jaw_drop, resting_points
 from tkit.face import geometry
 
 _STEP = 8  # pixels of the coarse grid
-_SLITS = (bend.MOUTH, bend.RIGHT_EYE, bend.LEFT_EYE)
+SLITS = (bend.MOUTH, bend.RIGHT_EYE, bend.LEFT_EYE)
 _SKIN_REACH_IOD = 1.2
 NOISE = 2.0  # grey levels, standard deviation of the sensor noise
 _TORSO = 0.35  # how much of the head's motion the shoulders follow
@@ -80,14 +80,14 @@ def draw_frame(
     ndarray (H, W, 3) uint8 RGB
     """
     skin = bend.skin_field(
-        face.points, points, _SLITS, anchors=_NO_ANCHORS, reach_px=_SKIN_REACH_IOD * face.iod_px
+        face.points, points, SLITS, anchors=_NO_ANCHORS, reach_px=_SKIN_REACH_IOD * face.iod_px
     )
     coarse = bend.grid(WIDTH, HEIGHT, _STEP)
     back = _follow_head(coarse, backwards, chin_y)
     still = bend.grid(WIDTH, HEIGHT) + bend.refine(back - coarse, WIDTH, HEIGHT, _STEP)
     where = still + bend.refine(skin(back), WIDTH, HEIGHT, _STEP)
     layer = bend.sample(face.plate, to_plate(where)).astype(np.float32)
-    for slit in _SLITS:
+    for slit in SLITS:
         window = _window(slit, points, backwards, face.iod_px)
         place = still[window]
         if slit is bend.MOUTH:
