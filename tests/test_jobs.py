@@ -8,7 +8,6 @@ from tkit import jobs as parallel
 from tkit import prep
 from tkit.errors import CorpusError, UsageError
 from tkit.prep import parts
-from tkit.prep import parts
 
 
 def program(*args: object) -> subprocess.CompletedProcess:

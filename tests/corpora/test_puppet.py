@@ -57,7 +57,7 @@ def pose(face: faces.Face, *, lids: float = 0.0, **mouth: float) -> motions.Moti
     turn = 1.01 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre, shift = face.points.mean(axis=0), np.array([3.0, -2.0])
     head = np.concatenate([turn, (centre + shift - turn @ centre)[:, None]], axis=1)
-    shapes = {name: np.full(1, mouth.get(name, 0.0)) for name in motions._SHAPES}
+    shapes = {name: np.full(1, mouth.get(name, 0.0)) for name in motions.SHAPES}
     return motions.Motion(shapes, np.full(1, lids), np.full(1, 0.01), head[None], np.zeros((0, 3)))
 
 

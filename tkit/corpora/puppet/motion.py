@@ -61,7 +61,7 @@ VISEMES: dict[str, tuple[Viseme, ...]] = {
     "j": (_SPREAD,), ";": (_SPREAD,),
 }  # fmt: skip
 BILABIALS = frozenset("pbm")
-_SHAPES = [field.name for field in fields(Viseme)]
+SHAPES = [field.name for field in fields(Viseme)]
 
 # Sizes of the motion, in inter-ocular distances.
 _LOWER_DROP, _UPPER_RAISE, _JAW_SHARE = 0.27, 0.045, 0.72
@@ -154,7 +154,7 @@ def mouth_curves(
     shares = np.array(dominance)
     shares /= shares.sum(axis=0)
     curves = {}
-    for name in _SHAPES:
+    for name in SHAPES:
         values = np.array([getattr(target, name) for target in targets])
         curve = values @ shares
         if name in ("opening", "tuck"):
