@@ -180,7 +180,7 @@ def test_pairs_that_do_not_fit_are_rejects_with_a_reason(folders):
         "s2/y": "no prediction of this name",
     }
     assert [reject.method for reject in report.rejects] == ["ours"] * 5
-    # The honest rows stand on the clips that were scored, on no others.
+    # The control rows stand on the clips that were scored, on no others.
     assert {clip.clip for clip in report.clips} == {"s2/c"}
     assert [of(report, method, "psnr").n for method in report.methods] == [1, 1, 1, 1, 0]
 

@@ -40,7 +40,7 @@ def name_methods(given: list[str]) -> dict[str, Path]:
     Raises
     ------
     UsageError
-        If a name is taken twice, or is that of an honest row.
+        If a name is taken twice, or is that of a control row.
     """
     methods: dict[str, Path] = {}
     for text in given:
