@@ -24,6 +24,7 @@ def packages() -> list[str]:
 
 
 DATA = [
+    "py.typed",
     "*.toml",
     "*.gz",
     "*.safetensors",

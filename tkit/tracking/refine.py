@@ -81,7 +81,9 @@ def normals(contour: np.ndarray) -> np.ndarray:
     half = contour.shape[-2] // 2
     across[..., 0, :] = contour[..., 0, :] - contour[..., half, :]
     across[..., half, :] = -across[..., 0, :]
-    return across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-9)
+    length: np.ndarray = np.linalg.norm(across, axis=-1, keepdims=True)
+    across /= np.maximum(length, 1e-9)
+    return across
 
 
 def crossings(
