@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tkit import media
 from tkit.errors import NoFaceError
 from tkit.face import geometry
 from tkit.files import atomic_path
@@ -15,6 +15,9 @@ from tkit.landmarks import Track
 from tkit.lips import Segment
 from tkit.tracking.front_ends import FrontEnds
 from tkit.tracking.refine import refine_lips
+
+if TYPE_CHECKING:
+    from tkit import media
 
 __all__ = ["FrontEnds", "Tracked", "refine_lips", "track_clip", "write_points"]
 

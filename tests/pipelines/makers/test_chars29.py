@@ -78,9 +78,9 @@ def test_a_head_learns_to_spell_and_is_saved_small(heard, tmp_path, capsys):
 
 def test_three_steps_on_the_voices_of_puppets(tmp_path, capsys):
     settings = chars29_module.Settings(utterances=7, held_out=1, epochs=1, batch=2)
-    heard = chars29_module.encode(settings, tmp_path / "heard.npz")
+    heard = chars29_module.hear(settings, tmp_path / "heard.npz")
     assert len(heard.texts) == 7 and heard.states.shape == (heard.starts[-1], 576)
-    again = chars29_module.encode(settings, tmp_path / "heard.npz")  # from the cache
+    again = chars29_module.hear(settings, tmp_path / "heard.npz")  # from the cache
     assert again.texts == heard.texts and np.array_equal(again.states, heard.states)
     config = chars29.Config(width=8, layers=1, kernel=3)
     net = chars29_module.train(heard, settings, config)
