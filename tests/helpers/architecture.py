@@ -58,11 +58,17 @@ def problems(root: Path) -> list[str]:
             if module in known:
                 inside = known[module].name != "__init__.py"
                 arrows.setdefault(home, set()).add(module.rpartition(".")[0] if inside else module)
-    arrows = {folder: there - {folder} for folder, there in arrows.items()}
+    return found + [f"{folder} is in a circle of folders" for folder in circles(arrows)]
+
+
+def circles(arrows: dict[str, set[str]]) -> list[str]:
+    """Folders from which arrows lead back to themselves."""
+    found = []
     for folder in sorted(arrows):
-        seen, todo = set(), [folder]
+        seen, todo = set(), [other for other in arrows[folder] if other != folder]
         while todo:
-            new = arrows.get(todo.pop(), set()) - seen
+            new = {name for name in arrows.get(todo[-1], ()) if name != todo[-1]} - seen
+            todo.pop()
             seen, todo = seen | new, todo + sorted(new)
-        found += [f"{folder} is in a circle of folders"] if folder in seen else []
+        found += [folder] if folder in seen else []
     return found
