@@ -72,7 +72,7 @@ def test_a_file_is_part_of_the_signature_or_refused(entry, tmp_path):
     for call in (entry.load, entry.signature_with):
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv(entry.model.variable or "NONE", raising=False)
-            with pytest.raises(UsageError, match=f"{entry.name} needs .*{entry.option} FILE"):
+            with pytest.raises(UsageError, match=f"{entry.name} needs .*{entry.option}"):
                 call()
     path = prepared(entry, tmp_path)
     assert entry.signature_with(path).startswith(f"{entry.name}-")

@@ -122,7 +122,7 @@ class BackEnd(Generic[Opened]):
     """
 
     kind: ClassVar[str] = "back-end"
-    option: ClassVar[str] = "--model"
+    option: ClassVar[str] = "--model FILE"  # how the user gives the file
 
     name: str
     title: str
@@ -152,7 +152,7 @@ class BackEnd(Generic[Opened]):
             variable = self.model.variable
             way = f", or set {variable} to that file" if variable else ""
             raise UsageError(
-                f"the {self.kind} {self.name} needs {self.model.what}: pass {self.option} FILE{way}"
+                f"the {self.kind} {self.name} needs {self.model.what}: pass {self.option}{way}"
             )
         return path
 

@@ -66,7 +66,7 @@ class Landmarker(BackEnd[Track]):
     """
 
     kind: ClassVar[str] = "landmark back-end"
-    option: ClassVar[str] = "--landmarks-model"
+    option: ClassVar[str] = "--landmarks-model FILE"
 
     scheme: str = "ibug68"
     lips: str = "none"

@@ -61,4 +61,4 @@ class Segmenter(BackEnd[Segment]):
     """One lip segmenter; opened, it is a :class:`Segment`."""
 
     kind: ClassVar[str] = "lip segmenter"
-    option: ClassVar[str] = "--lips-model"
+    option: ClassVar[str] = "--lips-model FILE"

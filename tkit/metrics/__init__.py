@@ -21,10 +21,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tkit.errors import ConfigError, UnknownNameError, did_you_mean
-from tkit.registry import Registry
+from tkit.registry import BackEnd, Registry
 
 Stats = dict[str, Any]
 
@@ -129,6 +129,26 @@ MISSING_FACE = Param(
     choices=("error", "drop"),
     tag="face",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(BackEnd[Any]):
+    """A network that a metric looks through, from a file of the user's or a package.
+
+    Parameters
+    ----------
+    setting : str
+        The metric's parameter that names the file, e.g. ``lse-d.weights``.
+    """
+
+    kind: ClassVar[str] = "network"
+
+    setting: str = ""
+
+    @property
+    def option(self) -> str:  # type: ignore[override]
+        """How the user gives the file."""
+        return f"--set {self.setting}=FILE"
 
 
 @dataclass(frozen=True)

