@@ -23,7 +23,8 @@ import torch
 from tkit import media, tracking
 from tkit.pipelines.animation.jobs import CRF
 from tkit.pipelines.animation.moves import sample_rate
-from tkit.pipelines.animation.render import animate, look_at
+from tkit.pipelines.animation.render import look_at, talk
+from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training import runs
 
@@ -64,9 +65,8 @@ def spoken(
 ) -> tuple[float, float]:
     """Seconds to the first frame, and frames a second of the rest."""
     start = perf_counter()
-    frames = animate(
-        image, wave, **stages, landmarker=tracking.FrontEnds().refined(), fps=FPS, crop=crop
-    )
+    landmarker = tracking.FrontEnds().refined()
+    frames = talk(image, wave, Studio(**stages, landmarker=landmarker, fps=FPS, crop=crop))
     next(frames)
     first = perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,8 @@ from tkit.corpora import puppet
 from tkit.errors import OutputExistsError
 from tkit.pipelines import STAGES
 from tkit.pipelines.animation.moves import sample_rate
-from tkit.pipelines.animation.render import animate
+from tkit.pipelines.animation.render import talk
+from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
 from tkit.report import Report, formats, pages, plots
@@ -141,36 +142,36 @@ def _train(demo: Demo, name: str, store: Store) -> runs.Trained:
     return runs.load(name, folder)
 
 
-def _evaluate(trained: dict[str, runs.Trained], store: Store) -> dict[str, dict[str, float]]:
+def _evaluate(trained: dict[str, Any], store: Store) -> dict[str, dict[str, float]]:
     rows = store.select("val")
     return {
         name: one.stage.evaluate(one.nets, store, rows, one.config) for name, one in trained.items()
     }
 
 
-def _animate_clips(demo: Demo, held_out: list[str], trained: dict[str, runs.Trained]) -> None:
+def _animate_clips(demo: Demo, held_out: list[str], trained: dict[str, Any]) -> None:
     """Animate the first frame of each held-out clip with its own sound, for the scores."""
-    track = tracking.FrontEnds().refined()
+    studio = Studio(**trained, landmarker=tracking.FrontEnds().refined(), seed=demo.seed)
     for id_ in held_out:
         source = demo.out / "corpus" / f"{id_}.mp4"
         truth = demo.out / "gt" / f"{id_}.mp4"
         truth.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, truth)
         clip = media.read_clip(source, sample_rate=sample_rate(trained["motion"]))
-        frames = animate(clip.frames[0], clip.wave, **trained, landmarker=track, seed=demo.seed)
+        frames = talk(clip.frames[0], clip.wave, studio)
         # As many frames as the truth: the sound of a video file ends a little after its picture.
         taken = (frame for frame, _ in zip(frames, clip.frames, strict=False))
         media.write_video(demo.out / "preds" / f"{id_}.mp4", taken, wave=clip.wave)
 
 
-def _animate_photo(demo: Demo, id_: str, trained: dict[str, runs.Trained]) -> None:
+def _animate_photo(demo: Demo, id_: str, trained: dict[str, Any]) -> None:
     """Let the photo that the puppets were made from speak in its own, full-size picture."""
     from skimage import data
 
     photo, rate_hz = data.astronaut(), sample_rate(trained["motion"])
     wave = media.read_audio(demo.out / "gt" / f"{id_}.mp4", sample_rate=rate_hz)
     track = tracking.FrontEnds().refined()
-    drawn = animate(photo, wave, **trained, landmarker=track, seed=demo.seed)
+    drawn = talk(photo, wave, Studio(**trained, landmarker=track, seed=demo.seed))
     frames = np.stack(list(drawn))
     media.write_video(demo.out / "talking.mp4", frames, wave=wave)
     plots.strip(demo.out / "talking.png", photo, frames, track(frames), wave, fps=FPS)

@@ -47,7 +47,7 @@ class Registry(Generic[Entry]):
 
     def names(self) -> list[str]:
         """Names of all entries in alphabetical order; ``_`` in a module name reads as ``-``."""
-        modules = pkgutil.iter_modules(self._folders())
+        modules = pkgutil.iter_modules(self.folders())
         return sorted(m.name.replace("_", "-") for m in modules if self._is_entry(m.name))
 
     def get(self, name: str) -> Entry:
@@ -70,7 +70,8 @@ class Registry(Generic[Entry]):
     def _is_entry(self, module: str) -> bool:
         return not module.startswith("_") and module not in self.exclude
 
-    def _folders(self) -> Sequence[str]:
+    def folders(self) -> Sequence[str]:
+        """Return the folders that entries lie in."""
         spec = importlib.util.find_spec(self.package)
         if spec is None or spec.submodule_search_locations is None:
             raise UnknownNameError(f"{self.package} is not an installed package")

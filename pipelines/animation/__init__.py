@@ -98,12 +98,17 @@ def animate(
     >>> video.stat().st_size > 10_000
     True
     """
+    import warnings
+
     from tkit.files import refuse_overwrite
     from tkit.pipelines.animation import jobs
+    from tkit.tracking import FrontEnds
 
     (job,) = jobs.of_files([Path(image)], [Path(audio)], Path(out))
     refuse_overwrite(job.out, force=force)
-    jobs.look_at_inputs([job])
+    front_ends = front_ends or FrontEnds()
+    for remark in jobs.look_at_inputs([job], front_ends):
+        warnings.warn(remark, stacklevel=2)
     studio = jobs.open_studio(
         {"motion": motion, "blink": blink, "texture": texture},
         front_ends=front_ends,

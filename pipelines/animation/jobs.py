@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tkit.corpora import CORPORA
 from tkit.errors import NoFaceError, UsageError
 from tkit.files import require_path
 from tkit.landmarks import Track
+from tkit.pipelines.animation.studio import Studio
 from tkit.seeds import stable_seed
 from tkit.store import Store
 
@@ -58,43 +59,6 @@ class Job:
         return media.read_image(self.image)
 
 
-@dataclass(frozen=True)
-class Studio:
-    """What all videos of one call are made with.
-
-    The keyword arguments of :func:`tkit.pipelines.animation.render.animate`.
-
-    Parameters
-    ----------
-    motion, blink, texture : Trained
-    landmarker : callable
-        An opened landmark back-end.
-    fps : float
-        Frames a second.
-    seed : int
-        Of the blinks; jobs that have a name blink each in their own way, in any selection.
-    crop : bool
-        Write the bare face crop instead of the picture.
-    speech_weights : str
-        Weight file of the speech encoder; empty for its own.
-    blink_rate : float, optional
-        Blinks a second; by default as learned.
-    head : ndarray (N, 2, 3), optional
-        Movement of the head, from :func:`read_head`.
-    """
-
-    motion: Trained
-    blink: Trained
-    texture: Trained
-    landmarker: Track
-    fps: float = 25.0
-    seed: int = 0
-    crop: bool = False
-    speech_weights: str = ""
-    blink_rate: float | None = None
-    head: np.ndarray | None = None
-
-
 def open_studio(
     weights: Mapping[str, str | Path | Trained | None],
     *,
@@ -118,7 +82,7 @@ def open_studio(
     from tkit.pipelines.training import runs
     from tkit.tracking import FrontEnds
 
-    stages = {
+    stages: dict[str, Any] = {
         name: given if isinstance(given, runs.Trained) else runs.load(name, given)
         for name, given in weights.items()
     }
@@ -152,7 +116,7 @@ def of_corpus(
     out: Path,
     *,
     root: Path | None = None,
-    protocol: str | None = None,
+    split_scheme: str | None = None,
     split: str = "test",
 ) -> list[Job]:
     """List the clips of a store's corpus: each speaks its own sound from its first frame.
@@ -164,7 +128,7 @@ def of_corpus(
     ----------
     root : Path, optional
         Where the corpus lies; by default ``$TKIT_CORPORA/CORPUS``.
-    protocol : str, optional
+    split_scheme : str, optional
         How it is split; by default as in the store.
     split : str
         Which of its clips.
@@ -180,7 +144,7 @@ def of_corpus(
     root = root or Path(os.environ.get("TKIT_CORPORA", ""), corpus)
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
-    named = entry.require_split_scheme(protocol) if protocol else ""
+    named = entry.require_split_scheme(split_scheme) if split_scheme else ""
     jobs = []
     for clip in entry.scan(root):
         if not isinstance(clip, Clip) or clip.id not in rows:
@@ -195,8 +159,11 @@ def of_corpus(
     return jobs
 
 
-def look_at_inputs(jobs: Iterable[Job]) -> list[str]:
+def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
     """Refuse what cannot be animated before torch is loaded, which takes seconds.
+
+    Faces are looked for by dlib, if it is what ``front_ends`` find them by; another back-end finds
+    its own later.
 
     Returns
     -------
@@ -213,9 +180,12 @@ def look_at_inputs(jobs: Iterable[Job]) -> list[str]:
     from tkit.landmarks.dlib68 import find_faces
 
     jobs, remarks = list(jobs), []
+    front_ends.check()
+    looking = front_ends.landmarks == "dlib68"
     for image in dict.fromkeys(job.image for job in jobs):
-        faces = find_faces(media.read_image(image))
-        if not faces:
+        picture = media.read_image(image)
+        faces = find_faces(picture) if looking else []
+        if looking and not faces:
             raise NoFaceError(
                 f"{image}: no face found; use a picture that shows one from the front"
             )
@@ -271,7 +241,7 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
 
     from tkit.pipelines.animation.maps import Writer
     from tkit.pipelines.animation.moves import count_frames, sample_rate
-    from tkit.pipelines.animation.render import animate
+    from tkit.pipelines.animation.render import talk
 
     picture, fps, rate_hz = job.picture(), studio.fps, sample_rate(studio.motion)
     sound = media.require_sound(media.read_audio(job.audio, sample_rate=SOUND_HZ), job.audio)
@@ -279,10 +249,9 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
     if job.n_frames:  # the sound of a video often ends a little before its picture
         missing = round(job.n_frames / fps * rate_hz) - len(wave)
         wave = np.pad(wave, (0, max(missing, 0)))
-    settings = dict(vars(studio))
     if job.name:
-        settings["seed"] = stable_seed(studio.seed, job.name)
-    frames = animate(picture, wave, **settings, watch=Writer(debug / job.name) if debug else None)
+        studio = replace(studio, seed=stable_seed(studio.seed, job.name))
+    frames = talk(picture, wave, studio, watch=Writer(debug / job.name) if debug else None)
     total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
     taken = (frame for frame, _ in zip(frames, range(total), strict=False))
     job.out.parent.mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,10 @@ import numpy as np
 
 from tkit.errors import NoFaceError
 from tkit.face import crops, geometry, plausible
-from tkit.landmarks import Track
 from tkit.pipelines.animation.moves import Voice, count_frames, eyes, repeated
 from tkit.pipelines.animation.paste import Paste
+from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
-from tkit.pipelines.training.runs import Trained
 from tkit.zoo.nets import texture as texture_net
 
 UPPER_INNER, LOWER_INNER = plausible.INNER_LIP_PAIRS.T
@@ -95,20 +94,11 @@ class Person:
         return geometry.apply(self.transform, geometry.apply(self.pose, level))
 
 
-def animate(
+def talk(
     image: np.ndarray,
     wave: np.ndarray,
+    studio: Studio,
     *,
-    motion: Trained,
-    blink: Trained,
-    texture: Trained,
-    landmarker: Track,
-    fps: float = 25.0,
-    seed: int = 0,
-    crop: bool = False,
-    speech_weights: str = "",
-    blink_rate: float | None = None,
-    head: np.ndarray | None = None,
     watch: Callable[[np.ndarray, Rendered], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Make the face of a still picture speak.
@@ -118,25 +108,10 @@ def animate(
     image : ndarray (H, W, 3) uint8 RGB
         Picture with a face, of any size; of several faces the largest speaks.
     wave : ndarray (S,) float32
-        Speech at the sample rate of the encoder that ``motion`` was trained on
+        Speech at the sample rate of the encoder that ``studio.motion`` was trained on
         (:func:`tkit.pipelines.animation.moves.sample_rate`).
-    motion, blink, texture : Trained
-        From :func:`tkit.pipelines.training.runs.load`.
-    landmarker : callable
-        An opened landmark back-end.
-    fps : float
-        Frames a second; ``round(duration * fps)`` frames are made.
-    seed : int
-        Of the blinks.
-    crop : bool
-        Give the bare face crop instead of the picture.
-    speech_weights : str
-        Weight file of the speech encoder; empty for its own.
-    blink_rate : float, optional
-        Blinks a second; by default as the blink stage makes them.
-    head : ndarray (N, 2, 3), optional
-        Movement of the head, from :func:`tkit.pipelines.animation.moves.head_moves`; repeated there
-        and back. By default the head is still.
+    studio : Studio
+        ``round(duration * studio.fps)`` frames are made.
     watch : callable, optional
         ``watch(points, rendered)`` is shown what every pass of the network saw and made.
 
@@ -145,34 +120,43 @@ def animate(
     iterator of ndarray (H, W, 3) uint8 RGB
         Frames are rendered while they are taken. The first shows the mouth as it is in the picture;
         within ``BEGIN_S`` it becomes that of the motion stage, which may keep it so until somebody
-        speaks. With ``crop`` they are as large as the crops that ``texture`` was trained on.
+        speaks. With ``studio.crop`` they are as large as the crops that the texture stage was
+        trained on.
 
     Raises
     ------
     NoFaceError
         At once, if the picture has no face.
     WeightsError
-        At once, if ``motion`` needs another version of its speech encoder than this tkit has.
+        At once, if the motion needs another version of its speech encoder than this tkit has.
     """
-    points = landmarker(image[None])[0]
+    fps, motion = studio.fps, studio.motion
+    points = studio.landmarker(image[None])[0]
     if np.isnan(points).any():
         raise NoFaceError("no face found in the picture; use one that shows a face from the front")
     canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
-    person = look_at(image, points, canonical=canonical, size=texture.weights.config.size)
+    person = look_at(image, points, canonical=canonical, size=studio.texture.weights.config.size)
     n_frames = count_frames(wave, motion=motion, fps=fps)
     picture = person.displacement
-    speak = Voice(motion, fps=fps, picture=picture, speech_weights=speech_weights)
-    look = eyes(n_frames, blink=blink, fps=fps, seed=seed, rate_hz=blink_rate, canonical=canonical)
+    speak = Voice(motion, fps=fps, picture=picture, speech_weights=studio.speech_weights)
+    look = eyes(
+        n_frames,
+        blink=studio.blink,
+        fps=fps,
+        seed=studio.seed,
+        rate_hz=studio.blink_rate,
+        canonical=canonical,
+    )
 
     def landmarks() -> Iterator[np.ndarray]:
         for start, moved in speak.parts(wave, n_frames):
             part = slice(start, start + len(moved))
             still = begin(start, len(moved), fps=fps)[:, None, None]
             moved = (1 - still) * moved + still * picture + look[part]
-            yield person.landmarks(moved, repeated(head, start, len(moved)))
+            yield person.landmarks(moved, repeated(studio.head, start, len(moved)))
 
-    module = texture.weights.module
-    return _render(image, person, landmarks(), module, crop=crop, watch=watch)
+    module = studio.texture.weights.module
+    return _render(image, person, landmarks(), module, crop=studio.crop, watch=watch)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:

@@ -50,7 +50,7 @@ def problems(root: Path) -> list[str]:
                 found.append(f"{name} has a relative import")
             elif FLOOR.get(".".join(parts[:2]), -1) < own:  # -1: an export of the front door
                 found.append(f"{name} imports upward: {other}")
-            hidden = [i for i, part in enumerate(parts[:-1] if other not in known else parts)
+            hidden = [i for i, part in enumerate(parts)
                       if part.startswith("_") and not part.startswith("__")]  # fmt: skip
             if hidden and not f"{home}.".startswith(f"{'.'.join(parts[: hidden[0]])}."):
                 found.append(f"{name}: {other} is private to {'.'.join(parts[: hidden[0]])}")

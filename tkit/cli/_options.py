@@ -39,7 +39,7 @@ landmarks_model = click.option(
     "landmarks_model",
     default="",
     metavar="FILE",
-    help="Model file of a landmark back-end that takes one.  [default: for mesh $TKIT_MESH_MODEL]",
+    help="Model file of a landmark back-end that takes one (or set the variable that it names).",
 )
 _FRONT_ENDS = [
     click.option(
@@ -47,22 +47,21 @@ _FRONT_ENDS = [
         default="dlib68",
         show_default=True,
         metavar="NAME",
-        help="Landmark back-end: dlib68, mesh, openface or face-alignment.",
+        help="Landmark back-end; an unknown name lists all.",
     ),
     landmarks_model,
     click.option(
         "--lips",
         default="",
         metavar="NAME",
-        help="Lip segmenter that refines lips and lids: lipseg, bisenet or none.  [default: lipseg "
-        "with dlib68, none with others]",
+        help="Lip segmenter that refines lips and lids, or none; an unknown name lists all.  "
+        "[default: the landmark back-end's own choice]",
     ),
     click.option(
         "--lips-model",
         default="",
         metavar="FILE",
-        help="Model file of a lip segmenter that takes one.  [default: for bisenet "
-        "$TKIT_BISENET_MODEL]",
+        help="Model file of a lip segmenter that takes one (or set the variable that it names).",
     ),
 ]
 

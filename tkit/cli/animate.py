@@ -98,13 +98,13 @@ def command(
     from tkit.pipelines.animation import jobs
 
     if corpus:
-        todo = jobs.of_corpus(corpus, out, root=root, protocol=protocol, split=split)
+        todo = jobs.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
     else:
         todo = jobs.of_files(images, audios, out)
     for job in todo:
         refuse_overwrite(job.out, force=force)
     if not corpus:
-        for remark in jobs.look_at_inputs(todo):
+        for remark in jobs.look_at_inputs(todo, front_ends):
             click.echo(remark, err=True)
 
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}

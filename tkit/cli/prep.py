@@ -107,7 +107,7 @@ def command(
             window_rate=window_rate,
             crop_size=crop_size,
         ),
-        protocol=protocol,
+        split_scheme=protocol,
         jobs=jobs,
         cluster=cluster,
         fresh=not resume,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tkit.cli import _options
+from tkit.report import CONTROL_ROWS
 
 MAX_LINES = 20  # of rejects on stderr; the JSON report has all
 
@@ -78,7 +79,7 @@ MAX_LINES = 20  # of rejects on stderr; the JSON report has all
 @_options.landmarks_model
 @click.option(
     "--rows",
-    default="static,gt,gt-lag3,detector-noise",
+    default=",".join(CONTROL_ROWS),
     show_default=True,
     metavar="NAMES",
     help="Control rows to compute beside; empty for none.",

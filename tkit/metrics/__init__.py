@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -198,6 +199,8 @@ class Metric:
         the ground truth) and, for whole clips, ``wave`` (its sound, (S,) float32 at 16 kHz).
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
+    network : Network, optional
+        What it looks through, so that a missing file is named before any work.
     """
 
     title: str
@@ -207,6 +210,7 @@ class Metric:
     scores: Mapping[str, Score]
     inputs: tuple[str, ...] = ("pred", "gt")
     params: Mapping[str, Param] = field(default_factory=dict)
+    network: Network | None = None
 
 
 @dataclass(frozen=True)
@@ -291,6 +295,12 @@ class Scorer:
             for key, param in self.params.items()
         }
 
+    def require_network(self, settings: Mapping[str, Any]) -> None:
+        """Raise :class:`UsageError` if the family looks through a network that is not given."""
+        network = self.family.network
+        if network and network.model:
+            network.find_model(settings[network.setting.partition(".")[2]])
+
     def view(self, settings: Mapping[str, Any]) -> str:
         """What of :data:`VIEWS` is looked at under ``settings``: frames in gray are made once."""
         view = self.needs.view
@@ -317,8 +327,7 @@ class Metrics(Registry[Scorer]):
 
     def families(self) -> dict[str, Metric]:
         """Import every entry: family by name."""
-        entries: Registry[Metric] = Registry(self.package, self.constant, self.exclude)
-        return {name: entries.get(name) for name in entries.names()}
+        return dict(_families(self, tuple(self.folders())))
 
     def names(self) -> list[str]:
         """Names of all scores in alphabetical order."""
@@ -339,6 +348,13 @@ class Metrics(Registry[Scorer]):
         names = self.names()
         hint = did_you_mean(hyphened, names)
         raise UnknownNameError(f"unknown metric {name!r}{hint} (there are: {', '.join(names)})")
+
+
+@lru_cache
+def _families(registry: Metrics, folders: tuple[str, ...]) -> dict[str, Metric]:
+    """The entries in ``folders``, looked for once: a name is looked up for every clip."""
+    entries: Registry[Metric] = Registry(registry.package, registry.constant, registry.exclude)
+    return {name: entries.get(name) for name in entries.names()}
 
 
 METRICS = Metrics("tkit.metrics", "METRIC", exclude=frozenset({"kernels", "pictures", "points"}))

@@ -92,6 +92,7 @@ METRIC = Metric(
     needs=Need("frames"),
     params={"net": Param("", "TorchScript file of the feature network", text=True)},
     measure=measure,
+    network=FEATURES,
     scores={"fid": Score("", "lower", finish, pooled=True)},
     citation="Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by TTUR, 2017",
 )

@@ -129,6 +129,7 @@ METRIC = Metric(
         "missing_face": MISSING_FACE,
     },
     measure=measure,
+    network=SFACE,
     scores={
         "identity": Score("", "higher", _cosine, title="Cosine of SFace embeddings"),
         "acd": Score(

@@ -145,6 +145,7 @@ METRIC = Metric(
     inputs=("pred", "gt", "wave", "fps"),
     params={"weights": Param("", "the user's syncnet_v2.model", text=True)},
     measure=measure,
+    network=SYNCNET,
     scores={
         "lse-c": Score("", "higher", _confidence, title="Lip-sync error, confidence"),
         "lse-d": Score("", "lower", _least, title="Lip-sync error, distance"),

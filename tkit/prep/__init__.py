@@ -34,7 +34,7 @@ def prepare(
     out: str | Path,
     *,
     settings: Settings | None = None,
-    protocol: str | None = None,
+    split_scheme: str | None = None,
     jobs: int = 1,
     cluster: str = "",
     fresh: bool = False,
@@ -53,8 +53,8 @@ def prepare(
     out : path
         The store, an HDF5 file; one that is there is replaced.
     settings : Settings, optional
-    protocol : str, optional
-        Which published split scheme to record; the corpus' default if not given.
+    split_scheme : str, optional
+        Which published one to record; the corpus' default if not given.
     jobs : int
         Processes; the result is the same for any number.
     cluster : str
@@ -95,7 +95,7 @@ def prepare(
     settings, out = choose(settings or Settings(), **choices), Path(out)
     root = find_root(corpus, root)
     entry = CORPORA.get(corpus)
-    protocol = entry.require_split_scheme(protocol)
+    scheme = entry.require_split_scheme(split_scheme)
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
     encoder = replace(encoder, window_rate=settings.window_rate)
@@ -121,10 +121,10 @@ def prepare(
     built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
     summary = assembly.assemble(
         built,
-        _info(corpus, protocol, settings, encoder),
+        _info(corpus, scheme, settings, encoder),
         kept,
         sorted(rejects + refused, key=lambda reject: reject.id),
-        splits={clip.id: entry.split_of(clip, protocol) for clip, _ in kept},
+        splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
         crop_size=settings.crops * settings.crop_size,
     )
     built.replace(out)
@@ -132,11 +132,11 @@ def prepare(
     return summary
 
 
-def _info(corpus: str, protocol: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
+def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
     """What the store says of itself."""
     return StoreInfo(
         corpus=corpus,
-        protocol=protocol,
+        protocol=scheme,
         landmarks=settings.front_ends.signature(),
         lips=settings.front_ends.lips_signature(),
         fps=settings.fps,

@@ -122,6 +122,8 @@ def score(
     named = protocols.load(protocol) if isinstance(protocol, str) else protocol
     protocol = protocols.change(named, metrics=metrics, settings=settings, **choices)
     plan = plan_of(protocol, rows=rows, landmarks_model=landmarks_model)
+    for name, own in plan.metrics.items():
+        plan.entries[name].require_network(own)
     found, rejects = pair(
         {method: Path(folder) for method, folder in preds.items()},
         Path(gt),

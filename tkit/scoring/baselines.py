@@ -7,7 +7,7 @@ else; the rows' names belong to the format of a report.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -18,7 +18,18 @@ SHIFT_PX = 0.5  # of the frames in which points are found again, right and down
 
 
 class Baseline(Protocol):
-    """One control row of one clip."""
+    """One control row of one clip.
+
+    Parameters
+    ----------
+    again : bool
+        It wants the points of the ground truth found a second time.
+    note : str
+        Why it has no score in metrics of pictures; empty if it has.
+    """
+
+    again: ClassVar[bool] = False
+    note: ClassVar[str] = ""
 
     def frames(self, truth: Chunk) -> Chunk:
         """Return its frames beside the next ones of the ground truth, nothing if it has none."""
@@ -27,7 +38,7 @@ class Baseline(Protocol):
         """Return its points (T, 68, 2) beside those of the ground truth, found once and again."""
 
 
-class Static:
+class Static(Baseline):
     """The first frame of the ground truth, repeated."""
 
     def __init__(self) -> None:
@@ -43,7 +54,7 @@ class Static:
         return {view: array[:1].repeat(len(array), axis=0) for view, array in truth.items()}
 
 
-class Itself:
+class Itself(Baseline):
     """The ground truth against itself."""
 
     def frames(self, truth: Chunk) -> Chunk:
@@ -55,7 +66,7 @@ class Itself:
         return truth
 
 
-class Late:
+class Late(Baseline):
     """The ground truth ``LAG_FRAMES`` frames late, its first frame held."""
 
     def __init__(self) -> None:
@@ -77,8 +88,11 @@ class Late:
         }
 
 
-class FoundAgain:
+class FoundAgain(Baseline):
     """The ground truth's points found again in shifted frames; pictures know no detector."""
+
+    again = True
+    note = "pictures know no detector: only metrics of points have this row"
 
     def frames(self, truth: Chunk) -> Chunk:
         """Return nothing."""
@@ -95,6 +109,7 @@ BASELINES: dict[str, type[Baseline]] = {
     "gt-lag3": Late,
     "detector-noise": FoundAgain,
 }
+STAND_IN = "static"  # the row that stands for a missing prediction, where the policy says so
 
 
 def shifted(frames: np.ndarray, shift_px: float = SHIFT_PX) -> np.ndarray:

@@ -99,13 +99,15 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
 
     methods = [*files.preds, *files.missing]
     try:
-        noise = "detector-noise" in plan.rows
-        gt = View(Reader(files.gt), plan.protocol, plan.front_ends, plan.views, again=noise)
+        twice = any(baselines.BASELINES[row].again for row in plan.rows)
+        gt = View(Reader(files.gt), plan.protocol, plan.front_ends, plan.views, again=twice)
     except (MediaError, ScoreError) as error:
         reason = f"ground truth: {_without_path(error, files.gt)}"
         return Measured(files.clip, rejects=[Unscored(m, files.clip, reason) for m in methods])
     videos, refused = _open(files.preds, gt, plan)
-    rows = baselines.begin(dict.fromkeys([*(["static"] if files.missing else []), *plan.rows]))
+    rows = baselines.begin(
+        dict.fromkeys([*([baselines.STAND_IN] if files.missing else []), *plan.rows])
+    )
     clip = _Clip(gt, plan)
     tallies = {name: _Tally(plan, clip) for name in [*videos, *rows]}
     if videos or files.missing:
@@ -124,8 +126,8 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     points |= {name: row.points(clip.whole.points, again) for name, row in rows.items()}
     for method, found in points.items():
         stats, failed = tallies[method].finish(found)
-        for name in (method, *(files.missing if method == "static" else ())):
-            if name == "static" and "static" not in plan.rows:
+        for name in (method, *(files.missing if method == baselines.STAND_IN else ())):
+            if name == baselines.STAND_IN and name not in plan.rows:
                 continue
             measured.stats[name] = stats
             measured.rejects += [

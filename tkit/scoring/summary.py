@@ -17,6 +17,7 @@ from tkit.errors import ScoreError
 from tkit.metrics import Scorer, Stats, add
 from tkit.report import Cell, ClipScore, Comparison, Report, SpeakerScore, Unscored
 from tkit.scoring import statistics
+from tkit.scoring.baselines import BASELINES
 from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.protocols import POLICIES, Protocol
 from tkit.scoring.view import points_tokens
@@ -46,9 +47,9 @@ def summarise(
             kept = {clip.clip: sums[clip.clip] for clip in found}
             pooled = plan.entries[metric].pooled
             scores[method][metric] = _score(metric, sums if pooled else kept, found, plan, seed)
-            if method == "detector-noise" and not plan.entries[metric].needs.of_points:
-                note = "pictures know no detector: only metrics of points have this row"
-                scores[method][metric] = replace(scores[method][metric], note=note)
+            row = BASELINES.get(method)
+            if row and row.note and not plan.entries[metric].needs.of_points:
+                scores[method][metric] = replace(scores[method][metric], note=row.note)
     order = {method: place for place, method in enumerate(methods)}
     place = {metric: index for index, metric in enumerate(plan.metrics)}
     by_clip = {clip.clip: index for index, clip in enumerate(measured)}

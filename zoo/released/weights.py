@@ -28,7 +28,7 @@ class Weights:
 
     net: str
     config: Any
-    module: nn.Module
+    module: Any  # the nn.Module that ``net`` names
     record: dict[str, Any]
     sha256: str
     path: Path

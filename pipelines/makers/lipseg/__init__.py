@@ -124,7 +124,7 @@ def export(path: Path, net: lipseg.LipSeg) -> None:
         # OpenCV reads what the older exporter writes.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            net.to(memory_format=torch.contiguous_format),
+            net.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
             (torch.zeros(1, 3, height, width),),
             str(temporary),
             input_names=["picture"],

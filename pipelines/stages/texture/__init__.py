@@ -12,6 +12,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -275,7 +276,7 @@ def _warn_if_frozen(attention: Tensor, mouth: Tensor) -> None:
 
 
 def evaluate(
-    nets: dict[str, nn.Module], store: Store, rows: list[Row], config: Config
+    nets: dict[str, Any], store: Store, rows: list[Row], config: Config
 ) -> dict[str, float]:
     """Measure crops rendered from true landmarks, beside the first frame held still.
 

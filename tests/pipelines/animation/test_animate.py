@@ -17,6 +17,7 @@ from tkit.face import crops, geometry
 from tkit.landmarks import LANDMARKERS
 from tkit.pipelines.animation import moves, render
 from tkit.pipelines.animation.paste import Paste
+from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages import blink, motion, texture
 from tkit.pipelines.stages.texture import regions
 from tkit.pipelines.training import runs as runs_module
@@ -247,7 +248,7 @@ def test_the_face_mask_covers_an_opened_mouth_and_fades_out(face, astronaut, can
 
 
 def test_frames_come_one_by_one_and_change_the_face_alone(astronaut, face, stages, landmarker):
-    frames = render.animate(astronaut, babble(0.6), **stages, landmarker=landmarker)
+    frames = render.talk(astronaut, babble(0.6), Studio(**stages, landmarker=landmarker))
     first = next(frames)
     rest = list(frames)
     assert len(rest) == 14 and first.shape == astronaut.shape and first.dtype == np.uint8
@@ -263,8 +264,8 @@ def test_frames_come_one_by_one_and_change_the_face_alone(astronaut, face, stage
 
 def test_the_seed_decides(astronaut, stages, landmarker):
     def run(seed: int) -> np.ndarray:
-        frames = render.animate(
-            astronaut, babble(0.2), **stages, landmarker=landmarker, seed=seed, crop=True
+        frames = render.talk(
+            astronaut, babble(0.2), Studio(**stages, landmarker=landmarker, seed=seed, crop=True)
         )
         return np.stack(list(frames))
 
@@ -275,8 +276,8 @@ def test_the_seed_decides(astronaut, stages, landmarker):
 
 
 def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
-    frames = render.animate(
-        astronaut, babble(0.4), **stages, landmarker=landmarker, fps=30.0, crop=True
+    frames = render.talk(
+        astronaut, babble(0.4), Studio(**stages, landmarker=landmarker, fps=30.0, crop=True)
     )
     assert len(list(frames)) == 12
 
@@ -297,10 +298,10 @@ def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
 def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
     """Only a few frames are ahead of the one that was taken."""
     made = []
-    frames = render.animate(
-        astronaut, babble(2.0), **stages, landmarker=landmarker,
-        watch=lambda points, rendered: made.append(len(points)),
-    )  # fmt: skip
+    studio = Studio(**stages, landmarker=landmarker)
+    frames = render.talk(
+        astronaut, babble(2.0), studio, watch=lambda points, _: made.append(len(points))
+    )
     for count, _ in enumerate(frames, start=1):
         assert sum(made) - count < moves.AT_ONCE
     assert sum(made) == count == 50
@@ -327,14 +328,16 @@ def test_blinks_take_the_same_time_at_any_frame_rate(stages):
 def test_a_picture_without_a_face_is_refused_at_once(stages, landmarker):
     coins = np.repeat(data.coins()[..., None], 3, axis=-1)
     with pytest.raises(NoFaceError):
-        render.animate(coins, babble(0.2), **stages, landmarker=landmarker)
+        render.talk(coins, babble(0.2), Studio(**stages, landmarker=landmarker))
 
 
 def test_another_version_of_the_encoder_is_refused_at_once(astronaut, stages, landmarker, runs):
     other = runs_module.load("motion", runs / "motion")
     other.weights.record["encoder"]["version"] = "0"
     with pytest.raises(WeightsError, match="logmel-0"):
-        render.animate(astronaut, babble(0.2), **stages | {"motion": other}, landmarker=landmarker)
+        render.talk(
+            astronaut, babble(0.2), Studio(**stages | {"motion": other}, landmarker=landmarker)
+        )
 
 
 # --- the command -----------------------------------------------------------------------------

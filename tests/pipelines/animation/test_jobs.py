@@ -12,6 +12,7 @@ from tkit import media
 from tkit.errors import NoFaceError, NoSoundError, UsageError
 from tkit.pipelines.animation import jobs
 from tkit.pipelines.animation.moves import head_moves
+from tkit.tracking import FrontEnds
 
 data = pytest.importorskip("skimage.data")
 
@@ -44,8 +45,9 @@ def test_inputs_are_looked_at_before_torch_is_loaded(tmp_path):
         import sys
         from pathlib import Path
         from tkit.pipelines.animation import jobs
+        from tkit.tracking import FrontEnds
         todo = jobs.of_files([Path("face.png")], [Path("x.wav")], Path("out.mp4"))
-        print(jobs.look_at_inputs(todo), "torch" in sys.modules)"""
+        print(jobs.look_at_inputs(todo, FrontEnds()), "torch" in sys.modules)"""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
@@ -59,7 +61,7 @@ def test_a_picture_without_a_face_and_a_silent_sound_are_refused(tmp_path):
     for image, error in (("coins.png", NoFaceError), ("face.png", NoSoundError)):
         job = jobs.Job(tmp_path / image, tmp_path / "silent.wav", tmp_path / "out.mp4")
         with pytest.raises(error, match=r"coins\.png: no face" if "coins" in image else "silent"):
-            jobs.look_at_inputs([job])
+            jobs.look_at_inputs([job], FrontEnds())
 
 
 def test_a_head_moves_as_its_points_do(tmp_path):

@@ -1,0 +1,49 @@
+"""What frames are made with: the trained stages, what finds faces, and the choices of a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tkit.landmarks import Track
+
+if TYPE_CHECKING:
+    from tkit.pipelines.training.runs import Trained
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What all videos of one call are made with.
+
+    Parameters
+    ----------
+    motion, blink, texture : Trained
+    landmarker : callable
+        An opened landmark back-end.
+    fps : float
+        Frames a second.
+    seed : int
+        Of the blinks; jobs that have a name blink each in their own way, in any selection.
+    crop : bool
+        Write the bare face crop instead of the picture.
+    speech_weights : str
+        Weight file of the speech encoder; empty for its own.
+    blink_rate : float, optional
+        Blinks a second; by default as learned.
+    head : ndarray (N, 2, 3), optional
+        Movement of the head, from :func:`tkit.pipelines.animation.moves.head_moves`, repeated there
+        and back; by default the head is still.
+    """
+
+    motion: Trained
+    blink: Trained
+    texture: Trained
+    landmarker: Track
+    fps: float = 25.0
+    seed: int = 0
+    crop: bool = False
+    speech_weights: str = ""
+    blink_rate: float | None = None
+    head: np.ndarray | None = None
