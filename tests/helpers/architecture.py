@@ -42,33 +42,33 @@ def problems(root: Path) -> list[str]:
         if name in ("tkit", "tkit.__main__"):  # the front door stands above all floors
             continue
         home = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        own = FLOOR.get(".".join(name.split(".")[:2]), 0)
-        found += [] if ".".join(name.split(".")[:2]) in FLOOR else [f"{name} is on no floor"]
-        for other in imports(path):
+        own = FLOOR.get(".".join(name.split(".")[:2]))
+        if own is None:
+            found.append(f"{name} is on no floor")
+        for other in imports(path) - {"."}:
             parts = other.split(".")
-            if other == ".":
-                found.append(f"{name} has a relative import")
-            elif FLOOR.get(".".join(parts[:2]), -1) < own:  # -1: an export of the front door
+            if FLOOR.get(".".join(parts[:2]), -1) < (own or 0):  # -1: of the front door
                 found.append(f"{name} imports upward: {other}")
-            hidden = [i for i, part in enumerate(parts)
-                      if part.startswith("_") and not part.startswith("__")]  # fmt: skip
-            if hidden and not f"{home}.".startswith(f"{'.'.join(parts[: hidden[0]])}."):
-                found.append(f"{name}: {other} is private to {'.'.join(parts[: hidden[0]])}")
+            hidden = [i for i, part in enumerate(parts) if part[:1] == "_" != part[1:2]]
+            if hidden and not f"{home}.".startswith(inside := ".".join(parts[: hidden[0]]) + "."):
+                found.append(f"{name}: {other} is private to {inside[:-1]}")
             module = other if other in known else other.rpartition(".")[0]
             if module in known:
-                inside = known[module].name != "__init__.py"
-                arrows.setdefault(home, set()).add(module.rpartition(".")[0] if inside else module)
+                is_folder = known[module].name == "__init__.py"
+                arrows.setdefault(home, set()).add(
+                    module if is_folder else module.rpartition(".")[0]
+                )
+        found += [f"{name} has a relative import"] * ("." in imports(path))
     return found + [f"{folder} is in a circle of folders" for folder in circles(arrows)]
 
 
 def circles(arrows: dict[str, set[str]]) -> list[str]:
-    """Folders from which arrows lead back to themselves."""
+    """Folders from which arrows lead, through others, back to themselves."""
     found = []
-    for folder in sorted(arrows):
-        seen, todo = set(), [other for other in arrows[folder] if other != folder]
+    for folder, first in sorted(arrows.items()):
+        seen, todo = set(), first - {folder}
         while todo:
-            new = {name for name in arrows.get(todo[-1], ()) if name != todo[-1]} - seen
-            todo.pop()
-            seen, todo = seen | new, todo + sorted(new)
+            seen |= todo
+            todo = {b for a in todo for b in arrows.get(a, ()) if b != a} - seen
         found += [folder] if folder in seen else []
     return found
