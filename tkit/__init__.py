@@ -44,4 +44,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Name the exports before they are imported."""
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -342,3 +342,8 @@ def test_json_is_strict_and_complete(folders):
     assert content["rejects"] == [
         {"method": "ours", "clip": "s1/a", "reason": "no prediction of this name"}
     ]
+
+
+def test_one_folder_and_one_metric_need_no_mapping_and_no_list(folders):
+    report = scoring.score(folders / "pred", folders / "gt", metrics="psnr", rows=())
+    assert list(report.methods) == ["pred"] and list(report.methods["pred"]) == ["psnr"]

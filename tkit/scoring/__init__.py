@@ -13,7 +13,7 @@ from tkit.metrics import METRICS
 from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
 from tkit.scoring.measuring import Measured, Plan, measure_clip
-from tkit.scoring.pairing import ClipFiles, pair
+from tkit.scoring.pairing import ClipFiles, name_methods, pair
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.summary import signature, summarise
 
@@ -42,11 +42,11 @@ def plan_of(
 
 
 def score(
-    preds: Mapping[str, str | Path],
+    preds: Mapping[str, str | Path] | str | Path,
     gt: str | Path,
     *,
     protocol: str | Protocol = protocols.DEFAULT,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str] | str | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     rows: Iterable[str] = CONTROL_ROWS,
     renamed: Mapping[str, str] | None = None,
@@ -62,13 +62,13 @@ def score(
 
     Parameters
     ----------
-    preds : mapping
+    preds : mapping or path
         Method to folder of videos, ``.npy`` arrays or folders of pictures; clips are matched by
-        their path below the folder, without suffix.
+        their path below the folder, without suffix. A folder alone is called by its name.
     gt : path
     protocol : str or Protocol
         How to score; ``tkit protocols list`` has the names.
-    metrics : sequence of str, optional
+    metrics : sequence of str, or str, optional
         What to measure instead of the protocol's own.
     settings : mapping, optional
         Metric to its parameters that differ, e.g. ``{"ssim": {"window": "gauss11"}}``.
@@ -119,13 +119,16 @@ def score(
     >>> report.frame().query("method == 'gt' and metric == 'ssim'").value.item()
     1.0
     """
+    methods = preds if isinstance(preds, Mapping) else name_methods([str(preds)])
+    if isinstance(metrics, str):
+        metrics = [metrics]
     named = protocols.load(protocol) if isinstance(protocol, str) else protocol
     protocol = protocols.change(named, metrics=metrics, settings=settings, **choices)
     plan = plan_of(protocol, rows=rows, landmarks_model=landmarks_model)
     for name, own in plan.metrics.items():
         plan.entries[name].require_network(own)
     found, rejects = pair(
-        {method: Path(folder) for method, folder in preds.items()},
+        {method: Path(folder) for method, folder in methods.items()},
         Path(gt),
         renamed=renamed,
         missing=protocol.missing,
@@ -140,7 +143,7 @@ def score(
             cluster=cluster,
         )
     )
-    return summarise(plan, list(preds), measured, rejects, seed=seed)
+    return summarise(plan, list(methods), measured, rejects, seed=seed)
 
 
 def _measure_all(
