@@ -1,10 +1,9 @@
 """What every metric must keep, whichever it is: parametrised over the registry.
 
-A family that needs data of its own brings it: ``example(folder)`` in its module returns what
-``measure`` takes beside the clip drawn here, or instead of it.
+A family that needs data of its own brings it: its ``example(folder)`` returns what ``measure``
+takes beside the clip drawn here, or instead of it.
 """
 
-import importlib
 import inspect
 import sys
 
@@ -79,11 +78,9 @@ class Case:
 
 
 def case_of(family: Metric, folder) -> Case:
-    """The family with the example of its module; skipped where its package or model is absent."""
-    module = importlib.import_module(family.measure.__module__)
-    example = getattr(module, "example", lambda folder: {})
+    """The family with its example; skipped where its package or model is absent."""
     try:
-        case = Case(family, example(folder))
+        case = Case(family, family.example(folder) if family.example else {})
         case.measure()
     except (ImportError, UsageError) as error:
         pytest.skip(str(error))

@@ -198,6 +198,9 @@ class Metric:
         the ground truth) and, for whole clips, ``wave`` (its sound, (S,) float32 at 16 kHz).
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
+    example : callable, optional
+        ``example(folder)`` returns what ``measure`` takes in a test, by name: the parameter of a
+        random network that it writes there, or a pair that is measured instead of a drawn one.
     """
 
     title: str
@@ -207,6 +210,7 @@ class Metric:
     scores: Mapping[str, Score]
     inputs: tuple[str, ...] = ("pred", "gt")
     params: Mapping[str, Param] = field(default_factory=dict)
+    example: Callable[[Path], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

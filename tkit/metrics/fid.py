@@ -76,7 +76,7 @@ def finish(stats: Stats) -> float:
     return frechet(pred, gt)
 
 
-def example(folder: Path) -> dict[str, Any]:
+def _example(folder: Path) -> dict[str, Any]:
     """Write a network of two random filters a channel; return the parameters that name it."""
     import torch
     from torch import nn
@@ -92,6 +92,7 @@ METRIC = Metric(
     needs=Need("frames"),
     params={"net": Param("", "TorchScript file of the feature network", text=True)},
     measure=measure,
+    example=_example,
     scores={"fid": Score("", "lower", finish, pooled=True)},
     citation="Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by TTUR, 2017",
 )

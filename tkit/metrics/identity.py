@@ -112,7 +112,7 @@ def _content_distance(stats: Stats) -> float:
     return stats["distance"] / stats["frames"]
 
 
-def example(folder: Path) -> dict[str, Any]:
+def _example(folder: Path) -> dict[str, Any]:
     """Two frames of a person; the prediction is darker."""
     from skimage import data
 
@@ -129,6 +129,7 @@ METRIC = Metric(
         "missing_face": MISSING_FACE,
     },
     measure=measure,
+    example=_example,
     scores={
         "identity": Score("", "higher", _cosine, title="Cosine of SFace embeddings"),
         "acd": Score(

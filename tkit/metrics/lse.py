@@ -123,7 +123,7 @@ def _least(stats: Stats) -> float:
     return float((stats["distance"] / stats["windows"]).min())
 
 
-def example(folder: Path) -> dict[str, Any]:
+def _example(folder: Path) -> dict[str, Any]:
     """Write random weights; return what ``measure`` takes of a clip of half a second."""
     import torch
 
@@ -145,6 +145,7 @@ METRIC = Metric(
     inputs=("pred", "gt", "wave", "fps"),
     params={"weights": Param("", "the user's syncnet_v2.model", text=True)},
     measure=measure,
+    example=_example,
     scores={
         "lse-c": Score("", "higher", _confidence, title="Lip-sync error, confidence"),
         "lse-d": Score("", "lower", _least, title="Lip-sync error, distance"),
