@@ -4,6 +4,8 @@ A family that needs data of its own brings it: its ``example(folder)`` returns w
 takes beside the clip drawn here, or instead of it.
 """
 
+import doctest
+import importlib
 import inspect
 import sys
 
@@ -205,6 +207,23 @@ def test_a_score_is_called_with_what_was_declared(case):
     for name in case.family.scores:
         value = METRICS.get(name)(**case.inputs, **case.settings)
         assert value == case.finished(case.measure())[name]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", METRICS.families())
+def test_the_example_of_the_module_is_true(name, tmp_path, monkeypatch):
+    """Each in an empty folder; one that needs a package is skipped where it is not there."""
+    family = METRICS.families()[name]
+    if family.example:
+        case_of(family, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    text = importlib.import_module(f"tkit.metrics.{name.replace('-', '_')}").__doc__
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    assert "METRICS.get(" in text and test.examples
+    report = []
+    runner = doctest.DocTestRunner()
+    runner.run(test, out=report.append)
+    assert not runner.failures, "".join(report)
 
 
 def test_every_parameter_shows_in_the_signature(name):

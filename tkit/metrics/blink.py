@@ -3,6 +3,16 @@
 The statistics of a clip are its observed seconds and the lists of its blinks; those of sets are
 sums of seconds and joined lists, so rates and distributions are pooled over a set. Inter-blink
 intervals are censored data: a short clip says of most of them only that they are longer.
+
+>>> import numpy, tkit
+>>> eye = numpy.array([[0, 0], [8, -5], [16, -5], [24, 0], [16, 5], [8, 5]], float)
+>>> gt = numpy.zeros((75, 68, 2))
+>>> gt[:, 36:42], gt[:, 42:48] = eye, eye + [60, 0]
+>>> pred = gt.copy()
+>>> pred[30:35, 36:48, 1] = 0  # shut for a fifth of a second
+>>> rate = tkit.METRICS.get("blink-rate")
+>>> round(rate(pred=pred, gt=gt, fps=25.0), 3), rate(pred=gt, gt=gt, fps=25.0)
+(0.333, 0.0)
 """
 
 from __future__ import annotations

@@ -4,6 +4,11 @@ Windows of five frames (224 x 224, BGR, 0 to 255) and twenty MFCC rows; the soun
 to 15 frames either way, zeros beyond its ends; distances are averaged over the windows. The
 network's weights are given by the user. Clips must be face crops at 25 frames a second; three
 seconds suffice.
+
+>>> import pathlib, tkit
+>>> given = tkit.METRICS.families()["lse"].example(pathlib.Path())  # a clip and random weights
+>>> tkit.METRICS.get("lse-c")(**given) >= 0, tkit.METRICS.get("lse-d")(**given) >= 0
+(True, True)
 """
 
 from __future__ import annotations

@@ -3,6 +3,14 @@
 Opening is the mean distance of three pairs of inner-lip points over the inter-ocular distance of
 the same face; the error is its absolute difference from the ground truth's, in percent, mean over
 frames.
+
+>>> import numpy, tkit
+>>> gt = numpy.zeros((5, 68, 2))
+>>> gt[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
+>>> pred = gt.copy()
+>>> pred[:, 65:68, 1] = 3  # the lower inner lip
+>>> tkit.METRICS.get("mouth-opening")(pred=pred, gt=gt)
+3.0
 """
 
 from __future__ import annotations
