@@ -243,6 +243,61 @@ def test_every_parameter_shows_in_the_signature(name):
     assert any(token.startswith("pool:") for token in metric.tokens(plain))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_wrong_input_is_one_line(case):
+    for name in case.family.scores:
+        metric, needed = METRICS.get(name), [key for key in case.inputs if key != "fps"]
+        with pytest.raises(UsageError, match=f"{name} needs {' and '.join(needed)}; .* nothing$"):
+            metric()
+        for key in needed:
+            rest = {other: value for other, value in case.inputs.items() if other != key}
+            with pytest.raises(UsageError, match=f"{name} needs {key}; it was given"):
+                metric(**rest, **case.settings)
+            for wrong in (None, "clip.mp4", [[1], [2, 3]], {}):
+                with pytest.raises(UsageError, match=f"{name}: {key} is no array of numbers but "):
+                    metric(**{**rest, key: wrong}, **case.settings)
+        with pytest.raises(ConfigError, match=f"unknown parameter {name}.frames"):
+            metric(**case.inputs, frames=1)
+
+
+def test_a_sound_and_a_rate_are_looked_at():
+    face, sound, lag = drawn_face("clip"), voice("clip"), METRICS.get("av-lag")
+    with pytest.raises(UsageError, match=r"av-lag: wave has shape .*, of one channel"):
+        lag(pred=face, gt=face, wave=np.stack([sound, sound]))
+    for wrong in (0, -25.0, float("nan"), [25.0, 25.0]):
+        with pytest.raises(UsageError, match=r"av-lag: fps is .* one number above zero"):
+            lag(pred=face, gt=face, wave=sound, fps=wrong)
+    assert lag(pred=face.tolist(), gt=face.tolist(), wave=sound.tolist()) == lag(
+        pred=face, gt=face, wave=sound, fps=25
+    )
+
+
+def test_points_of_another_shape_are_refused_under_every_policy():
+    face = drawn_face("clip")
+    for family in METRICS.families().values():
+        if not family.needs.of_points:
+            continue
+        metric = METRICS.get(next(iter(family.scores)))
+        more = {"wave": voice("clip")} if "wave" in family.inputs else {}
+        for policy in ("error", "drop"):
+            for wrong in (face[:, :10], face[0], face[..., :1]):
+                with pytest.raises(ScoreError, match=r"points of the prediction .*\(T, 68, 2\)"):
+                    metric(pred=wrong, gt=face, missing_face=policy, **more)
+            with pytest.raises(ScoreError, match="predicted frames of points"):
+                metric(pred=face[1:], gt=face, missing_face=policy, **more)
+            with pytest.raises(ScoreError, match="no frame"):
+                metric(pred=face[:0], gt=face[:0], missing_face=policy, **more)
+
+
+def test_eyes_that_coincide_are_said_to_be_whose_they_are():
+    face = drawn_face("clip")
+    metric = METRICS.get("mouth-opening")
+    with pytest.raises(ScoreError, match="eyes of the prediction coincide"):
+        metric(pred=0 * face, gt=face)
+    with pytest.raises(ScoreError, match="eyes of the ground truth coincide"):
+        metric(pred=face, gt=0 * face)
+
+
 def test_unknown_parameter_names_the_nearest(name):
     metric = METRICS.get(name)
     for key in metric.params:

@@ -73,7 +73,7 @@ def measure(
     if len(pred) <= 2 * reach + 2:
         raise ScoreError(f"{len(pred)} frames are too few for lags of {reach} frames")
     opening = np.full(len(pred), np.nan)
-    opening[use] = geometry.mouth_opening(pred[use]) / eye_distance(pred[use])
+    opening[use] = geometry.mouth_opening(pred[use]) / eye_distance(pred[use], "prediction")
     energy = energy_db(wave, n_frames=len(pred), fps=fps)
     lags = np.arange(-reach, reach + 1)  # positive: the mouth is late
     values = np.array([_pearson(opening, energy, int(lag)) for lag in lags])

@@ -24,7 +24,7 @@ import numpy as np
 from tkit.errors import ScoreError
 from tkit.face import blinks, geometry
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
-from tkit.metrics.points import checked
+from tkit.metrics.points import matched, usable
 
 MIN_EYE_PX = 12.0  # narrower eyes: one pixel of landmark noise is a blink
 MAX_MISSING = 0.1  # share of frames without a face that are bridged
@@ -52,11 +52,12 @@ def measure(
     ScoreError
         If faces are missing, the eyes are too small or the series too noisy to tell blinks.
     """
+    pred, gt = matched(pred, gt)
     if missing_face == "error":
-        checked(pred, gt, missing_face="error")
+        usable(pred=pred, gt=gt, missing_face="error")
     stats: Stats = {"frames": len(pred)}
     for side, points in (("", pred), ("gt_", gt)):
-        found, series = _blinks(np.asarray(points, np.float64), fps, detector)
+        found, series = _blinks(points, fps, detector)
         onsets = [blink.onset_s for blink in found]
         stats |= {
             f"{side}seconds": len(series) / fps,

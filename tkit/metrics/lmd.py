@@ -99,7 +99,7 @@ def measure(
     pred, gt, use = checked(pred, gt, missing_face=missing_face)
     pred, gt = pred[use], gt[use]
     if scale == "iod":
-        eye_distance(gt)
+        eye_distance(gt, "ground truth")
     each = distances(
         pred=pred, gt=gt, points=points, centre=centre, norm=norm, reduce=reduce, scale=scale
     )

@@ -27,8 +27,8 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> Stats:
     pred, gt, use = checked(pred, gt, missing_face=missing_face)
     pred, gt = pred[use], gt[use]
     # Each by its own size: a face further away has not a smaller mouth.
-    mine = geometry.mouth_opening(pred) / eye_distance(pred)
-    error = abs(mine - geometry.mouth_opening(gt) / eye_distance(gt))
+    mine = geometry.mouth_opening(pred) / eye_distance(pred, "prediction")
+    error = abs(mine - geometry.mouth_opening(gt) / eye_distance(gt, "ground truth"))
     return {"frames": len(gt), "error": float(100 * error.sum())}
 
 

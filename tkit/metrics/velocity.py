@@ -25,7 +25,7 @@ from tkit.metrics.points import checked, eye_distance, still
 def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, missing_face: str) -> Stats:
     """Sum over steps between frames, of points (T, 68, 2)."""
     pred, gt, use = checked(pred, gt, missing_face=missing_face)
-    eye_distance(gt[use])
+    eye_distance(gt[use], "ground truth")
     steps = use[1:] & use[:-1]
     mouth = geometry.MOUTH
     velocity = [np.diff(still(points)[:, mouth], axis=0) for points in (pred, gt)]
