@@ -8,11 +8,14 @@ its card, ``card.toml``.
 from __future__ import annotations
 
 import csv
+import inspect
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tkit.errors import OutputExistsError, UsageError, WeightsError
 from tkit.files import atomic_path
@@ -142,7 +145,7 @@ def read_losses(run: Run) -> list[tuple[int, str, float]]:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """A stage with the weights of a run or of the zoo; called on arrays it does its work.
 
@@ -155,8 +158,19 @@ class Trained:
     weights: released_weights.Weights
 
     def __call__(self, *arrays: Any, **settings: Any) -> Any:
-        """Do the stage's work on arrays."""
+        """Do the stage's work on arrays; :class:`UsageError` unless they are what it takes."""
+        signature = inspect.signature(self.stage.apply)
+        try:
+            signature.bind(self, *arrays, **settings)
+        except TypeError as error:
+            taken = ", ".join(list(signature.parameters)[1:])
+            raise UsageError(f"{self.stage.name} takes {taken}: {error}") from None
         return self.stage.apply(self, *arrays, **settings)
+
+    def __repr__(self) -> str:
+        """Stage, file and hash; the tensors would fill pages."""
+        path, sha8 = str(self.weights.path), self.weights.sha256[:8]
+        return f"Trained({self.stage.name!r}, {path!r}, sha256 {sha8})"
 
     @property
     def card(self) -> cards.Card | None:
@@ -190,6 +204,46 @@ class Trained:
                 f"({trained.dim} at {trained.rate_hz:g} Hz); use --speech {trained.name} there, or "
                 "train on these features"
             )
+
+
+def require_array(given: Any, what: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return what a stage was given as an array of numbers.
+
+    Parameters
+    ----------
+    what : str
+        Its name, for the message.
+    shape : tuple
+        Its lengths; None where any above zero will do.
+
+    Raises
+    ------
+    UsageError
+        If it has another shape or holds no numbers.
+    """
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError):  # as of lists of several lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"{what}: no array of numbers but {type(given).__name__}")
+    fits = array.ndim == len(shape) and all(
+        length > 0 if wanted is None else length == wanted
+        for length, wanted in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        names = ", ".join("N" if wanted is None else str(wanted) for wanted in shape)
+        above = ", N above 0" if None in shape else ""
+        raise UsageError(f"{what} of shape {array.shape}, not ({names}){above}")
+    return array
+
+
+def require_count(given: Any, what: str) -> int:
+    """Return a number of frames; :class:`UsageError` unless it is whole and not negative."""
+    if not isinstance(given, int | np.integer) or given < 0:
+        kind = given if isinstance(given, int | float | str) else type(given).__name__
+        raise UsageError(f"{what} is {kind}, not a whole number of frames")
+    return int(given)
 
 
 def load(stage: str, name_or_path: str | Path | None = None) -> Trained:

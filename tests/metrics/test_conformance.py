@@ -1,9 +1,10 @@
 """What every metric must keep, whichever it is: parametrised over the registry.
 
-A family that needs data of its own brings it: ``example(folder)`` in its module returns what
-``measure`` takes beside the clip drawn here, or instead of it.
+A family that needs data of its own brings it: its ``example(folder)`` returns what ``measure``
+takes beside the clip drawn here, or instead of it.
 """
 
+import doctest
 import importlib
 import inspect
 import sys
@@ -79,11 +80,9 @@ class Case:
 
 
 def case_of(family: Metric, folder) -> Case:
-    """The family with the example of its module; skipped where its package or model is absent."""
-    module = importlib.import_module(family.measure.__module__)
-    example = getattr(module, "example", lambda folder: {})
+    """The family with its example; skipped where its package or model is absent."""
     try:
-        case = Case(family, example(folder))
+        case = Case(family, family.example(folder) if family.example else {})
         case.measure()
     except (ImportError, UsageError) as error:
         pytest.skip(str(error))
@@ -210,6 +209,23 @@ def test_a_score_is_called_with_what_was_declared(case):
         assert value == case.finished(case.measure())[name]
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", METRICS.families())
+def test_the_example_of_the_module_is_true(name, tmp_path, monkeypatch):
+    """Each in an empty folder; one that needs a package is skipped where it is not there."""
+    family = METRICS.families()[name]
+    if family.example:
+        case_of(family, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    text = importlib.import_module(f"tkit.metrics.{name.replace('-', '_')}").__doc__
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    assert "METRICS.get(" in text and test.examples
+    report = []
+    runner = doctest.DocTestRunner()
+    runner.run(test, out=report.append)
+    assert not runner.failures, "".join(report)
+
+
 def test_every_parameter_shows_in_the_signature(name):
     metric = METRICS.get(name)
     plain = metric.settings({})
@@ -225,6 +241,61 @@ def test_every_parameter_shows_in_the_signature(name):
         assert metric.tokens(changed) != metric.tokens(plain)
         assert list(changed) == list(metric.params)
     assert any(token.startswith("pool:") for token in metric.tokens(plain))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_wrong_input_is_one_line(case):
+    for name in case.family.scores:
+        metric, needed = METRICS.get(name), [key for key in case.inputs if key != "fps"]
+        with pytest.raises(UsageError, match=f"{name} needs {' and '.join(needed)}; .* nothing$"):
+            metric()
+        for key in needed:
+            rest = {other: value for other, value in case.inputs.items() if other != key}
+            with pytest.raises(UsageError, match=f"{name} needs {key}; it was given"):
+                metric(**rest, **case.settings)
+            for wrong in (None, "clip.mp4", [[1], [2, 3]], {}):
+                with pytest.raises(UsageError, match=f"{name}: {key} is no array of numbers but "):
+                    metric(**{**rest, key: wrong}, **case.settings)
+        with pytest.raises(ConfigError, match=f"unknown parameter {name}.frames"):
+            metric(**case.inputs, frames=1)
+
+
+def test_a_sound_and_a_rate_are_looked_at():
+    face, sound, lag = drawn_face("clip"), voice("clip"), METRICS.get("av-lag")
+    with pytest.raises(UsageError, match=r"av-lag: wave has shape .*, of one channel"):
+        lag(pred=face, gt=face, wave=np.stack([sound, sound]))
+    for wrong in (0, -25.0, float("nan"), [25.0, 25.0]):
+        with pytest.raises(UsageError, match=r"av-lag: fps is .* one number above zero"):
+            lag(pred=face, gt=face, wave=sound, fps=wrong)
+    assert lag(pred=face.tolist(), gt=face.tolist(), wave=sound.tolist()) == lag(
+        pred=face, gt=face, wave=sound, fps=25
+    )
+
+
+def test_points_of_another_shape_are_refused_under_every_policy():
+    face = drawn_face("clip")
+    for family in METRICS.families().values():
+        if not family.needs.of_points:
+            continue
+        metric = METRICS.get(next(iter(family.scores)))
+        more = {"wave": voice("clip")} if "wave" in family.inputs else {}
+        for policy in ("error", "drop"):
+            for wrong in (face[:, :10], face[0], face[..., :1]):
+                with pytest.raises(ScoreError, match=r"points of the prediction .*\(T, 68, 2\)"):
+                    metric(pred=wrong, gt=face, missing_face=policy, **more)
+            with pytest.raises(ScoreError, match="predicted frames of points"):
+                metric(pred=face[1:], gt=face, missing_face=policy, **more)
+            with pytest.raises(ScoreError, match="no frame"):
+                metric(pred=face[:0], gt=face[:0], missing_face=policy, **more)
+
+
+def test_eyes_that_coincide_are_said_to_be_whose_they_are():
+    face = drawn_face("clip")
+    metric = METRICS.get("mouth-opening")
+    with pytest.raises(ScoreError, match="eyes of the prediction coincide"):
+        metric(pred=0 * face, gt=face)
+    with pytest.raises(ScoreError, match="eyes of the ground truth coincide"):
+        metric(pred=face, gt=0 * face)
 
 
 def test_unknown_parameter_names_the_nearest(name):

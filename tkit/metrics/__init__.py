@@ -18,13 +18,14 @@ Users name scores, not families:
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tkit.errors import ConfigError, UnknownNameError, did_you_mean
+from tkit.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
 from tkit.registry import BackEnd, Registry
 
 Stats = dict[str, Any]
@@ -201,6 +202,9 @@ class Metric:
         Name to :class:`Param`; all of them appear in the signature.
     network : Network, optional
         What it looks through, so that a missing file is named before any work.
+    example : callable, optional
+        ``example(folder)`` returns what ``measure`` takes in a test, by name: the parameter of a
+        random network that it writes there, or a pair that is measured instead of a drawn one.
     """
 
     title: str
@@ -211,6 +215,7 @@ class Metric:
     inputs: tuple[str, ...] = ("pred", "gt")
     params: Mapping[str, Param] = field(default_factory=dict)
     network: Network | None = None
+    example: Callable[[Path], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -233,14 +238,27 @@ class Scorer:
         ------
         ConfigError
             If a parameter is not declared or its value not allowed.
+        UsageError
+            If an input is missing or no array of numbers.
         ScoreError
             If the pair cannot be measured, or has no such score.
         """
         return self.finish(self.measure(**given))
 
     def measure(self, **given: Any) -> Stats:
-        """Statistics of one pair, from what a call takes."""
-        inputs = {key: given.pop(key) for key in self.family.inputs if key in given}
+        """Statistics of one pair, from what a call takes; raises as a call does."""
+        taken = inspect.signature(self.family.measure).parameters
+        needed = [
+            key for key in self.family.inputs if taken[key].default is inspect.Parameter.empty
+        ]
+        if missing := [key for key in needed if key not in given]:
+            there = ", ".join(given) or "nothing"
+            raise UsageError(f"{self.name} needs {' and '.join(missing)}; it was given {there}")
+        inputs = {
+            key: _numbers(given.pop(key), key, metric=self.name)
+            for key in self.family.inputs
+            if key in given
+        }
         return self.family.measure(**inputs, **self.settings(given))
 
     def finish(self, stats: Stats) -> float:
@@ -365,6 +383,33 @@ def add(left: Stats, right: Stats) -> Stats:
     if not left or not right:
         return left or right
     return {key: left[key] + right[key] for key in left}
+
+
+def _numbers(given: Any, key: str, *, metric: str) -> Any:
+    """Return the input ``key`` as an array, or as a float if it is a rate.
+
+    Raises
+    ------
+    UsageError
+        If it is neither, or a sound of several channels, or a rate that is not above zero. Pictures
+        and points are looked at by the families, which know what they need.
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError):  # as of lists of several lengths
+        array = np.asarray(None)
+    what = f"{metric}: {key}"
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"{what} is no array of numbers but {type(given).__name__}")
+    if key == "wave" and array.ndim != 1:
+        raise UsageError(f"{what} has shape {array.shape}; a sound is (S,), of one channel")
+    if key == "fps":
+        if array.ndim or not 0 < array < float("inf"):
+            raise UsageError(f"{what} is {given!r}; frames a second are one number above zero")
+        return float(array)
+    return array
 
 
 def _file_token(path: str) -> str:

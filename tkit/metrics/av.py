@@ -3,6 +3,18 @@
 ``av-corr`` is the correlation at the lag where it is largest, ``av-lag`` that lag: by how many
 frames the mouth comes after the sound. Measured against the sound of the ground truth; no network
 is involved, so it is no LSE. A mouth that rests has the correlation 0 and no lag.
+
+>>> import numpy, tkit
+>>> level_db = numpy.random.default_rng(0).uniform(1, 49, 60)
+>>> points = numpy.zeros((60, 68, 2))
+>>> points[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
+>>> points[:, 65:68, 1] = level_db[:, None]  # the lower inner lip
+>>> heard = {"wave": numpy.repeat(10 ** (level_db / 20 - 3), 640), "fps": 25.0}
+>>> late = numpy.roll(points, 2, axis=0)
+>>> round(tkit.METRICS.get("av-corr")(pred=points, gt=points, **heard), 9)
+1.0
+>>> tkit.METRICS.get("av-lag")(pred=late, gt=points, **heard)
+2.0
 """
 
 from __future__ import annotations
@@ -61,7 +73,7 @@ def measure(
     if len(pred) <= 2 * reach + 2:
         raise ScoreError(f"{len(pred)} frames are too few for lags of {reach} frames")
     opening = np.full(len(pred), np.nan)
-    opening[use] = geometry.mouth_opening(pred[use]) / eye_distance(pred[use])
+    opening[use] = geometry.mouth_opening(pred[use]) / eye_distance(pred[use], "prediction")
     energy = energy_db(wave, n_frames=len(pred), fps=fps)
     lags = np.arange(-reach, reach + 1)  # positive: the mouth is late
     values = np.array([_pearson(opening, energy, int(lag)) for lag in lags])

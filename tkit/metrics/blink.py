@@ -3,6 +3,16 @@
 The statistics of a clip are its observed seconds and the lists of its blinks; those of sets are
 sums of seconds and joined lists, so rates and distributions are pooled over a set. Inter-blink
 intervals are censored data: a short clip says of most of them only that they are longer.
+
+>>> import numpy, tkit
+>>> eye = numpy.array([[0, 0], [8, -5], [16, -5], [24, 0], [16, 5], [8, 5]], float)
+>>> gt = numpy.zeros((75, 68, 2))
+>>> gt[:, 36:42], gt[:, 42:48] = eye, eye + [60, 0]
+>>> pred = gt.copy()
+>>> pred[30:35, 36:48, 1] = 0  # shut for a fifth of a second
+>>> rate = tkit.METRICS.get("blink-rate")
+>>> round(rate(pred=pred, gt=gt, fps=25.0), 3), rate(pred=gt, gt=gt, fps=25.0)
+(0.333, 0.0)
 """
 
 from __future__ import annotations
@@ -14,7 +24,7 @@ import numpy as np
 from tkit.errors import ScoreError
 from tkit.face import blinks, geometry
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
-from tkit.metrics.points import checked
+from tkit.metrics.points import matched, usable
 
 MIN_EYE_PX = 12.0  # narrower eyes: one pixel of landmark noise is a blink
 MAX_MISSING = 0.1  # share of frames without a face that are bridged
@@ -42,11 +52,12 @@ def measure(
     ScoreError
         If faces are missing, the eyes are too small or the series too noisy to tell blinks.
     """
+    pred, gt = matched(pred, gt)
     if missing_face == "error":
-        checked(pred, gt, missing_face="error")
+        usable(pred=pred, gt=gt, missing_face="error")
     stats: Stats = {"frames": len(pred)}
     for side, points in (("", pred), ("gt_", gt)):
-        found, series = _blinks(np.asarray(points, np.float64), fps, detector)
+        found, series = _blinks(points, fps, detector)
         onsets = [blink.onset_s for blink in found]
         stats |= {
             f"{side}seconds": len(series) / fps,

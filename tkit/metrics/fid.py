@@ -2,6 +2,13 @@
 
 ``net`` is a TorchScript file that maps (N, 3, H, W) float pictures in 0..1 to (N, D) features.
 Values of different networks are not comparable; its name and hash are in the signature.
+
+>>> import pathlib, numpy, tkit
+>>> given = tkit.METRICS.families()["fid"].example(pathlib.Path())  # two random filters a channel
+>>> gt = numpy.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), numpy.uint8)
+>>> fid = tkit.METRICS.get("fid")
+>>> abs(round(fid(pred=gt, gt=gt, **given), 6)), fid(pred=255 - gt, gt=gt, **given) > 0
+(0.0, True)
 """
 
 from __future__ import annotations
@@ -76,7 +83,7 @@ def finish(stats: Stats) -> float:
     return frechet(pred, gt)
 
 
-def example(folder: Path) -> dict[str, Any]:
+def _example(folder: Path) -> dict[str, Any]:
     """Write a network of two random filters a channel; return the parameters that name it."""
     import torch
     from torch import nn
@@ -93,6 +100,7 @@ METRIC = Metric(
     params={"net": Param("", "TorchScript file of the feature network", text=True)},
     measure=measure,
     network=FEATURES,
+    example=_example,
     scores={"fid": Score("", "lower", finish, pooled=True)},
     citation="Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by TTUR, 2017",
 )

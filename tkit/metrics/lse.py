@@ -4,6 +4,11 @@ Windows of five frames (224 x 224, BGR, 0 to 255) and twenty MFCC rows; the soun
 to 15 frames either way, zeros beyond its ends; distances are averaged over the windows. The
 network's weights are given by the user. Clips must be face crops at 25 frames a second; three
 seconds suffice.
+
+>>> import pathlib, tkit
+>>> given = tkit.METRICS.families()["lse"].example(pathlib.Path())  # a clip and random weights
+>>> tkit.METRICS.get("lse-c")(**given) >= 0, tkit.METRICS.get("lse-d")(**given) >= 0
+(True, True)
 """
 
 from __future__ import annotations
@@ -123,7 +128,7 @@ def _least(stats: Stats) -> float:
     return float((stats["distance"] / stats["windows"]).min())
 
 
-def example(folder: Path) -> dict[str, Any]:
+def _example(folder: Path) -> dict[str, Any]:
     """Write random weights; return what ``measure`` takes of a clip of half a second."""
     import torch
 
@@ -146,6 +151,7 @@ METRIC = Metric(
     params={"weights": Param("", "the user's syncnet_v2.model", text=True)},
     measure=measure,
     network=SYNCNET,
+    example=_example,
     scores={
         "lse-c": Score("", "higher", _confidence, title="Lip-sync error, confidence"),
         "lse-d": Score("", "lower", _least, title="Lip-sync error, distance"),

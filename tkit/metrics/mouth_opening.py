@@ -3,6 +3,14 @@
 Opening is the mean distance of three pairs of inner-lip points over the inter-ocular distance of
 the same face; the error is its absolute difference from the ground truth's, in percent, mean over
 frames.
+
+>>> import numpy, tkit
+>>> gt = numpy.zeros((5, 68, 2))
+>>> gt[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
+>>> pred = gt.copy()
+>>> pred[:, 65:68, 1] = 3  # the lower inner lip
+>>> tkit.METRICS.get("mouth-opening")(pred=pred, gt=gt)
+3.0
 """
 
 from __future__ import annotations
@@ -19,8 +27,8 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> Stats:
     pred, gt, use = checked(pred, gt, missing_face=missing_face)
     pred, gt = pred[use], gt[use]
     # Each by its own size: a face further away has not a smaller mouth.
-    mine = geometry.mouth_opening(pred) / eye_distance(pred)
-    error = abs(mine - geometry.mouth_opening(gt) / eye_distance(gt))
+    mine = geometry.mouth_opening(pred) / eye_distance(pred, "prediction")
+    error = abs(mine - geometry.mouth_opening(gt) / eye_distance(gt, "ground truth"))
     return {"frames": len(gt), "error": float(100 * error.sum())}
 
 

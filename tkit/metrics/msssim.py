@@ -3,6 +3,12 @@
 Each scale halves the picture by the mean of 2 x 2 pixels; contrast and structure of all scales and
 the luminance of the coarsest are multiplied under the published exponents; Gaussian window 11.
 Negative contrast terms count as zero, as a power of them is no number.
+
+>>> import numpy, tkit
+>>> gt = numpy.random.default_rng(0).integers(0, 256, (2, 176, 176, 3), numpy.uint8)
+>>> msssim = tkit.METRICS.get("msssim")
+>>> msssim(pred=gt, gt=gt), msssim(pred=255 - gt, gt=gt)
+(1.0, 0.0)
 """
 
 from __future__ import annotations

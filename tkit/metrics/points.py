@@ -16,6 +16,16 @@ def as_points(points: np.ndarray, what: str) -> np.ndarray:
     return points
 
 
+def matched(pred: np.ndarray, gt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as float64; :class:`ScoreError` unless they are points of the same frames."""
+    pred, gt = as_points(pred, "prediction"), as_points(gt, "ground truth")
+    if len(pred) != len(gt):
+        raise ScoreError(f"{len(pred)} predicted frames of points, ground truth has {len(gt)}")
+    if not len(gt):
+        raise ScoreError("there is no frame of points")
+    return pred, gt
+
+
 def usable(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> np.ndarray:
     """Frames (T,) bool with a face in both; :class:`ScoreError` if the policy forbids a gap."""
     found = {"ground truth": _has_face(gt), "prediction": _has_face(pred)}
@@ -39,17 +49,15 @@ def checked(
     pred: np.ndarray, gt: np.ndarray, *, missing_face: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points of both and the frames (T,) bool with a face in both; raises :class:`ScoreError`."""
-    pred, gt = as_points(pred, "prediction"), as_points(gt, "ground truth")
-    if len(pred) != len(gt):
-        raise ScoreError(f"{len(pred)} predicted frames of points, ground truth has {len(gt)}")
+    pred, gt = matched(pred, gt)
     return pred, gt, usable(pred=pred, gt=gt, missing_face=missing_face)
 
 
-def eye_distance(points: np.ndarray) -> np.ndarray:
-    """Inter-ocular distance of each frame (T,), an error where it is zero."""
+def eye_distance(points: np.ndarray, what: str) -> np.ndarray:
+    """Inter-ocular distance of each frame (T,), an error that names ``what`` where it is zero."""
     distance = geometry.inter_ocular(points)
     if (distance == 0).any():
-        raise ScoreError("the two eyes of the ground truth coincide in a frame")
+        raise ScoreError(f"the two eyes of the {what} coincide in a frame")
     return distance
 
 

@@ -6,6 +6,11 @@ Conventions
 pools the squared error over the frames of a clip (``pool: clip``). The mean of the frames' PSNR
 values (``pool: frame``) is higher, and infinite as soon as one frame is exact, unless a ``cap`` is
 stated. Identical clips score ``inf``.
+
+>>> import numpy, tkit
+>>> gt = numpy.zeros((2, 8, 8, 3), numpy.uint8)
+>>> round(tkit.METRICS.get("psnr")(pred=gt + 1, gt=gt), 3)  # 20 log10(255)
+48.131
 """
 
 from __future__ import annotations

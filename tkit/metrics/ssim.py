@@ -17,6 +17,13 @@ With ``S`` the weighted mean in the window, ``a = S(x)``, ``b = S(y)`` and ``c``
     (2 a b + C1) (2 c (S(xy) - a b) + C2) / ((a^2 + b^2 + C1) (c (S(x^2 + y^2) - a^2 - b^2) + C2))
 
 so four filtered maps are enough. Box sums are integers, hence exact.
+
+Flat pictures differ in luminance alone, ``(2 a b + C1) / (a^2 + b^2 + C1)``:
+
+>>> import numpy, tkit
+>>> gt = numpy.full((2, 16, 16, 3), 100, numpy.uint8)
+>>> round(tkit.METRICS.get("ssim")(pred=2 * gt, gt=gt, window="gauss11"), 4)
+0.8
 """
 
 from __future__ import annotations

@@ -3,6 +3,14 @@
 Velocity is the difference of consecutive frames after head motion is removed by nose and eye
 corners, in inter-ocular distances; the error is the mean Euclidean length of the difference of the
 two velocities over the mouth points, in percent of the inter-ocular distance a second.
+
+>>> import numpy, tkit
+>>> gt = numpy.zeros((5, 68, 2))
+>>> gt[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
+>>> pred = gt.copy()
+>>> pred[:, 48:, 1] = numpy.arange(5)[:, None]  # the mouth sinks by a pixel a frame
+>>> round(tkit.METRICS.get("velocity")(pred=pred, gt=gt, fps=25.0), 9)
+25.0
 """
 
 from __future__ import annotations
@@ -17,7 +25,7 @@ from tkit.metrics.points import checked, eye_distance, still
 def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, missing_face: str) -> Stats:
     """Sum over steps between frames, of points (T, 68, 2)."""
     pred, gt, use = checked(pred, gt, missing_face=missing_face)
-    eye_distance(gt[use])
+    eye_distance(gt[use], "ground truth")
     steps = use[1:] & use[:-1]
     mouth = geometry.MOUTH
     velocity = [np.diff(still(points)[:, mouth], axis=0) for points in (pred, gt)]

@@ -19,7 +19,7 @@ from tkit.face import geometry, plausible
 from tkit.pipelines.stages.blink import survey
 from tkit.pipelines.stages.losses import mmd2, range_penalty, rms_distance
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.runs import Trained
+from tkit.pipelines.training.runs import Trained, require_count
 from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
 from tkit.pipelines.training.stage import Stage
 from tkit.seeds import generator
@@ -344,7 +344,13 @@ def apply(trained: Trained, n_frames: int, *, seed: int = 0) -> np.ndarray:
     -------
     ndarray (n_frames, 68, 2) float32
         Displacement of the canonical face, in inter-ocular distances; zero outside the eye region.
+
+    Raises
+    ------
+    UsageError
+        If ``n_frames`` is no whole number, or negative.
     """
+    n_frames = require_count(n_frames, "n_frames")
     return generate(trained.weights.module, n_frames, rng=generator(seed, "blink", "apply"))[0]
 
 

@@ -26,7 +26,7 @@ from tkit.pipelines.stages.losses import (
 )
 from tkit.pipelines.stages.motion import augment, evaluation
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.runs import Trained
+from tkit.pipelines.training.runs import Trained, require_array, require_count
 from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
 from tkit.pipelines.training.stage import Stage
 from tkit.seeds import generator
@@ -378,14 +378,21 @@ def apply(
     Raises
     ------
     UsageError
-        If the features have another number of columns than those of the training.
+        If there are no features, or with another number of columns than those of the training, or
+        another argument is not as described.
     """
     encoder, fps = trained.encoder, fps or trained.weights.record["fps"]
-    if features.ndim != 2 or features.shape[1] != encoder.dim:
+    try:
+        features = require_array(features, "features", (None, encoder.dim))
+    except UsageError as error:
         raise UsageError(
-            f"features of shape {features.shape}; {trained.weights.path} takes (N, {encoder.dim}), "
-            f"those of --speech {encoder.name}"
-        )
+            f"{error}; {trained.weights.path} takes those of --speech {encoder.name}"
+        ) from None
+    if not fps > 0:
+        raise UsageError(f"fps is {fps:g}; frames a second are above zero")
+    if picture is not None:
+        picture = require_array(picture, "picture", (geometry.N_POINTS, 2))
+    n_frames = require_count(n_frames, "n_frames")
     return predict(
         trained.weights.module, features, n_frames or round(len(features) / encoder.rate_hz * fps),
         fps=fps, encoder=encoder, picture=picture,

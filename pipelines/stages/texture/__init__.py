@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from tkit.errors import UsageError
-from tkit.face import drawing
+from tkit.face import drawing, geometry
 from tkit.metrics import METRICS
 from tkit.pipelines.stages.texture import terms
 from tkit.pipelines.stages.texture.data import (
@@ -34,7 +34,7 @@ from tkit.pipelines.stages.texture.data import (
 from tkit.pipelines.stages.texture.regions import focus_mask, mouth_box
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.runs import Trained
+from tkit.pipelines.training.runs import Trained, require_array
 from tkit.pipelines.training.sampling import Sampler
 from tkit.pipelines.training.stage import Stage
 from tkit.seeds import generator
@@ -356,10 +356,17 @@ def apply(
     Raises
     ------
     UsageError
-        If the image is not of such a size.
+        If the image is not of such a size, or another array not of its shape.
     """
     step = 4 * trained.weights.config.fold
-    if image.ndim != 3 or image.shape[0] != image.shape[1] or image.shape[0] % step:
+    image = require_array(image, "the identity image", (None, None, 3))
+    still = require_array(still, "still", (geometry.N_POINTS, 2))
+    points = require_array(points, "points", (None, geometry.N_POINTS, 2))
+    if ground is not None:
+        ground = require_array(ground, "ground", (len(points), 2, 3))
+    if image.dtype != np.uint8:
+        raise UsageError(f"the identity image has {image.dtype} values; it is uint8 in 0..255")
+    if image.shape[0] != image.shape[1] or image.shape[0] % step:
         raise UsageError(
             f"the identity image has the shape {image.shape}; it is (size, size, 3), and size a "
             f"multiple of {step}"

@@ -89,6 +89,23 @@ def test_motion_makes_displacement_of_features(run, tiny_store):
     assert trained(features, fps=50.0).shape == (150, 68, 2)
     with pytest.raises(UsageError, match=r"features of shape \(150, 5\).*\(N, 8\).*--speech drawn"):
         trained(features[:, :5])
+    for wrong in (features[:0], features[0], None, [[1.0], [2.0, 3.0]]):
+        with pytest.raises(UsageError, match=r"^features.*takes those of --speech drawn$"):
+            trained(wrong)
+    for wrong in ({"picture": picture[:10]}, {"n_frames": -1}, {"n_frames": 2.5}, {"fps": -25.0}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            trained(features, **wrong)
+
+
+def test_a_trained_stage_is_one_line_and_says_what_it_takes(run):
+    trained = runs.find(run)
+    path, sha8 = trained.weights.path, trained.weights.sha256[:8]
+    assert repr(trained) == f"Trained('motion', '{path}', sha256 {sha8})"
+    said = r"motion takes features, n_frames, fps, picture: .*"
+    with pytest.raises(UsageError, match=said + "missing.*'features'"):
+        trained()
+    with pytest.raises(UsageError, match=said + "unexpected.*'frames'"):
+        trained(np.zeros((5, 8)), frames=5)
 
 
 def test_blink_makes_eyes_that_follow_from_the_seed():
@@ -97,6 +114,9 @@ def test_blink_makes_eyes_that_follow_from_the_seed():
     assert moved.shape == (50, 68, 2) and moved[:, 36:48].any() and not moved[:, 48:].any()
     assert np.array_equal(moved, trained(50)) and not np.array_equal(moved, trained(50, seed=1))
     assert trained(0).shape == (0, 68, 2)
+    for wrong in (-1, 2.5, "50", moved):
+        with pytest.raises(UsageError, match=r"n_frames is .*, not a whole number of frames"):
+            trained(wrong)
 
 
 def test_texture_makes_frames_of_an_image_and_points(stores):
@@ -113,3 +133,14 @@ def test_texture_makes_frames_of_an_image_and_points(stores):
     assert np.abs(frames[0].astype(int) - image).mean() < 8  # nothing moved: the picture
     with pytest.raises(UsageError, match=r"shape \(128, 96, 3\).*multiple of 8"):
         trained(image[:, :96], still, points)
+    for what, given in (
+        ("the identity image", (image[..., 0], still, points)),
+        ("the identity image has float64", (image / 255, still, points)),
+        ("still", (image, still[:10], points)),
+        ("points", (image, still, points[:0])),
+        ("points", (image, still, still)),
+        ("ground", (image, still, points, np.zeros((2, 2, 3)))),
+    ):
+        ground = {"ground": given[3]} if what == "ground" else {}
+        with pytest.raises(UsageError, match=what):
+            trained(*given[:3], **ground)

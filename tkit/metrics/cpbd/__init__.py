@@ -14,6 +14,15 @@ ground truth is not sharper, so nearer to it is better.
 * ``atvgnet``: the copy in ATVGnet's evaluation, no thinning and a stricter limit: about a third.
 
 A picture without a block or an edge has no CPBD: 0 in all implementations (``empty: zero``).
+
+Edges over two pixels are sharp, those over eight are not:
+
+>>> import numpy, tkit
+>>> row = abs(numpy.arange(128) % 4 - 2) * 100, abs(numpy.arange(128) % 16 - 8) * 30
+>>> sharp, soft = (numpy.tile(edges.astype(numpy.uint8), (1, 128, 1)) for edges in row)
+>>> cpbd = tkit.METRICS.get("cpbd")
+>>> cpbd(pred=sharp, gt=sharp), cpbd(pred=soft, gt=sharp)
+(1.0, 0.0)
 """
 
 from __future__ import annotations
