@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("wav", type=_options.path)
 @click.option("--encoder", default="chars29", show_default=True, metavar="NAME")
-@click.option("--weights", metavar="FILE", help="Weights of the encoder, for those that take some.")
+@click.option(
+    "--weights",
+    "--speech-weights",
+    "weights",
+    metavar="FILE",
+    help="Weights of the encoder, for those that take some.",
+)
 @click.option("--out", type=_options.path, metavar="F.npy", help="Write the features, (N, D).")
 @click.option("--plot", type=_options.path, metavar="F.png", help="Draw the features over time.")
 @_options.force
