@@ -28,6 +28,7 @@ from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
 EMPTY = "-"
+MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
 # Line ends, what steers a terminal, and halves of characters, which no file can hold.
 CONTROLS = dict.fromkeys(
     (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000)), "?"
@@ -110,9 +111,8 @@ def as_markdown(report: Report) -> str:
     lines += [f"- `{signature}`" for signature in signatures(report)]
     if pairs := comparison_lines(report):
         lines += ["", "Paired comparisons:", "", *(f"- {line}" for line in pairs)]
-    left_out = summarise(report.rejects)
-    if left_out:
-        lines += ["", "Left out:", "", *(f"- {line}" for line in left_out)]
+    if rejects := summarise(report.rejects):
+        lines += ["", "Left out:", "", *(f"- {line}" for line in rejects)]
     return "\n".join(lines) + "\n"
 
 
@@ -147,6 +147,21 @@ def summarise(rejects: list[Unscored], *, examples: int = 3) -> list[str]:
             named = f"{len(clips)} clips ({named}, …)"
         lines.append(plain(f"{method}: {named}: {reason}"))
     return lines
+
+
+def left_out(rejects: list[Unscored]) -> list[str]:
+    """Lines that count and name what has no score; none if every clip has all of them."""
+    lines = summarise(rejects)
+    if not lines:
+        return []
+    clips: dict[str, set[str]] = defaultdict(set)
+    for reject in rejects:
+        clips[reject.method].add(reject.clip)
+    total = ", ".join(f"{method} {len(names)}" for method, names in clips.items())
+    told = [f"  {line}" for line in lines[:MAX_LINES]]
+    if len(lines) > MAX_LINES:
+        told.append(f"  … {len(lines) - MAX_LINES} more; --json has all of them")
+    return [plain(f"clips left out, wholly or in one metric: {total}"), *told]
 
 
 def plain(text: str) -> str:
