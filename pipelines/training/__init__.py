@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tkit.files import require_path
+
 if TYPE_CHECKING:
     from tkit.pipelines.training.runs import Trained
 
@@ -67,6 +69,7 @@ def train(
     >>> motion.config.steps, motion.encoder.name
     (2, 'logmel')
     """
+    _require_store(data)
     from tkit.pipelines.training import config as configs
     from tkit.pipelines.training import runs
     from tkit.pipelines.training.loop import fit
@@ -127,6 +130,7 @@ def evaluate(
     >>> found["n_clips"], found["lmd"] < found["lmd_static"]
     (1, True)
     """
+    _require_store(data)
     from tkit.pipelines.training import results, runs
     from tkit.store import Store
 
@@ -170,3 +174,8 @@ def load(name_or_path: str | Path) -> Trained:
     from tkit.pipelines.training import runs
 
     return runs.find(name_or_path)
+
+
+def _require_store(data: str | Path) -> None:
+    """Answer a wrong path before torch is loaded, with the words of the store itself."""
+    require_path(data, "store; make one with tkit prep")

@@ -87,7 +87,8 @@ def merge(
         if name_or_path is not None:
             read = read_values(name_or_path)
             if not _takes(config, read) and (others := _stages_that_take(read)):
-                raise ConfigError(f"{name_or_path} is for {' or '.join(others)}")
+                stages = " or ".join(others)
+                raise ConfigError(f"{name_or_path} is for {stages}; use tkit train {stages}")
             values |= check(config, read, where=str(name_or_path))
     return config(**values | check(config, flags or {}, where="command line"))
 

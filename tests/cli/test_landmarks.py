@@ -55,6 +55,8 @@ def test_table_holds_the_same_points(run, video, tmp_path):
 def test_wrong_use_is_one_line(run, video, tmp_path):
     code, _, err = run(video, "--out", tmp_path / "x.txt")
     assert code == 2 and ".npy or .csv" in err
+    code, _, err = run(video, "--out", tmp_path / "y.npy", "--overlay", tmp_path / "y.foo")
+    assert code == 2 and "y.foo: not the name of a video" in err
     (tmp_path / "x.npy").touch()
     code, _, err = run(video, "--out", tmp_path / "x.npy")
     assert code == 2 and "--force" in err

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tkit.report import plots
+from tkit.store import EncoderInfo
 
 
 def test_loss_curves_are_a_picture(tmp_path):
@@ -18,6 +19,15 @@ def test_loss_curves_are_a_picture(tmp_path):
 def test_an_svg_of_losses_has_no_date(tmp_path):
     plots.losses(tmp_path / "a.svg", [(0, "loss", 1.0)], title="a")
     assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
+
+
+def test_speech_is_drawn_with_its_symbols_in_two_inches_a_second(tmp_path):
+    info = EncoderInfo("letters", "1", "", dim=3, rate_hz=50.0, offset_s=0.01)
+    features = np.eye(3, dtype=np.float32)[np.arange(500) % 3]
+    for symbols in (None, [" ", "a", ""]):
+        plots.speech(tmp_path / "s.png", features, info, symbols)
+        with Image.open(tmp_path / "s.png") as picture:
+            assert picture.size == (2000, 500)
 
 
 def test_moments_are_the_mouth_at_its_widest_and_most_shut():

@@ -153,10 +153,12 @@ def test_the_table_is_the_text_of_the_command(full):
         ("cpbd", {"a": 0.30, "b": 0.55}, set()),  # nearest to what?
         ("cpbd", {"a": 0.30, "b": 0.55, "gt": None}, set()),
         ("psnr", {"a": 31.0, "b": 31.0, "c": 30.0}, {"a", "b"}),
-        ("psnr", {"a": 30.0, "static": 32.0, "gt": math.inf, "gt-lag3": 40.0}, {"a"}),
-        ("lmd", {"a": 3.0, "detector-noise": 0.5}, {"a"}),
-        ("psnr", {"a": None, "b": 29.0}, {"b"}),
-        ("psnr", {"a": math.nan, "b": 29.0}, {"b"}),
+        ("psnr", {"a": 30.0, "b": 29.0, "static": 32.0, "gt": math.inf, "gt-lag3": 40.0}, {"a"}),
+        ("lmd", {"a": 3.0, "b": 4.0, "detector-noise": 0.5}, {"a"}),
+        ("psnr", {"a": None, "b": 29.0, "c": 28.0}, {"b"}),
+        ("psnr", {"a": math.nan, "b": 29.0, "c": 28.0}, {"b"}),
+        ("psnr", {"a": 30.0, "static": 32.0}, set()),  # nothing to be better than
+        ("psnr", {"a": 33.0, "b": None, "static": 32.0}, set()),
         ("lmd", {"a": math.nan, "b": None}, set()),
         ("psnr", {"a": math.inf, "b": 50.0}, {"a"}),
         ("psnr", {"static": 30.0, "gt": math.inf}, set()),
@@ -172,7 +174,7 @@ def test_scores_of_different_signatures_have_no_best(metric):
     rows = {"a": {metric: cell(metric, 0.5)}, "gt": {metric: cell(metric, 0.5)},
             "b": {metric: cell(metric, 0.25, signature="on other clips")}}  # fmt: skip
     assert tables.best(Report("tkit", rows), metric) == set()
-    del rows["b"]
+    rows["b"] = {metric: cell(metric, 0.25)}
     assert tables.best(Report("tkit", rows), metric) == {"a"}
 
 
@@ -187,6 +189,11 @@ def test_latex_has_the_best_in_bold_and_nothing_else():
     assert rows["ours"] == r"ours & 3 & \textbf{31.000} [30.000, 32.000] & 2.500 & nan \\"
     assert rows["theirs"] == r"theirs & 3 & 29.000 & \textbf{2.000} & - \\"
     assert text.count(r"\textbf") == 2
+
+
+def test_latex_of_one_prediction_has_nothing_in_bold():
+    text = report(ours={"psnr": 29.0, "lmd": 3.0}, static={"psnr": 30.0, "lmd": 2.0}).to_latex()
+    assert r"\textbf" not in text
 
 
 def test_latex_needs_no_package_and_uses_booktabs_where_it_is_loaded(full):
@@ -306,6 +313,46 @@ def test_every_format_writes_a_file_and_stdout(full, tmp_path, capsys):
         assert (tmp_path / kind).read_text(encoding="utf-8") == make(full)
         formats.write(full, kind, formats.STDOUT)
         assert capsys.readouterr().out == make(full)
+
+
+def test_a_score_of_an_unknown_direction_is_refused(full):
+    text = full.to_json().replace('"better": "higher"', '"better": "sideways"')
+    with pytest.raises(ScoreError, match="better is 'sideways', not one of higher, lower, closer"):
+        Report.from_json(text)
+
+
+def test_a_score_that_is_no_number_is_refused(full):
+    with pytest.raises(ScoreError, match="no number"):
+        Report.from_json(full.to_json().replace('"value": 31.25', '"value": "31.25"'))
+
+
+def test_control_characters_and_line_ends_stay_out_of_what_is_written(tmp_path):
+    sly = "a\x1b[31m\n\r\x85\u2028\\input{x}"
+    row = {"psnr": cell("psnr", 31.0, signature=sly)}
+    found = Report(
+        sly,
+        {sly: row, "b": row},
+        clips=[ClipScore(sly, sly, sly, 1.0, 2)],
+        rejects=[Unscored(sly, sly, sly)],
+        comparisons=[Comparison("psnr", sly, "b", 1.0, 0.5, 1.5, 0.1, 1.0, 0.2, 3, sly, 0.2)],
+    )
+    (tmp_path / "r.json").write_text(found.to_json(), "utf-8")
+    assert Report.read(tmp_path / "r.json") == found  # JSON keeps names as they are
+    rankings = leaderboard.merge([tmp_path / "r.json"])
+    written = [formats.FORMATS[kind](found) for kind in ("text", "csv", "markdown", "latex")]
+    written += [leaderboard.FORMATS[kind](rankings) for kind in ("md", "csv", "latex")]
+    for text in written:
+        assert text.replace("\n", "").isprintable()
+        assert not any(line.startswith("\\input") for line in text.splitlines())
+
+
+def test_nan_is_never_ranked(tmp_path):
+    found = report(nan={"psnr": 0.0}, ours={"psnr": 30.0}, gt={"psnr": 99.0})
+    text = found.to_json().replace('"value": 0.0', '"value": NaN')
+    (tmp_path / "r.json").write_text(text)
+    [ranking] = leaderboard.merge([tmp_path / "r.json"])
+    ranks = [row[:2] for row in leaderboard.rows(ranking)[1:]]
+    assert ranks == [["", "gt"], ["1", "ours"], ["", "nan"]]
 
 
 def test_control_rows_keep_their_place_but_no_rank(tmp_path):

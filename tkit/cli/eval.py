@@ -33,19 +33,15 @@ def command(
     Example:
       tkit eval motion --data grid.h5 --split val --json motion.json
     """
-    from tkit.files import atomic_path, refuse_overwrite
     from tkit.pipelines.training import evaluate
+    from tkit.report import formats
 
-    to_stdout = str(json_file) == "-"
-    if json_file and not to_stdout:
-        refuse_overwrite(json_file, force=force)
-    found = evaluate(stage, data, split=split, weights=weights)
-    text = json.dumps(found, indent=2) + "\n"
-    if to_stdout:
-        click.echo(text, nl=False)
-        return
     if json_file:
-        with atomic_path(json_file) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        formats.require_free([json_file], force=force)
+    found = evaluate(stage, data, split=split, weights=weights)
+    if json_file:
+        formats.save(json.dumps(found, indent=2) + "\n", json_file)
+    if json_file == formats.STDOUT:
+        return
     for name, value in found.items():
         click.echo(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")

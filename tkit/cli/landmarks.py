@@ -57,29 +57,12 @@ def command(
       tkit landmarks clip.mp4 --out points.npy --overlay seen.mp4
       tkit landmarks clip.mp4 --out points.csv --landmarks openface
     """
-    from tkit import media, tracking
-    from tkit.errors import NoFaceError, UsageError
-    from tkit.face.overlay import overlay as draw
-    from tkit.files import refuse_overwrite
+    from tkit import tracking
 
-    if out.suffix not in (".npy", ".csv"):
-        raise UsageError(f"{out}: points are written as .npy or .csv")
-    for path in (out, overlay):
-        if path is not None:
-            refuse_overwrite(path, force=force)
-    track, segment = front_ends.track(), front_ends.segment()
-    clip = media.read_clip(video, fps=fps or None)
-    try:
-        tracked = tracking.track_clip(clip, track, segment, video=str(video), max_gap=max_gap)
-    except NoFaceError as error:
-        raise NoFaceError(f"{video}: {error}") from error
-    for note in tracked.notes:
+    done = tracking.track_file(
+        video, out, overlay, front_ends=front_ends, fps=fps or None, max_gap=max_gap, force=force
+    )
+    for note in done.notes:
         click.echo(f"note: {note}", err=True)
-    tracking.write_points(out, tracked, fps=clip.fps)
-    if overlay is not None:
-        pictures = draw(clip.frames, tracked.points, tracked.valid)
-        media.write_video(
-            overlay, pictures, fps=clip.fps, wave=clip.wave, sample_rate=clip.sample_rate
-        )
-    filled = int((~tracked.valid).sum())
-    click.echo(f"{out}: {len(tracked.points)} frames at {clip.fps:g} fps, {filled} of them filled")
+    filled, count = int((~done.valid).sum()), len(done.points)
+    click.echo(f"{out}: {count} frames at {done.fps:g} fps, {filled} of them filled")

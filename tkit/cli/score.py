@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from tkit.cli import _options
 from tkit.report import CONTROL_ROWS
-
-MAX_LINES = 20  # of rejects on stderr; the JSON report has all
 
 
 @click.command("score")
@@ -162,7 +158,7 @@ def command(
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
-    from tkit.report import formats
+    from tkit.report import formats, tables
     from tkit.scoring import protocols
     from tkit.scoring.pairing import name_methods, read_map
 
@@ -198,27 +194,10 @@ def command(
         formats.write(report, kind, path)
     if Path("-") not in outputs.values():
         click.echo(report.table(), nl=False)
-    _tell_rejects(report)
+    for line in tables.left_out(report.rejects):
+        click.echo(line, err=True)
     scoring.require_scores(report, methods, strict=strict)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip().replace("_", "-") for name in text.split(",") if name.strip()]
-
-
-def _tell_rejects(report: Any) -> None:
-    """Count and name on stderr what has no score."""
-    from tkit.report import tables
-
-    lines = tables.summarise(report.rejects)
-    if not lines:
-        return
-    counts: dict[str, set[str]] = defaultdict(set)
-    for reject in report.rejects:
-        counts[reject.method].add(reject.clip)
-    total = ", ".join(f"{method} {len(clips)}" for method, clips in counts.items())
-    click.echo(f"clips left out, wholly or in one metric: {total}", err=True)
-    for line in lines[:MAX_LINES]:
-        click.echo(f"  {line}", err=True)
-    if len(lines) > MAX_LINES:
-        click.echo(f"  … {len(lines) - MAX_LINES} more; --json has all of them", err=True)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from tkit.cli import _options
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from tkit.speech import OpenEncoder
-
 
 @click.command()
 @click.argument("wav", type=_options.path)
 @click.option("--encoder", default="chars29", show_default=True, metavar="NAME")
-@click.option("--weights", metavar="FILE", help="Weights of the encoder, for those that take some.")
+@click.option(
+    "--weights",
+    "--speech-weights",
+    "weights",
+    metavar="FILE",
+    help="Weights of the encoder, for those that take some.",
+)
 @click.option("--out", type=_options.path, metavar="F.npy", help="Write the features, (N, D).")
 @click.option("--plot", type=_options.path, metavar="F.png", help="Draw the features over time.")
 @_options.force
@@ -44,16 +44,17 @@ def command(
 
     from tkit.files import atomic_path, refuse_overwrite, require_path
     from tkit.media import read_audio
+    from tkit.report import plots
     from tkit.speech import ENCODERS
     from tkit.speech.symbols import greedy
 
     for path in (out, plot):
         if path is not None:
             refuse_overwrite(path, force=force)
-    encode = ENCODERS.get(encoder).load(weights)
-    wave = read_audio(
-        require_path(wav, "sound file"), sample_rate=ENCODERS.get(encoder).sample_rate
-    )
+    entry = ENCODERS.get(encoder)
+    require_path(wav, "sound file")
+    encode = entry.load(weights)
+    wave = read_audio(wav, sample_rate=entry.sample_rate)
     features = encode(wave)
     symbols = getattr(encode, "symbols", None)
     if symbols is not None:
@@ -68,26 +69,4 @@ def command(
         with atomic_path(out) as temporary:
             np.save(temporary, features)
     if plot is not None:
-        with atomic_path(plot) as temporary:
-            _draw(temporary, features, encode, symbols)
-
-
-def _draw(path: Path, features: np.ndarray, encode: OpenEncoder, symbols: Any) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    info = encode.info
-    half_s = 0.5 / info.rate_hz
-    start_s = info.offset_s - half_s
-    end_s = start_s + len(features) / info.rate_hz
-    # About 2 inches a second, within what a picture viewer opens.
-    figure = Figure(figsize=(min(max(2 * end_s, 5), 60), 5), layout="constrained")
-    axes = figure.subplots()
-    extent = (start_s, end_s, info.dim - 0.5, -0.5)
-    axes.imshow(features.T, aspect="auto", interpolation="nearest", extent=extent)
-    axes.set(xlabel="seconds", ylabel="column", title=info.signature)
-    if symbols is not None and len(symbols) <= 64:
-        names = [{" ": "space", "": "blank"}.get(symbol, symbol) for symbol in symbols]
-        axes.set_yticks(range(len(names)), names, fontsize=6)
-        axes.set_ylabel("")
-    FigureCanvasAgg(figure).print_png(str(path))
+        plots.speech(plot, features, info, symbols)

@@ -209,7 +209,7 @@ class Report:
         return frame.astype(dict.fromkeys(("value", "low", "high"), float) | {"n": int})
 
     def to_latex(self) -> str:
-        """Write the table in LaTeX, booktabs, the best of the predictions in bold."""
+        """Write the table in LaTeX, booktabs, the best of two or more predictions in bold."""
         from tkit.report import latex
 
         return latex.as_latex(self)

@@ -25,7 +25,7 @@ ESCAPES = str.maketrans(
 
 
 def as_latex(report: Report) -> str:
-    """The table of methods, the best of the predictions in bold; signatures as comments."""
+    """The table of methods, the best of two or more predictions in bold; signatures as comments."""
     header, *rows = escaped(tables.cells(report))
     for column, metric in enumerate(report.metrics, start=2):
         best = tables.best(report, metric)
@@ -55,6 +55,6 @@ def tabular(columns: str, table: list[list[str]], *, comments: Sequence[str] = (
         Lines written above the table for those who read its source.
     """
     header, *rows = [" & ".join(row) + r" \\" for row in table]
-    lines = [f"% {comment}" for comment in comments] + RULES
+    lines = [f"% {tables.plain(comment)}" for comment in comments] + RULES
     lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", header, r"\midrule"]
     return "\n".join([*lines, *rows, r"\bottomrule", r"\end{tabular}"]) + "\n"

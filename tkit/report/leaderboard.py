@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from tkit.report import CONTROL_ROWS, Cell, Report, latex, pages
-from tkit.report.tables import ARROWS, interval, number, shortfall
+from tkit.report.tables import ARROWS, interval, number, plain, shortfall
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Entry:
     method: str
     cell: Cell
     report: str
+
+    @property
+    def value(self) -> float | None:
+        """The score, None for one that cannot be ranked: there is none, or it is NaN."""
+        value = self.cell.value
+        return None if value is None or math.isnan(value) else value
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,15 @@ def merge(paths: list[Path]) -> list[Ranking]:
     for path in paths:
         for method, cells in Report.read(path).methods.items():
             for metric, cell in cells.items():
-                entry = Entry(metric, method, cell, path.stem)
-                groups.setdefault(cell.signature, []).append(entry)
+                entry = Entry(plain(metric), plain(method), cell, plain(path.stem))
+                groups.setdefault(plain(cell.signature), []).append(entry)
     rankings = []
     for signature, found in groups.items():
         if all(entry.cell.value is None for entry in found):  # e.g. a row that a metric has not
             continue
         metric, cell = found[0].metric, found[0].cell
         entries = _ordered(_once(found), cell.better)
-        rankings.append(Ranking(metric, signature, cell.unit, cell.better, entries))
+        rankings.append(Ranking(metric, signature, plain(cell.unit), cell.better, entries))
     return rankings
 
 
@@ -70,11 +77,11 @@ def _once(entries: list[Entry]) -> list[Entry]:
 
 
 def _ordered(entries: list[Entry], better: str) -> list[Entry]:
-    values = [entry.cell.value for entry in entries if entry.method == "gt"]
+    values = [entry.value for entry in entries if entry.method == "gt"]
     truth = next((value for value in values if value is not None), 0.0)
 
     def key(entry: Entry) -> tuple[bool, float]:
-        value = entry.cell.value
+        value = entry.value
         return (True, 0.0) if value is None else (False, shortfall(value, better, truth))
 
     return sorted(entries, key=key)
@@ -86,7 +93,7 @@ def rows(ranking: Ranking) -> list[list[str]]:
     table, rank = [["rank", "method", arrow, "95 %", "report"]], 0
     for entry in ranking.entries:
         cell = entry.cell
-        ranked = entry.method not in CONTROL_ROWS and cell.value is not None
+        ranked = entry.method not in CONTROL_ROWS and entry.value is not None
         rank += ranked
         place, ends = str(rank) if ranked else "", interval(cell.low, cell.high)
         table.append([place, entry.method, number(cell.value), ends, entry.report])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from tkit.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from tkit.store import EncoderInfo
 
 SMOOTHING = 15  # logged values that a loss curve is averaged over
 SIDE = 3.0  # side of the square that a strip shows of a face, inter-ocular distances
@@ -49,6 +51,43 @@ def losses(path: Path, rows: Iterable[tuple[int, str, float]], *, title: str) ->
     axes.spines[["top", "right"]].set_visible(False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def speech(
+    path: Path,
+    features: NDArray[np.float32],
+    info: EncoderInfo,
+    symbols: Sequence[str] | None = None,
+) -> None:
+    """Draw speech features over time.
+
+    Parameters
+    ----------
+    path : Path
+        PNG to write.
+    features : ndarray (N, D)
+    info : EncoderInfo
+        Which encoder made them, and where the rows lie in time.
+    symbols : sequence of str, optional
+        What the columns stand for; they are named if there are few.
+    """
+    from matplotlib.figure import Figure
+
+    half_s = 0.5 / info.rate_hz
+    start_s = info.offset_s - half_s
+    end_s = start_s + len(features) / info.rate_hz
+    # About 2 inches a second, within what a picture viewer opens.
+    figure = Figure(figsize=(min(max(2 * end_s, 5), 60), 5), layout="constrained")
+    axes = figure.subplots()
+    extent = (start_s, end_s, info.dim - 0.5, -0.5)
+    axes.imshow(features.T, aspect="auto", interpolation="nearest", extent=extent)
+    axes.set(xlabel="seconds", ylabel="column", title=info.signature)
+    if symbols is not None and len(symbols) <= 64:
+        names = [{" ": "space", "": "blank"}.get(symbol, symbol) for symbol in symbols]
+        axes.set_yticks(range(len(names)), names, fontsize=6)
+        axes.set_ylabel("")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
 
 
 def moments(opening: NDArray[np.float64], count: int) -> list[int]:

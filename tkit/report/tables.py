@@ -28,6 +28,11 @@ from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
 EMPTY = "-"
+MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
+# Line ends, what steers a terminal, and halves of characters, which no file can hold.
+CONTROLS = dict.fromkeys(
+    (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000)), "?"
+)
 Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison)
 
 
@@ -64,8 +69,15 @@ def from_json(text: str) -> Report:
             method: {metric: _part(Cell, fields) for metric, fields in cells.items()}
             for method, cells in content["methods"].items()
         }
-        if not all(cell.signature for cells in methods.values() for cell in cells.values()):
-            raise ValueError("a score without its signature")
+        for cell in (cell for cells in methods.values() for cell in cells.values()):
+            if not cell.signature:
+                raise ValueError("a score without its signature")
+            if not all(
+                isinstance(x, float | int | None) for x in (cell.value, cell.low, cell.high)
+            ):
+                raise ValueError("a score that is no number")
+            if cell.better not in ARROWS:
+                raise ValueError(f"better is {cell.better!r}, not one of {', '.join(ARROWS)}")
         return Report(
             protocol=content.get("protocol", ""),
             methods=methods,
@@ -85,7 +97,8 @@ def as_csv(report: Report) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "clip", "metric", "value", "frames"])
     for clip in report.clips:
-        writer.writerow([clip.method, clip.clip, clip.metric, repr(clip.value), clip.frames])
+        names = [plain(name) for name in (clip.method, clip.clip, clip.metric)]
+        writer.writerow([*names, repr(clip.value), clip.frames])
     return text.getvalue()
 
 
@@ -94,13 +107,12 @@ def as_markdown(report: Report) -> str:
     header, *rows = cells(report)
     lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
-    lines += ["", f"Protocol `{report.protocol}`.", ""]
+    lines += ["", f"Protocol `{plain(report.protocol)}`.", ""]
     lines += [f"- `{signature}`" for signature in signatures(report)]
     if pairs := comparison_lines(report):
         lines += ["", "Paired comparisons:", "", *(f"- {line}" for line in pairs)]
-    left_out = summarise(report.rejects)
-    if left_out:
-        lines += ["", "Left out:", "", *(f"- {line}" for line in left_out)]
+    if rejects := summarise(report.rejects):
+        lines += ["", "Left out:", "", *(f"- {line}" for line in rejects)]
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +132,7 @@ def signatures(report: Report) -> list[str]:
     """Every signature of the report once, in the order of the table's columns."""
     every = [score for metric in report.metrics for score in _column(report, metric)]
     scored = [score for score in every if score.n] or every
-    return list(dict.fromkeys(score.signature for score in scored))
+    return list(dict.fromkeys(plain(score.signature) for score in scored))
 
 
 def summarise(rejects: list[Unscored], *, examples: int = 3) -> list[str]:
@@ -133,8 +145,34 @@ def summarise(rejects: list[Unscored], *, examples: int = 3) -> list[str]:
         named = ", ".join(clips[:examples])
         if len(clips) > examples:
             named = f"{len(clips)} clips ({named}, …)"
-        lines.append(f"{method}: {named}: {reason}")
+        lines.append(plain(f"{method}: {named}: {reason}"))
     return lines
+
+
+def left_out(rejects: list[Unscored]) -> list[str]:
+    """Lines that count and name what has no score; none if every clip has all of them."""
+    lines = summarise(rejects)
+    if not lines:
+        return []
+    clips: dict[str, set[str]] = defaultdict(set)
+    for reject in rejects:
+        clips[reject.method].add(reject.clip)
+    total = ", ".join(f"{method} {len(names)}" for method, names in clips.items())
+    told = [f"  {line}" for line in lines[:MAX_LINES]]
+    if len(lines) > MAX_LINES:
+        told.append(f"  … {len(lines) - MAX_LINES} more; --json has all of them")
+    return [plain(f"clips left out, wholly or in one metric: {total}"), *told]
+
+
+def plain(text: str) -> str:
+    """Replace control characters and line ends, so that a name stays within its cell or line.
+
+    Examples
+    --------
+    >>> plain("two\\nlines")
+    'two?lines'
+    """
+    return text.translate(CONTROLS)
 
 
 def number(value: float | None) -> str:
@@ -162,7 +200,7 @@ def cells(report: Report) -> list[list[str]]:
         if published.keys() & set(metrics):
             shown = [_foreign(metric, published.get(metric)) for metric in metrics]
             rows.append([f"{name} ({MARK})", EMPTY, *shown])
-    return rows
+    return [[plain(cell) for cell in row] for row in rows]
 
 
 def _foreign(metric: str, value: float | None) -> str:
@@ -185,11 +223,12 @@ def comparison_lines(report: Report) -> list[str]:
         ends = interval(c.low, c.high)
         closer = report.methods[c.first][c.metric].better == "closer"
         what = f"{c.metric}, distance from gt" if closer else c.metric
-        lines.append(
+        line = (
             f"{what}: {c.first} - {c.second} = {c.difference:+.4f} {ends}".rstrip()
             + f", better in {100 * c.win_rate:.0f} % of {c.n} clips, p = {c.p_holm:.2g} "
             f"(Holm, signs of {c.unit}s flipped)"
         )
+        lines.append(plain(line))
     return lines
 
 
@@ -210,14 +249,16 @@ def shortfall(value: float, better: str, truth: float) -> float:
 def best(report: Report, metric: str) -> set[str]:
     """Methods that are the best in a metric: one, several that are equal, or none.
 
-    Control rows do not compete, nor does a score that is missing or NaN; where scores are of
-    different signatures (on other clips, say), or the ground truth's is needed and not known, there
-    is no best.
+    Control rows do not compete, nor does a score that is missing or NaN. There is no best where
+    fewer than two predictions are compared, where scores are of different signatures (on other
+    clips, say), or where the ground truth's is needed and not known.
     """
     cells = {method: row[metric] for method, row in report.methods.items()}
     known = {m: c for m, c in cells.items() if c.value is not None and not math.isnan(c.value)}
     preds = {method: cell for method, cell in known.items() if method not in CONTROL_ROWS}
     compared = [*preds.values()]
+    if len(compared) < 2:
+        return set()
     truth = 0.0
     if any(cell.better == "closer" for cell in compared):
         if "gt" not in known:

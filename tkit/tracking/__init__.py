@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tkit.errors import NoFaceError
+from tkit.errors import NoFaceError, UsageError
 from tkit.face import geometry
-from tkit.files import atomic_path
+from tkit.files import atomic_path, refuse_overwrite, require_path
 from tkit.landmarks import Track
 from tkit.lips import Segment
 from tkit.tracking.front_ends import FrontEnds
@@ -19,7 +19,7 @@ from tkit.tracking.refine import refine_lips
 if TYPE_CHECKING:
     from tkit import media
 
-__all__ = ["FrontEnds", "Tracked", "refine_lips", "track_clip", "write_points"]
+__all__ = ["FrontEnds", "Tracked", "refine_lips", "track_clip", "track_file", "write_points"]
 
 FEW = 0.8  # share of lip points on a boundary below which the user is told
 
@@ -38,12 +38,15 @@ class Tracked:
         The point was placed on the boundary of a segment; others are as they were tracked.
     notes : list of str
         What the user should know, e.g. that there are two faces.
+    fps : float
+        Frames a second.
     """
 
     points: np.ndarray
     valid: np.ndarray
     placed: np.ndarray
     notes: list[str]
+    fps: float
 
 
 def track_clip(
@@ -82,10 +85,77 @@ def track_clip(
     share = placed[valid][:, geometry.MOUTH].mean()
     if segment is not None and share < FEW:
         notes.append(f"only {share:.0%} of the lip points lie on the boundary of a segment")
-    return Tracked(points.astype(np.float32), valid, placed, notes)
+    return Tracked(points.astype(np.float32), valid, placed, notes, clip.fps)
 
 
-def write_points(path: str | Path, tracked: Tracked, *, fps: float) -> None:
+def track_file(
+    video: Path,
+    out: Path,
+    overlay: Path | None = None,
+    *,
+    front_ends: FrontEnds | None = None,
+    fps: float | None = 25.0,
+    max_gap: int = 5,
+    force: bool = False,
+) -> Tracked:
+    """Track the face of a video file and write its points, and what was seen as a video.
+
+    Everything that can be wrong with the call is said before a model is loaded.
+
+    Parameters
+    ----------
+    video : Path
+    out : Path
+        ``.npy`` or ``.csv``, see :func:`write_points`.
+    overlay : Path, optional
+        Also write a video with points, lips and openings drawn over the frames.
+    front_ends : FrontEnds, optional
+        Landmark back-end and lip segmenter; by default dlib68 and its own segmenter.
+    fps : float, optional
+        Frame rate of the points; None keeps the file's own.
+    max_gap : int
+        Longest run of frames without a face that is filled.
+    force : bool
+        Replace outputs that are already there.
+
+    Raises
+    ------
+    UsageError
+        If there is no such video or back-end, or an output is there or of an unknown kind.
+    MediaError
+        If the video cannot be read.
+    NoFaceError
+        As :func:`track_clip` does; the message names the video.
+    """
+    from tkit import media
+    from tkit.face.overlay import overlay as draw
+
+    if out.suffix not in (".npy", ".csv"):
+        raise UsageError(f"{out}: points are written as .npy or .csv")
+    if overlay is not None and overlay.suffix.lower() not in media.VIDEO_SUFFIXES:
+        kinds = " ".join(sorted(media.VIDEO_SUFFIXES))
+        raise UsageError(f"{overlay}: not the name of a video ({kinds})")
+    for path in (out, overlay):
+        if path is not None:
+            refuse_overwrite(path, force=force)
+    require_path(video, "media file")
+    ends = front_ends or FrontEnds()
+    track, segment = ends.track(), ends.segment()
+    clip = media.read_clip(video, fps=fps)
+    try:
+        tracked = track_clip(clip, track, segment, video=str(video), max_gap=max_gap)
+    except NoFaceError as error:
+        raise NoFaceError(f"{video}: {error}") from error
+    write_points(out, tracked)
+    if overlay is not None:
+        pictures = draw(clip.frames, tracked.points, tracked.valid)
+        media.write_video(
+            overlay, pictures, fps=clip.fps, wave=clip.wave, sample_rate=clip.sample_rate
+        )
+    return tracked
+
+
+def write_points(path: str | Path, tracked: Tracked) -> None:
     """Write points as ``.npy``, (T, 68, 2) float32, or as ``.csv``.
 
     The table's columns are frame, time_s, valid (1 tracked, 0 filled), x_0 … x_67, y_0 … y_67 in
@@ -102,4 +172,4 @@ def write_points(path: str | Path, tracked: Tracked, *, fps: float) -> None:
             file.write(",".join(["frame", "time_s", "valid", *names]) + "\n")
             for index, (row, valid) in enumerate(zip(flat, tracked.valid, strict=True)):
                 numbers = ",".join(f"{value:.3f}" for value in row)
-                file.write(f"{index},{index / fps:.4f},{int(valid)},{numbers}\n")
+                file.write(f"{index},{index / tracked.fps:.4f},{int(valid)},{numbers}\n")

@@ -350,7 +350,9 @@ def test_files_give_values_and_flags_override(tmp_path):
 
 def test_an_experiment_of_another_stage_says_whose_it_is(tmp_path):
     for experiment, stage in (("paper-blink", "blink"), ("texture-paper", "texture")):
-        with pytest.raises(ConfigError, match=f"^{experiment} is for {stage}$"):
+        with pytest.raises(
+            ConfigError, match=f"^{experiment} is for {stage}; use tkit train {stage}$"
+        ):
             configs.merge(motion.Config, [experiment])
     path = tmp_path / "f.toml"
     path.write_text("kernel-widths = [1.0]\nstep = 3\n")  # no stage takes that
