@@ -1,4 +1,4 @@
-"""The zoo: networks, losses, released weights and their cards; no files, corpora or metrics."""
+"""The zoo: networks, released weights and their cards; no files, corpora or metrics."""
 
 from __future__ import annotations
 

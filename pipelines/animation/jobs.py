@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,7 +12,7 @@ import numpy as np
 
 from tkit import media
 from tkit.clips import Clip
-from tkit.corpora import CORPORA
+from tkit.corpora import CORPORA, default_root
 from tkit.errors import NoFaceError, UsageError
 from tkit.files import require_path
 from tkit.landmarks import Track
@@ -141,7 +140,7 @@ def of_corpus(
     with Store(store) as opened:
         corpus, rows = opened.info.corpus, {row.id: row for row in opened.clips}
     entry = CORPORA.get(corpus)
-    root = root or Path(os.environ.get("TKIT_CORPORA", ""), corpus)
+    root = root or default_root(corpus)
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
     named = entry.require_split_scheme(split_scheme) if split_scheme else ""

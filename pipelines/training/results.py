@@ -8,6 +8,7 @@ from typing import Any
 
 from tkit import __version__
 from tkit.corpora import CORPORA
+from tkit.files import sha256_of
 from tkit.pipelines.training.runs import Run, Trained
 from tkit.pipelines.training.stage import Stage
 from tkit.store import Store
@@ -106,7 +107,7 @@ def draft_card(
     return cards.Card(
         name=stage.name,
         net=stage.released,
-        sha256=cards.sha256_of(run.weights),
+        sha256=sha256_of(run.weights),
         data=f"{info.corpus}: {len(rows)} clips of {', '.join(speakers)}; landmarks "
         f"{info.landmarks}, lips {info.lips}, speech {info.encoder.signature}",
         protocol=info.protocol,
@@ -116,7 +117,7 @@ def draft_card(
         limits="",
         command=f"tkit train {stage.name} --data {store.path.name} --config {run.config.name}",
         scores=tuple(
-            cards.Score(name, float(value), config.val_split, signature)
+            cards.Reported(name, float(value), config.val_split, signature)
             for name, value in scores.items()
         ),
     )

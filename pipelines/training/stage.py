@@ -9,7 +9,7 @@ from typing import Any
 
 from tkit.registry import Registry
 
-STAGES: Registry[Stage] = Registry("tkit.pipelines.stages", "STAGE", exclude=frozenset({"losses"}))
+STAGES: Registry[Stage] = Registry("tkit.pipelines.stages", "STAGE")
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,10 @@ def test_it_equals_torch_for_other_lengths(name, tmp_path):
     net, config = CONFIGS[name]
     module = NETS[net].NET.build(config).eval()
     path = tmp_path / "m.onnx"
-    signature = onnx_module.export(
+    interface = onnx_module.export(
         released_weights.Weights(net, config, module, {}, "", path), path
     )
-    inputs = {key: torch.randn(value.shape) for key, value in signature.inputs.items()}
+    inputs = {key: torch.randn(value.shape) for key, value in interface.inputs.items()}
     if net == "motion":
         inputs["windows"] = torch.randn(1, 11, *inputs["windows"].shape[2:])
     else:
@@ -67,9 +67,9 @@ def test_it_equals_torch_for_other_lengths(name, tmp_path):
             "state": torch.randn(1, 3, config.hidden),
         }
     with torch.inference_mode():
-        wanted = signature.module(*inputs.values())
+        wanted = interface.module(*inputs.values())
     found = run(evaluator(path), inputs)
-    assert len(found) == len(wanted) == len(signature.outputs)
+    assert len(found) == len(wanted) == len(interface.outputs)
     for one, other in zip(found, wanted, strict=True):
         assert one.shape == other.shape
         assert np.abs(one - other.numpy()).max() < 1e-5
@@ -81,12 +81,12 @@ def test_a_stream_goes_on_from_its_state(name, tmp_path):
     net, config = CONFIGS[name]
     module = motion.NET.build(config).eval()
     path = tmp_path / "m.onnx"
-    signature = onnx_module.export(
+    interface = onnx_module.export(
         released_weights.Weights(net, config, module, {}, "", path), path
     )
     session, heard, parts = evaluator(path), torch.randn(1, 14, config.window, 5), []
     picture = {"picture": torch.randn(1, 68, 2)} if config.waits else {}
-    state = {key: value for key, value in signature.inputs.items() if key.startswith("state")}
+    state = {key: value for key, value in interface.inputs.items() if key.startswith("state")}
     for start, stop in ((0, 1), (1, 6), (6, 14)):
         moved, *after = run(session, {"windows": heard[:, start:stop], **picture, **state})
         state = dict(zip(state, map(torch.from_numpy, after), strict=True))
@@ -102,11 +102,11 @@ def test_released_weights_are_exported_by_name(name, tmp_path, capsys):
     assert tkit("zoo", "export", name, "--out", str(path)) == 0
     assert "frames are free" in capsys.readouterr().out
     weights, session = released_weights.load(name), evaluator(path)
-    signature = onnx_module.SIGNATURES[name](weights.module)
+    interface = onnx_module.INTERFACES[name](weights.module)
     torch.manual_seed(0)
-    inputs = {key: torch.randn(value.shape) for key, value in signature.inputs.items()}
+    inputs = {key: torch.randn(value.shape) for key, value in interface.inputs.items()}
     with torch.inference_mode():
-        wanted = signature.module(*inputs.values())
+        wanted = interface.module(*inputs.values())
     for one, other in zip(run(session, inputs), wanted, strict=True):
         assert np.abs(one - other.numpy()).max() < 1e-5
     assert tkit("zoo", "export", name, "--out", str(path)) == 2  # refuses to overwrite

@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from tkit import toml
 from tkit.errors import UsageError, WeightsError
+from tkit.files import sha256_of
 from tkit.zoo import NETS
 from tkit.zoo.nets import motion
 from tkit.zoo.released import cards
@@ -26,8 +27,8 @@ def write(path, **options):
 def card(path, **values):
     texts = dict.fromkeys((f.name for f in dataclasses.fields(cards.Card)), "text")
     texts |= {"name": "m", "net": "motion", "licence": "CC BY 4.0"}
-    scores = (cards.Score("lmd", 1.5, "val", "lmd|n:3"),)
-    made = texts | {"sha256": cards.sha256_of(path), "scores": scores}
+    scores = (cards.Reported("lmd", 1.5, "val", "lmd|n:3"),)
+    made = texts | {"sha256": sha256_of(path), "scores": scores}
     return cards.Card(**made | values)
 
 

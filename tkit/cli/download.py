@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -44,9 +43,10 @@ def command(
       tkit download grid --speakers s1,s2 --out data/grid
       tkit prep grid --root data/grid
     """
+    from tkit.corpora import default_root
     from tkit.prep.download import download, read_checksums
 
-    root = out or Path(os.environ.get("TKIT_CORPORA", ""), corpus)
+    root = out or default_root(corpus)
     fetched = download(
         corpus,
         root,

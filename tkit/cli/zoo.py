@@ -123,6 +123,6 @@ def export(name: str, out: Path | None, force: bool) -> None:
 
     weights = released_weights.load(name)
     out = refuse_overwrite(out or Path(f"{Path(name).stem}.onnx"), force=force)
-    signature = onnx.export(weights, out)
-    inputs = ", ".join(f"{key} {tuple(value.shape)}" for key, value in signature.inputs.items())
-    click.echo(f"{out}: {inputs} -> {', '.join(signature.outputs)}; frames are free")
+    interface = onnx.export(weights, out)
+    inputs = ", ".join(f"{key} {tuple(value.shape)}" for key, value in interface.inputs.items())
+    click.echo(f"{out}: {inputs} -> {', '.join(interface.outputs)}; frames are free")

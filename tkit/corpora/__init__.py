@@ -79,6 +79,11 @@ class Corpus:
         return name
 
 
+def default_root(corpus: str) -> Path:
+    """Return ``$TKIT_CORPORA/CORPUS``, or the folder of that name here if that is not set."""
+    return Path(os.environ.get("TKIT_CORPORA", ""), corpus)
+
+
 def find_root(corpus: str, root: str | Path | None = None) -> Path:
     """Return the folder of a corpus; one that can be generated is, where it is not there.
 
@@ -101,7 +106,7 @@ def find_root(corpus: str, root: str | Path | None = None) -> Path:
                 f"where is the corpus? pass --root DIR, or set TKIT_CORPORA to the folder that "
                 f"holds {corpus}/"
             )
-        root = Path(os.environ.get("TKIT_CORPORA", ""), corpus)
+        root = default_root(corpus)
     root = Path(root)
     if entry.generate is not None and not root.exists():
         print(f"generating {corpus} in {root}", file=sys.stderr)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tkit.files import sha256_of
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter, pictures
 from tkit.zoo.released import cards
 
@@ -96,7 +97,7 @@ def _open() -> Any:
 
 @cache
 def _sign() -> str:
-    return "lipseg-" + "-".join(cards.sha256_of(cards.locate(name))[:4] for name in PARTS.values())
+    return "lipseg-" + "-".join(sha256_of(cards.locate(name))[:4] for name in PARTS.values())
 
 
 SEGMENTER = Segmenter(

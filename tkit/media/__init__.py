@@ -110,10 +110,10 @@ def read_clip(
 
 def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
     """Yield the frames of a video one by one as (H, W, 3) uint8 RGB, at the file's own rate."""
-    yield from open_frames(path)[1]
+    yield from open_video(path)[1]
 
 
-def open_frames(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:
+def open_video(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:
     """Open a video once: its frame rate (0 where it states none), and its frames as above."""
     container = _open(path)
     if not container.streams.video:

@@ -24,7 +24,7 @@ def open_frames(path: Path) -> tuple[float, Iterator[np.ndarray]]:
         return 0.0, _from_folder(path)
     if path.suffix.lower() == ".npy":
         return 0.0, _from_array(path)
-    return media.open_frames(path)
+    return media.open_video(path)
 
 
 def pictures(folder: Path) -> list[Path]:

@@ -17,7 +17,6 @@ Users name scores, not families:
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tkit.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
+from tkit.files import sha256_of
 from tkit.registry import BackEnd, Registry
 
 Stats = dict[str, Any]
@@ -416,5 +416,4 @@ def _file_token(path: str) -> str:
     """Name and first digits of the SHA-256 of a file: two files of one name are not one."""
     if not Path(path).is_file():
         return path or "none"
-    with Path(path).open("rb") as file:
-        return f"{Path(path).name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
+    return f"{Path(path).name}-{sha256_of(path)[:8]}"

@@ -45,23 +45,24 @@ def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.nd
     import torch
 
     from tkit.media.pictures import resize
+    from tkit.zoo.nets.syncnet import FRAMES, ROWS, SIDE_PX
 
     net = _net(weights)
     if not len(wave):
         raise ScoreError("there is no sound to compare the lips with")
     rows = mfcc(wave)
-    n_windows = min(len(frames), len(wave) * 25 // SAMPLE_RATE) - 5
-    n_windows = min(n_windows, (len(rows) - 20) // 4 + 1)
+    n_windows = min(len(frames), len(wave) * 25 // SAMPLE_RATE) - FRAMES
+    n_windows = min(n_windows, (len(rows) - ROWS) // 4 + 1)
     if n_windows < 1:
         raise ScoreError(f"{len(frames)} frames are too few for windows of five")
-    pictures = resize(frames, 224, 224)[..., ::-1].transpose(3, 0, 1, 2)  # (3, T, H, W)
+    pictures = resize(frames, SIDE_PX, SIDE_PX)[..., ::-1].transpose(3, 0, 1, 2)  # (3, T, H, W)
     lips, sound = [], []
     with torch.inference_mode():
         for start in range(0, n_windows, BATCH):
             at = range(start, min(start + BATCH, n_windows))
-            stack = np.stack([pictures[:, i : i + 5] for i in at]).astype(np.float32)
+            stack = np.stack([pictures[:, i : i + FRAMES] for i in at]).astype(np.float32)
             lips.append(net.lips(torch.from_numpy(stack)))
-            coefs = np.stack([rows[4 * i : 4 * i + 20].T[None] for i in at]).astype(np.float32)
+            coefs = np.stack([rows[4 * i : 4 * i + ROWS].T[None] for i in at]).astype(np.float32)
             sound.append(net.sound(torch.from_numpy(coefs)))
     seen, heard = torch.cat(lips).double().numpy(), torch.cat(sound).double().numpy()
     padded = np.pad(heard, ((MAX_SHIFT, MAX_SHIFT), (0, 0)))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import WeightsError
+from tkit.files import sha256_of
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.mfcc import cepstra_psf, cepstra_tensorflow, stacked
@@ -154,7 +155,7 @@ def add(source: str | Path, folder: str | Path) -> Path:
     card = cards.Card(
         name="deepspeech",
         net="deepspeech",
-        sha256=cards.sha256_of(path),
+        sha256=sha256_of(path),
         data=f"as Mozilla's release {config.version}; converted from {name}, sha256 {sha256}",
         protocol="none",
         licence="that of the file it was converted from (Mozilla's releases: MPL-2.0)",

@@ -6,7 +6,6 @@ extra) saves them; nothing is ever downloaded. All of them give 50 rows a second
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import UsageError, WeightsError
+from tkit.files import sha256_of
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
@@ -91,8 +91,7 @@ def _inspect(folder: Path) -> tuple[str, str]:
         raise UsageError(f"{folder}: no such folder; give one with config.json and its weights")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        with (folder / "model.safetensors").open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(folder / "model.safetensors")
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"{folder}: no readable config.json and model.safetensors here ({error})"

@@ -29,7 +29,6 @@ VERSION = "1.7.0"
 SHA256 = "a9fcfe73e179ca48e399cd76a90a6b3e1887bf5037ecc52b778d13a149563328"
 SAMPLE_RATE = 16000
 HOP = 320  # samples per row: STFT hop of 160, halved by the first convolution
-MAX_S = 30  # the longest piece it was made for
 _MAGIC = b"HAMAPK"
 _DTYPES: dict[int, Any] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
 

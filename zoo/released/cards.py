@@ -6,7 +6,6 @@ This module reads no weights and needs no torch, so listing the zoo is quick.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 import tomllib
 from dataclasses import asdict, dataclass
@@ -16,13 +15,13 @@ from typing import Any
 
 from tkit import toml
 from tkit.errors import UsageError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, sha256_of
 
 SUFFIXES = ".safetensors", ".onnx"  # of weights; what runs without torch is released as ONNX
 
 
 @dataclass(frozen=True)
-class Score:
+class Reported:
     """One number of a card: what was measured, on what, and its signature."""
 
     metric: str
@@ -48,7 +47,7 @@ class Card:
     intended_use, limits : str
     command : str
         Which made the file.
-    scores : tuple of Score
+    scores : tuple of Reported
     """
 
     name: str
@@ -61,7 +60,7 @@ class Card:
     intended_use: str
     limits: str
     command: str
-    scores: tuple[Score, ...] = ()
+    scores: tuple[Reported, ...] = ()
 
     def problems(self) -> list[str]:
         """Return what a card must not miss before its weights are released, one phrase each."""
@@ -82,7 +81,7 @@ def read_card(path: str | Path) -> Card:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise WeightsError(f"{path}: not a card ({error})") from error
     try:
-        scores = tuple(_checked(Score, score) for score in values.pop("scores", ()))
+        scores = tuple(_checked(Reported, score) for score in values.pop("scores", ()))
         return dataclasses.replace(_checked(Card, values), scores=scores)
     except (TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: not a card ({error})") from error
@@ -101,12 +100,6 @@ def write_card(path: str | Path, card: Card) -> None:
     """Write a card as TOML."""
     with atomic_path(path) as temporary:
         temporary.write_text(toml.dumps(asdict(card)), encoding="utf-8")
-
-
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def released() -> dict[str, Path]:

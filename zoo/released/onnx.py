@@ -21,7 +21,7 @@ OPSET = 17
 
 
 @dataclass(frozen=True)
-class Signature:
+class Interface:
     """What goes into an exported network and comes out.
 
     Parameters
@@ -63,7 +63,7 @@ class _Eyes(nn.Module):
         return self.module(noise, state, begins=begins)
 
 
-def _motion(module: motion.Motion) -> Signature:
+def _motion(module: motion.Motion) -> Interface:
     """``windows`` (1, T, window, dim) to ``displacement`` (1, T, 68, 2).
 
     With ``waits`` the displacement of the ``picture`` (1, 68, 2) goes in as well. With context
@@ -76,7 +76,7 @@ def _motion(module: motion.Motion) -> Signature:
         f"state_{i}": torch.zeros(1, config.channels, reach)
         for i, reach in enumerate(config.reaches)
     }
-    return Signature(
+    return Interface(
         _Mouth(module).eval(),
         {"windows": torch.zeros(1, 5, config.window, config.dim), **picture, **states},
         ("displacement", *(f"{name}_after" for name in states)),
@@ -84,13 +84,13 @@ def _motion(module: motion.Motion) -> Signature:
     )
 
 
-def _blink(module: blink.Blink) -> Signature:
+def _blink(module: blink.Blink) -> Interface:
     """``noise`` (n, T, 10) and ``state`` (1, n, hidden) to ``displacement`` and state.
 
     With a hazard ``begins`` (n, T), 1 where a blink begins, goes in as well.
     """
     config = module.config
-    return Signature(
+    return Interface(
         _Eyes(module).eval(),
         {
             "noise": torch.zeros(2, 5, config.noise),
@@ -108,15 +108,15 @@ def _blink(module: blink.Blink) -> Signature:
     )
 
 
-SIGNATURES: dict[str, Callable[[Any], Signature]] = {"motion": _motion, "blink": _blink}
+INTERFACES: dict[str, Callable[[Any], Interface]] = {"motion": _motion, "blink": _blink}
 
 
-def export(weights: Weights, path: str | Path) -> Signature:
+def export(weights: Weights, path: str | Path) -> Interface:
     """Write the network of a weight file as ONNX.
 
     Returns
     -------
-    Signature
+    Interface
         The names of what goes in and comes out.
 
     Raises
@@ -124,10 +124,10 @@ def export(weights: Weights, path: str | Path) -> Signature:
     UsageError
         If the package ``onnx`` is missing.
     WeightsError
-        If networks of this kind have no signature here.
+        If networks of this kind have no interface here.
     """
-    if weights.net not in SIGNATURES:
-        there = ", ".join(sorted(SIGNATURES))
+    if weights.net not in INTERFACES:
+        there = ", ".join(sorted(INTERFACES))
         raise WeightsError(f"{weights.path}: {weights.net} cannot be exported to ONNX; {there} can")
     try:
         import onnx  # noqa: F401  (torch needs it and would say so at length)
@@ -135,17 +135,17 @@ def export(weights: Weights, path: str | Path) -> Signature:
         raise UsageError(
             "exporting needs the package onnx: pip install 'talking-face-toolkit[export]'"
         ) from error
-    signature = SIGNATURES[weights.net](weights.module.eval())
+    interface = INTERFACES[weights.net](weights.module.eval())
     axes = {
         name: {axis: label for axis, label in enumerate(labels) if label}
-        for name, labels in signature.free.items()
+        for name, labels in interface.free.items()
     }
     with atomic_path(path) as temporary, warnings.catch_warnings():
         # The tracer warns of lengths that it takes for constants; the tests run other lengths.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            signature.module, tuple(signature.inputs.values()), str(temporary), dynamo=False,
-            input_names=list(signature.inputs), output_names=list(signature.outputs),
+            interface.module, tuple(interface.inputs.values()), str(temporary), dynamo=False,
+            input_names=list(interface.inputs), output_names=list(interface.outputs),
             dynamic_axes=axes, opset_version=OPSET,
         )  # fmt: skip
-    return signature
+    return interface

@@ -17,7 +17,7 @@ from torch import nn
 
 from tkit import __version__, toml
 from tkit.errors import ConfigError, UnknownNameError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, sha256_of
 from tkit.zoo import NETS
 from tkit.zoo.released import cards
 
@@ -90,9 +90,7 @@ def load(name_or_path: str | Path) -> Weights:
         raise WeightsError(
             f"{path}: does not fit the network {about['net']!r}: {reason}"
         ) from error
-    return Weights(
-        about["net"], config, module.eval(), about["record"], cards.sha256_of(path), path
-    )
+    return Weights(about["net"], config, module.eval(), about["record"], sha256_of(path), path)
 
 
 def check(name_or_path: str | Path) -> None:
@@ -122,7 +120,7 @@ def problems(name: str) -> list[str]:
 def describe(name_or_path: str | Path) -> str:
     """Say what a weight file is: its place, its card if there is one, and its record, as TOML."""
     path = cards.locate(name_or_path)
-    lines, card = [f"# {path}, sha256 {cards.sha256_of(path)}\n"], cards.card_beside(path)
+    lines, card = [f"# {path}, sha256 {sha256_of(path)}\n"], cards.card_beside(path)
     if card.is_file():
         lines.append(card.read_text(encoding="utf-8") + "\n")
     if path.suffix != ".onnx":  # which holds a network and nothing about it

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tkit.face import geometry, plausible
 from tkit.pipelines.stages.blink import survey
-from tkit.pipelines.stages.losses import mmd2, range_penalty, rms_distance
+from tkit.pipelines.stages.blink.terms import mmd2, range_penalty, rms_distance
 from tkit.pipelines.training.config import Common, option
 from tkit.pipelines.training.runs import Trained, require_count
 from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments

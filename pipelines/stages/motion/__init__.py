@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from tkit.clips import Word
 from tkit.errors import UsageError
 from tkit.face import geometry
-from tkit.pipelines.stages.losses import (
+from tkit.pipelines.stages.motion import augment, evaluation
+from tkit.pipelines.stages.motion.terms import (
     closure_error,
     lip_gap,
     shape_error,
     squared_error,
     velocity_error,
 )
-from tkit.pipelines.stages.motion import augment, evaluation
 from tkit.pipelines.training.config import Common, option
 from tkit.pipelines.training.runs import Trained, require_array, require_count
 from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
@@ -361,7 +361,7 @@ def apply(
     trained : Trained
     features : ndarray (N, D)
         Of the speech encoder that the stage was trained on, ``trained.encoder``: what
-        ``tkit.speech.open_encoder(trained.encoder.name)`` makes of sound.
+        ``tkit.speech.ENCODERS.get(trained.encoder.name).load()`` makes of sound.
     n_frames : int
         By default as many as the speech is long.
     fps : float

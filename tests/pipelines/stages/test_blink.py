@@ -6,8 +6,7 @@ import torch
 
 from tkit.face import geometry
 from tkit.pipelines.stages import blink
-from tkit.pipelines.stages import losses as losses_module
-from tkit.pipelines.stages.blink import survey
+from tkit.pipelines.stages.blink import survey, terms
 from tkit.pipelines.training import config as configs
 from tkit.seeds import generator
 from tkit.store import Store
@@ -42,27 +41,27 @@ def normal(*shape, seed=0):
 
 def test_mmd_is_zero_for_equal_samples_and_positive_for_different_ones():
     x, y = normal(2, 40, 3), normal(2, 50, 3, seed=1)
-    assert losses_module.mmd2(x, x, widths=WIDTHS).item() == pytest.approx(0, abs=1e-6)
-    same = losses_module.mmd2(x, y, widths=WIDTHS).item()  # the bias: of the order of 2 / 40
-    far = losses_module.mmd2(x, y + 3, widths=WIDTHS).item()
+    assert terms.mmd2(x, x, widths=WIDTHS).item() == pytest.approx(0, abs=1e-6)
+    same = terms.mmd2(x, y, widths=WIDTHS).item()  # the bias: of the order of 2 / 40
+    far = terms.mmd2(x, y + 3, widths=WIDTHS).item()
     assert 0 < same < 0.05 and far > 10 * same
-    swapped = losses_module.mmd2(y + 3, x, widths=WIDTHS, unit=losses_module.rms_distance(x)).item()
+    swapped = terms.mmd2(y + 3, x, widths=WIDTHS, unit=terms.rms_distance(x)).item()
     assert swapped == pytest.approx(far, rel=1e-4)
 
 
 def test_rms_distance():
     x = normal(2, 30, 3)
-    squared = losses_module.squared_distances(x, x).numpy()
+    squared = terms.squared_distances(x, x).numpy()
     wanted = np.sqrt(squared.sum(axis=(1, 2)) / (30 * 29))  # without the zeros of the diagonal
-    assert losses_module.rms_distance(x).numpy() == pytest.approx(wanted, rel=1e-4)
+    assert terms.rms_distance(x).numpy() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_mmd_grows_with_the_distance_and_its_gradient_pulls_together():
     x = normal(1, 30, 2)
-    values = [losses_module.mmd2(x, x + shift, widths=WIDTHS).item() for shift in (0, 0.5, 1, 2)]
+    values = [terms.mmd2(x, x + shift, widths=WIDTHS).item() for shift in (0, 0.5, 1, 2)]
     assert values == sorted(values)
     shift = torch.tensor(1.0, requires_grad=True)
-    losses_module.mmd2(x, x + shift, widths=WIDTHS).backward()
+    terms.mmd2(x, x + shift, widths=WIDTHS).backward()
     assert shift.grad > 0
 
 
@@ -70,7 +69,7 @@ def test_the_last_term_has_a_plus():
     # With the minus of the printed formula, generated samples that all agree would be the best.
     x = normal(1, 200, 2)
     collapsed = torch.zeros(1, 200, 2)
-    assert losses_module.mmd2(x, collapsed, widths=WIDTHS) > losses_module.mmd2(
+    assert terms.mmd2(x, collapsed, widths=WIDTHS) > terms.mmd2(
         x, normal(1, 200, 2, seed=2), widths=WIDTHS
     )
 
@@ -87,7 +86,7 @@ def test_mmd_is_that_of_the_formula():
         - 2 * np.mean([[k(i, j) for i in a] for j in b])
         + np.mean([[k(i, j) for i in b] for j in b])
     )
-    found = losses_module.mmd2(x, y, widths=(0.7,), unit=1.0).item()
+    found = terms.mmd2(x, y, widths=(0.7,), unit=1.0).item()
     assert found == pytest.approx(wanted, abs=1e-6)
 
 
@@ -95,16 +94,16 @@ def test_leading_axes_are_separate_distributions():
     x, y = normal(3, 10, 4), normal(3, 10, 4, seed=1)
     x[1] *= 100
     y[1] *= 100
-    each = [losses_module.mmd2(x[i], y[i], widths=WIDTHS).item() for i in range(3)]
-    assert losses_module.mmd2(x, y, widths=WIDTHS).item() == pytest.approx(np.mean(each), rel=1e-4)
+    each = [terms.mmd2(x[i], y[i], widths=WIDTHS).item() for i in range(3)]
+    assert terms.mmd2(x, y, widths=WIDTHS).item() == pytest.approx(np.mean(each), rel=1e-4)
 
 
 def test_range_penalty_counts_only_what_is_outside():
     low, high = torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 2.0])
     inside = torch.tensor([[0.0, 0.0], [1.0, 2.0]])
-    assert losses_module.range_penalty(inside, low, high) == 0
+    assert terms.range_penalty(inside, low, high) == 0
     outside = torch.tensor([[-1.5, 0.0], [1.0, 3.0]])
-    assert losses_module.range_penalty(outside, low, high) == pytest.approx((0.5 + 1) / 4)
+    assert terms.range_penalty(outside, low, high) == pytest.approx((0.5 + 1) / 4)
 
 
 # --- the stage -------------------------------------------------------------------------------

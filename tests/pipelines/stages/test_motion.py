@@ -8,9 +8,8 @@ import torch
 from tkit.errors import ConfigError, UsageError, WeightsError
 from tkit.face import geometry
 from tkit.pipelines.animation.stream import MouthStream, SpeechStream
-from tkit.pipelines.stages import losses as losses_module
 from tkit.pipelines.stages import motion
-from tkit.pipelines.stages.motion import evaluation
+from tkit.pipelines.stages.motion import evaluation, terms
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, results, runs
 from tkit.speech.windows import windows
@@ -437,7 +436,7 @@ def test_the_shape_of_the_mouth_counts_apart_from_its_place():
     shifted[..., 48:, :] += 0.3
     config = replace(FULL, points="speech")
     landmark, temporal = motion.compare(shifted, gt, config)
-    wanted = losses_module.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
+    wanted = terms.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
     assert landmark.item() == pytest.approx(wanted, rel=0.02)
     assert temporal.item() < 1e-6
     opened = gt.clone()
@@ -447,8 +446,8 @@ def test_the_shape_of_the_mouth_counts_apart_from_its_place():
 
 def test_lips_that_should_be_shut_are_pulled_together(stores):
     face = torch.from_numpy(stores.face()).float()
-    assert losses_module.lip_gap(face) == pytest.approx(0.01, abs=1e-6)
+    assert terms.lip_gap(face) == pytest.approx(0.01, abs=1e-6)
     gt = torch.tensor([[0.0, 0.1, 0.5, 1.0]])
-    assert losses_module.closure_error(pred=gt, gt=gt) == 0
+    assert terms.closure_error(pred=gt, gt=gt) == 0
     pred = torch.tensor([[0.2, 0.5, 0.5, 0.1]])
-    assert losses_module.closure_error(pred=pred, gt=gt).item() == pytest.approx((0.2 + 0.4) / 4)
+    assert terms.closure_error(pred=pred, gt=gt).item() == pytest.approx((0.2 + 0.4) / 4)

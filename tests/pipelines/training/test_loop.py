@@ -19,6 +19,7 @@ from tkit.errors import (
     UsageError,
     WeightsError,
 )
+from tkit.files import sha256_of
 from tkit.pipelines import Stage
 from tkit.pipelines.stages import blink, motion
 from tkit.pipelines.training import config as configs
@@ -417,7 +418,7 @@ def test_the_draft_of_a_card_holds_what_the_run_knows(store, tmp_path):
     stage, config = small("motion", steps=1)
     path = loop.fit(stage, config, store, tmp_path)
     card = cards.read_card(tmp_path / "card.toml")
-    assert card.sha256 == cards.sha256_of(path) and card.net == card.name == "motion"
+    assert card.sha256 == sha256_of(path) and card.net == card.name == "motion"
     assert "4 clips of a, b" in card.data and card.protocol == "drawn"
     scores = {score.metric: score.value for score in card.scores}
     found = results_module.measure(runs.load("motion", tmp_path), store, "val")

@@ -1,4 +1,4 @@
-"""The process that speaks for ``_espeak``: a request on stdin, times and samples on stdout.
+"""The process that speaks for ``tkit.speech.espeak``: a request on stdin, times and samples out.
 
 Run as a script, and light on imports: it starts for every sentence.
 """
