@@ -43,7 +43,7 @@ from tkit.tracking.refine import REFINED, refine
 
 Way = Callable[[np.ndarray], np.ndarray]
 STILL_FRAMES = 15
-SHUT = 0.1  # EAR of the mesh below which an eye is really shut
+MESH_SHUT = 0.1  # EAR of the mesh below which an eye is really shut
 # Outer and inner contour of the mesh's lips, closed.
 MESH_LIPS = (
     [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146],
@@ -185,7 +185,7 @@ def beside_mesh(points: np.ndarray, raw: np.ndarray, vertices: np.ndarray) -> di
     mesh_ear = geometry.eye_aspect_ratio(seen)
     lowest = np.minimum.reduce([mesh_ear[:-2], mesh_ear[1:-1], mesh_ear[2:]])
     apex = np.zeros(mesh_ear.shape, bool)
-    apex[1:-1] = (mesh_ear[1:-1] == lowest) & (mesh_ear[1:-1] < SHUT)
+    apex[1:-1] = (mesh_ear[1:-1] == lowest) & (mesh_ear[1:-1] < MESH_SHUT)
     open_eyes = mesh_ear > 0.9 * np.median(mesh_ear)
     at = peaks(opening(seen))
     return {

@@ -7,7 +7,7 @@ import numpy as np
 from tkit.errors import UsageError
 from tkit.pipelines.stages.blink import EYES, eye_opening
 
-SHUT, OPEN = 0.75, 0.95  # of the median opening: below, a blink; from here on it has ended
+BLINK_BELOW, OPEN = 0.75, 0.95  # of the median opening: below, a blink; from here on it has ended
 LONGEST_S = 0.6  # a longer fall is a look down, which is left as it is
 
 
@@ -67,7 +67,7 @@ def _blinks(opening: np.ndarray, fps: float) -> list[tuple[int, int]]:
     """First and last frame of every whole blink: from open to open eyes."""
     middle = np.median(opening)
     spans: list[tuple[int, int]] = []
-    shut = np.diff(np.r_[0, (opening < SHUT * middle).astype(int), 0])
+    shut = np.diff(np.r_[0, (opening < BLINK_BELOW * middle).astype(int), 0])
     for fall, rise in zip(np.flatnonzero(shut > 0), np.flatnonzero(shut < 0), strict=True):
         before = np.flatnonzero(opening[:fall] >= OPEN * middle)
         after = np.flatnonzero(opening[rise:] >= OPEN * middle)

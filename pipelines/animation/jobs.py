@@ -238,7 +238,7 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
     """
     from tqdm import tqdm
 
-    from tkit.pipelines.animation.maps import Writer
+    from tkit.pipelines.animation.maps import PanelWriter
     from tkit.pipelines.animation.moves import count_frames, sample_rate
     from tkit.pipelines.animation.render import talk
 
@@ -250,7 +250,7 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
         wave = np.pad(wave, (0, max(missing, 0)))
     if job.name:
         studio = replace(studio, seed=stable_seed(studio.seed, job.name))
-    frames = talk(picture, wave, studio, watch=Writer(debug / job.name) if debug else None)
+    frames = talk(picture, wave, studio, watch=PanelWriter(debug / job.name) if debug else None)
     total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
     taken = (frame for frame, _ in zip(frames, range(total), strict=False))
     job.out.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ def panels(points: np.ndarray, rendered: Rendered) -> np.ndarray:
     return np.concatenate([lines, attention, colour, rendered.images], axis=2)
 
 
-class Writer:
+class PanelWriter:
     """Writes one picture a frame into a folder: ``00000.png`` and on."""
 
     def __init__(self, folder: Path) -> None:

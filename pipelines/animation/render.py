@@ -151,7 +151,7 @@ def talk(
     def landmarks() -> Iterator[np.ndarray]:
         for start, moved in speak.parts(wave, n_frames):
             part = slice(start, start + len(moved))
-            still = begin(start, len(moved), fps=fps)[:, None, None]
+            still = share_of_picture(start, len(moved), fps=fps)[:, None, None]
             moved = (1 - still) * moved + still * picture + look[part]
             yield person.landmarks(moved, repeated(studio.head, start, len(moved)))
 
@@ -177,7 +177,7 @@ def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, siz
     )
 
 
-def begin(start: int, count: int, *, fps: float) -> np.ndarray:
+def share_of_picture(start: int, count: int, *, fps: float) -> np.ndarray:
     """How much of the picture's own mouth frames ``start`` and on show; (count,), falling from 1.
 
     So the first frame is the picture whatever the motion stage makes of the first sound.

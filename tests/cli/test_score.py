@@ -81,7 +81,7 @@ def test_several_methods_in_the_given_order(folders, run):
     assert [line.split()[0] for line in out.splitlines()[1:4]] == ["theirs", "ours", "static"]
 
 
-def test_a_folder_called_like_an_honest_row_is_called_pred(folders, run):
+def test_a_folder_called_like_a_control_row_is_called_pred(folders, run):
     code, out, _ = run("--pred", "gt", "--gt", "gt", *PICTURES)
     assert code == 0 and out.splitlines()[1].split() == [
         "pred",

@@ -99,7 +99,7 @@ def test_scores_are_those_of_the_decoded_frames(folders):
         assert score.n == 4 and score.better == "higher"
 
 
-def test_honest_rows(folders):
+def test_control_rows(folders):
     report = scoring.score({"ours": folders / "pred"}, folders / "gt", protocol=PICTURES)
     assert of(report, "gt", "psnr").value == np.inf
     assert of(report, "gt", "psnr").note == "inf: 4 of 4 clips without any error"

@@ -125,7 +125,7 @@ def shifted(frames: np.ndarray, shift_px: float = SHIFT_PX) -> np.ndarray:
     )
 
 
-def begin(rows: Iterable[str]) -> dict[str, Baseline]:
+def fresh(rows: Iterable[str]) -> dict[str, Baseline]:
     """Fresh control rows of one clip, by name."""
     return {name: BASELINES[name]() for name in rows}
 

@@ -105,7 +105,7 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
         reason = f"ground truth: {_without_path(error, files.gt)}"
         return Measured(files.clip, rejects=[Unscored(m, files.clip, reason) for m in methods])
     videos, refused = _open(files.preds, gt, plan)
-    rows = baselines.begin(
+    rows = baselines.fresh(
         dict.fromkeys([*([baselines.STAND_IN] if files.missing else []), *plan.rows])
     )
     clip = _Clip(gt, plan)

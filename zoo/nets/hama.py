@@ -2,7 +2,8 @@
 
 Only its weight file is used, read by :func:`read_archive`; the network is written here, so it runs
 batched, on any device, and gives its hidden states. Shape of the network, found from the tensors of
-the archive and checked against the package's own library (``tests/zoo/test_hama.py``): log-mel, a
+the archive and checked against the package's own library (``tests/zoo/nets/test_hama.py``):
+log-mel, a
 convolution that halves the rate, Conformer blocks (Gulati et al. 2020, fig. 1) without positional
 encoding, and a linear layer to phones.
 """

@@ -67,7 +67,7 @@ SHAPES = [field.name for field in fields(Viseme)]
 _LOWER_DROP, _UPPER_RAISE, _JAW_SHARE = 0.27, 0.045, 0.72
 _JAW_WEIGHT = np.array([0, 0, 0.04, 0.12, 0.3, 0.55, 0.8, 0.95])
 _JAW_WEIGHT = np.r_[_JAW_WEIGHT, 1.0, _JAW_WEIGHT[::-1]]  # of points 0 to 16
-SHUT = 0.15  # of the eyes' opening that is left when they are shut: EAR about 0.05
+LID_LEFT_OPEN = 0.15  # of the eyes' opening that is left when they are shut: EAR about 0.05
 
 
 @dataclass(frozen=True)
@@ -272,5 +272,5 @@ def _move_lids(points: np.ndarray, shut: np.ndarray) -> None:
     for upper, lower in (([37, 38], [41, 40]), ([43, 44], [47, 46])):
         top, bottom = points[:, upper, 1].copy(), points[:, lower, 1].copy()
         gap = bottom - top
-        points[:, upper, 1] = top + shut * (1 - SHUT) * 0.85 * gap
-        points[:, lower, 1] = bottom - shut * (1 - SHUT) * 0.15 * gap
+        points[:, upper, 1] = top + shut * (1 - LID_LEFT_OPEN) * 0.85 * gap
+        points[:, lower, 1] = bottom - shut * (1 - LID_LEFT_OPEN) * 0.15 * gap

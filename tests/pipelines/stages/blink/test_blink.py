@@ -18,12 +18,7 @@ FREE = replace(SMALL, gaps=0)
 WIDTHS = (0.5, 1.0, 2.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # more cost time on networks this small
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

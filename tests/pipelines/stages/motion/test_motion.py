@@ -26,12 +26,7 @@ FULL = motion.Config(
 SPEECH = np.r_[0:17, 48:68]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # more cost time on networks this small
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
