@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkit.face import geometry, plausible
-from tkit.pipelines.animation.render import JAW_FOLLOWS, SMILE, Person, begin, close_lips
+from tkit.pipelines.animation.render import JAW_FOLLOWS, SMILE, Person, close_lips, share_of_picture
 
 SIZE = 128
 
@@ -130,10 +130,10 @@ def test_the_first_frame_has_the_lips_of_the_picture_and_later_ones_those_that_s
     canonical = geometry.normalise(stores.face())
     one = person(odd(canonical, gape=0.1), canonical)
     moved = stores.displacement(np.full(30, 0.2), np.zeros(30), np.zeros(30))
-    shares = begin(0, 30, fps=25.0)
+    shares = share_of_picture(0, 30, fps=25.0)
     assert shares[0] == 1 and (np.diff(shares[:14]) < 0).all()
     assert (shares[13:] == 0).all()  # half a second
-    parts = np.concatenate([begin(0, 7, fps=25.0), begin(7, 23, fps=25.0)])
+    parts = np.concatenate([share_of_picture(0, 7, fps=25.0), share_of_picture(7, 23, fps=25.0)])
     assert np.array_equal(parts, shares)
     still = shares[:, None, None]
     faces = one.landmarks((1 - still) * moved + still * one.displacement)
