@@ -148,7 +148,7 @@ def test_control_rows_are_the_ground_truth_late_or_still(size):
         "gt": np.arange(11),
         "gt-lag3": np.maximum(np.arange(11) - 3, 0),
     }
-    rows = baselines.begin(index)
+    rows = baselines.fresh(index)
     for name, expected in index.items():
         shown = [rows[name].frames(chunk)["frames"] for chunk in chunks(truth, size)]
         np.testing.assert_array_equal(np.concatenate(shown), truth[expected])
