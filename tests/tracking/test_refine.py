@@ -185,10 +185,10 @@ def test_a_mouth_in_a_mirror_has_the_same_segments_mirrored():
     from tkit.lips import lipseg
 
     rng = np.random.default_rng(0)
-    width, height = size = pictures.MOUTH_SIZE
+    width, height = pictures.MOUTH_SIZE
     frame = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 3)
     straight, mirrored = np.eye(2, 3), np.array([[-1.0, 0, width - 1], [0, 1, 0]])
-    here, there = lipseg.classify("mouth", [frame] * 2, np.stack([straight, mirrored]), size)
+    here, there = lipseg.classify("mouth", [frame] * 2, np.stack([straight, mirrored]))
     names = [name for division in DIVISIONS["mouth"] for name in division]
     assert [names[index] for index in lipseg.MIRRORED[4:9]] == names[8:3:-1]
     np.testing.assert_allclose(here, there[lipseg.MIRRORED][..., ::-1], atol=1e-6)
