@@ -1,8 +1,8 @@
 """Faces that do not stand upright are refused, with the reason, whatever finds their points.
 
-Trackers of faces know them upright. Of one on its head some find nothing, some find its points where
-they are, and some lay an upright face over it, whose points are all wrong and look right. So both
-are looked at: the points, and the picture, in which dlib's detector of upright faces is asked
+Trackers of faces know them upright. Of one on its head some find nothing, some find its points
+where they are, and some lay an upright face over it, whose points are all wrong and look right. So
+both are looked at: the points, and the picture, in which dlib's detector of upright faces is asked
 whether it would rather have it turned. It is asked once a clip, unless its answer is in doubt.
 """
 
@@ -13,7 +13,7 @@ from functools import wraps
 import numpy as np
 
 from tkit.errors import NoFaceError
-from tkit.face import geometry, plausible
+from tkit.face import plausible
 from tkit.landmarks import Track
 
 FRAMES = 3  # looked at where the first leaves a doubt, spread over the clip
