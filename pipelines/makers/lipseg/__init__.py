@@ -6,7 +6,8 @@
 Writes ``lipseg-mouth.onnx`` and ``lipseg-eye.onnx`` into the folder, and beside each its weights as
 safetensors, from which ``--init FOLDER`` goes on with other settings. Which people and pictures are
 seen, and how they are varied: :mod:`tkit.pipelines.makers.lipseg.data` and
-:mod:`tkit.pipelines.makers.lipseg.vary`. Tests of the result on people it has not seen:
+:mod:`tkit.pipelines.makers.lipseg.vary`. What is released was learned from these two by smaller
+ones: :mod:`tkit.pipelines.makers.lipseg.distil`. Tests of the result on people it has not seen:
 ``benchmarks/landmarks.py``.
 """
 
