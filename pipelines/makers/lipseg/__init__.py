@@ -19,6 +19,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ from tkit.files import atomic_path
 from tkit.pipelines.makers.lipseg import data, vary
 from tkit.zoo.nets import lipseg
 from tkit.zoo.released import weights as released_weights
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 WIDTHS = {"mouth": (16, 32, 64), "eye": (12, 24, 48)}  # channels of the two networks
 
@@ -106,7 +110,7 @@ def train(
     return net.eval()
 
 
-def save(folder: Path, net: lipseg.LipSeg, settings: Settings) -> None:
+def save(folder: Path, net: lipseg.LipSeg, settings: DataclassInstance) -> None:
     """Write a network as ONNX, which ``tkit prep`` runs, and as safetensors, to go on from."""
     export(folder / f"lipseg-{net.part}.onnx", net)
     released_weights.save(
