@@ -128,24 +128,24 @@ def crossings(
 
     count = round(REACH / STEP)
     steps = np.arange(-count, count + 1) * STEP * unit_px
-    where = points[:, :, None] + steps[:, None] * directions[:, :, None]  # (T, P, S, 2)
-    n_frames, n_points, n_steps = where.shape[:3]
-    cells = geometry.apply(region.transforms, where.reshape(n_frames, -1, 2))
-    at = (
-        np.broadcast_to(np.arange(n_frames)[:, None], cells.shape[:2]),
-        cells[..., 1],
-        cells[..., 0],
-    )
-    values = map_coordinates(region.inside, np.stack(at), order=1, mode="nearest", output=float)
-    values = values.reshape(n_frames, n_points, n_steps)
+    # Lines of the frame are lines of the cells: their ends are transformed, not their samples.
+    start = geometry.apply(region.transforms, points)
+    along = geometry.apply(region.transforms, points + directions) - start
+    cells = start[:, :, None] + steps[:, None] * along[:, :, None]  # (T, P, S, 2)
+    frame = np.broadcast_to(np.arange(len(points))[:, None, None], cells.shape[:3])
+    at = np.stack([frame, cells[..., 1], cells[..., 0]])
+    values = map_coordinates(region.inside, at, order=1, mode="nearest", output=np.float32)
     inside, outside = values[..., :-1], values[..., 1:]
     falls = (inside >= LEVEL) & (outside < LEVEL)
-    share = (inside - LEVEL) / np.where(falls, inside - outside, 1.0)
-    crossed = np.where(falls, steps[:-1] + share * (STEP * unit_px), np.inf)
-    choice = np.abs(crossed).argmin(axis=-1)[..., None]
-    nearest = np.take_along_axis(crossed, choice, axis=-1)[..., 0]
+    choice = np.where(falls, np.abs(steps[:-1] + STEP * unit_px / 2), np.inf).argmin(axis=-1)
+    chosen = choice[..., None]
+    crossed, before, after = (
+        np.take_along_axis(kind, chosen, axis=-1)[..., 0] for kind in (falls, inside, outside)
+    )
+    share = (before - LEVEL) / np.where(crossed, before - after, 1.0)
+    nearest = steps[choice] + share * (STEP * unit_px)
     sure = np.ptp(values, axis=-1) >= MIN_CONTRAST
-    return np.where(sure & np.isfinite(nearest), nearest, np.nan)
+    return np.where(sure & crossed, nearest, np.nan)
 
 
 def refine_lips(
