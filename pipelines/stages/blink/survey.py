@@ -97,10 +97,15 @@ class Survey:
         """Blinks a second."""
         return len(self.found) / self.seconds
 
+    @property
+    def durations_s(self) -> list[float]:
+        """Of the blinks that were seen from one end to the other."""
+        return [blink.duration_s for blink in self.found if blink.whole]
+
     def numbers(self, suffix: str = "") -> dict[str, float]:
         """Means, by name; those of blinks only where there are some."""
         table = {
-            "duration_s": [blink.duration_s for blink in self.found],
+            "duration_s": self.durations_s,
             "interval_s": self.intervals_s,
             "depth": [blink.depth for blink in self.found],
             "complete": [float(blink.depth >= blinks.CLOSED_DEPTH) for blink in self.found],
@@ -136,7 +141,7 @@ def compare(real: Survey, fake: Survey) -> dict[str, float]:
     from scipy.stats import ks_2samp
 
     pairs = {
-        "duration_p": ([b.duration_s for b in real.found], [b.duration_s for b in fake.found]),
+        "duration_p": (real.durations_s, fake.durations_s),
         "interval_p": (real.intervals_s, fake.intervals_s),
         "depth_p": ([b.depth for b in real.found], [b.depth for b in fake.found]),
     }
