@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tkit import jobs as parallel
 from tkit.clips import Clip, Reject
 from tkit.corpora import Corpus, Splits, grid
 from tkit.corpora.puppet import motion as motions
@@ -78,7 +79,6 @@ def generate(
     OutputExistsError
         If ``root`` holds clips that this call would not write; its own are replaced.
     """
-    from joblib import Parallel, delayed
     from tqdm import tqdm
 
     root = Path(root)
@@ -93,9 +93,8 @@ def generate(
     names = choose_sentences(speakers * clips, generator(seed, "sentences"))
     work = [(index // clips + 1, name) for index, name in enumerate(names)]
     _refuse_others(root, {f"s{number}/{name}" for number, name in work})
-    done = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_generate_clip)(root, number, name, seed=seed, lag_s=lag_s) for number, name in work
-    )
+    calls = [(root, number, name, seed, lag_s) for number, name in work]
+    done = parallel.run(_generate_clip, calls, jobs=jobs)
     for _ in tqdm(done, total=len(work), desc="puppets", unit="clip", disable=None):
         pass
 
@@ -110,7 +109,7 @@ def _refuse_others(root: Path, ids: set[str]) -> None:
             )
 
 
-def _generate_clip(root: Path, number: int, name: str, *, seed: int, lag_s: float) -> None:
+def _generate_clip(root: Path, number: int, name: str, seed: int, lag_s: float) -> None:
     """Write one clip; the video comes last, so that a clip that is there is complete."""
     import cv2
 
