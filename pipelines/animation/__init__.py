@@ -68,7 +68,7 @@ def animate(
     force : bool
         Replace a video that is there.
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
 
     Returns
     -------

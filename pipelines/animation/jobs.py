@@ -17,6 +17,7 @@ from tkit.errors import NoFaceError, UsageError
 from tkit.files import require_path
 from tkit.landmarks import Track
 from tkit.pipelines.animation.studio import Studio
+from tkit.progress import track
 from tkit.seeds import stable_seed
 from tkit.store import Store
 
@@ -234,10 +235,8 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
         Also write what the texture stage saw and made, one picture a frame, into this folder (of a
         job that has a name, into the folder of this name below it).
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     """
-    from tqdm import tqdm
-
     from tkit.pipelines.animation.maps import PanelWriter
     from tkit.pipelines.animation.moves import count_frames, sample_rate
     from tkit.pipelines.animation.render import talk
@@ -254,6 +253,5 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
     total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
     taken = (frame for frame, _ in zip(frames, range(total), strict=False))
     job.out.parent.mkdir(parents=True, exist_ok=True)
-    quiet = None if progress else True  # None: no bar where stderr is no terminal
-    bar = tqdm(taken, total=total, desc=job.out.stem, unit="frame", disable=quiet)
-    return media.write_video(job.out, bar, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)
+    shown = track(taken, total, desc=job.out.stem, unit="frame", show=progress)
+    return media.write_video(job.out, shown, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)

@@ -25,6 +25,7 @@ def train(
     config: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    progress: bool = False,
     **settings: Any,
 ) -> Trained:
     """Train one stage on a store.
@@ -43,6 +44,8 @@ def train(
         Continue the run in the folder, with its own settings.
     force : bool
         Replace the run in the folder.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **settings
         Fields of the stage's Config (``tkit train STAGE --help`` lists them) that differ.
 
@@ -81,7 +84,7 @@ def train(
     before = run.config if resume and run.config.is_file() else None
     chosen = configs.merge(entry.config, [before, config], settings)
     with Store(data) as store:
-        fit(entry, chosen, store, run.folder, resume=resume, force=force)
+        fit(entry, chosen, store, run.folder, resume=resume, force=force, progress=progress)
     return runs.load(entry.name, run.folder)
 
 

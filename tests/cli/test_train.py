@@ -53,7 +53,12 @@ def test_train_then_evaluate(capsys, tiny_store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "grid.h5").symlink_to(tiny_store)
     code, out, err = run(capsys, "train", "motion", *QUICK, "--widths", "4,6", "--no-pca-init")
-    assert code == 0 and out == "runs/motion/weights.safetensors\n" and "motion: " in err
+    assert (
+        code == 0
+        and out == "runs/motion/weights.safetensors\n"
+        and err.startswith("motion: 2 of 2 [")
+    )
+    assert "\r" not in err and "loss=" in err
     text = (tmp_path / "runs/motion/config.toml").read_text()
     assert "widths = [4, 6]" in text and "pca_init = false" in text and "steps = 2 " in text
 

@@ -10,6 +10,7 @@ from tkit import jobs as parallel
 from tkit.errors import ScoreError, UsageError
 from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
+from tkit.progress import track
 from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
 from tkit.scoring.cache import remembering
@@ -88,7 +89,7 @@ def score(
     seed : int
         Of the resampling behind intervals and tests.
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **choices
         Fields of the protocol that differ: ``landmarks``, and the policies ``missing``, ``length``,
         ``size``, ``fps`` and ``missing_face``.
@@ -120,8 +121,6 @@ def score(
     >>> report.frame().query("method == 'gt' and metric == 'ssim'").value.item()
     1.0
     """
-    from tqdm import tqdm
-
     methods = preds if isinstance(preds, Mapping) else name_methods([str(preds)])
     if isinstance(metrics, str):
         metrics = [metrics]
@@ -139,8 +138,8 @@ def score(
     measure = remembering(measure_clip, Path(resume)) if resume else measure_clip
     calls = [(files, plan) for files in found]
     done = parallel.run(measure, calls, jobs=jobs, cluster=cluster, ordered=True)
-    bar = tqdm(done, total=len(calls), unit="clip", disable=None if progress else True)
-    return summarise(plan, list(methods), list(bar), rejects, seed=seed)
+    shown = track(done, len(calls), desc="score", unit="clip", show=progress)
+    return summarise(plan, list(methods), list(shown), rejects, seed=seed)
 
 
 def require_scores(report: Report, preds: Iterable[str], *, strict: bool = False) -> None:

@@ -34,6 +34,7 @@ from tkit.corpora.puppet.voice import MAX_LAG_S, VOICES, Utterance, choose_sente
 from tkit.errors import OutputExistsError, UsageError
 from tkit.face import geometry
 from tkit.files import atomic_path
+from tkit.progress import track
 from tkit.seeds import generator
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def generate(
     seed: int = 0,
     jobs: int = 1,
     lag_s: float = 0.0,
+    progress: bool = False,
 ) -> None:
     """Write the corpus below ``root``; the same arguments give the same files, whatever ``jobs``.
 
@@ -71,6 +73,8 @@ def generate(
         Processes that work side by side.
     lag_s : float
         Delay of the sound against the lips; the alignment tells what is heard.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
 
     Raises
     ------
@@ -79,8 +83,6 @@ def generate(
     OutputExistsError
         If ``root`` holds clips that this call would not write; its own are replaced.
     """
-    from tqdm import tqdm
-
     root = Path(root)
     if not 1 <= speakers <= MAX_SPEAKERS or not 1 <= clips <= MAX_CLIPS:
         raise UsageError(
@@ -95,7 +97,7 @@ def generate(
     _refuse_others(root, {f"s{number}/{name}" for number, name in work})
     calls = [(root, number, name, seed, lag_s) for number, name in work]
     done = parallel.run(_generate_clip, calls, jobs=jobs)
-    for _ in tqdm(done, total=len(work), desc="puppets", unit="clip", disable=None):
+    for _ in track(done, len(work), desc="puppets", unit="clip", show=progress):
         pass
 
 
