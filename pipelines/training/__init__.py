@@ -75,14 +75,15 @@ def train(
     _require_store(data)
     from tkit.pipelines.training import config as configs
     from tkit.pipelines.training import runs
-    from tkit.pipelines.training.loop import fit
     from tkit.pipelines.training.stage import STAGES
-    from tkit.store import Store
 
     entry = STAGES.get(stage)
     run = runs.Run(Path(out or Path("runs", entry.name)))
     before = run.config if resume and run.config.is_file() else None
     chosen = configs.merge(entry.config, [before, config], settings)
+    from tkit.pipelines.training.loop import fit  # torch, when nothing is left to be wrong
+    from tkit.store import Store
+
     with Store(data) as store:
         fit(entry, chosen, store, run.folder, resume=resume, force=force, progress=progress)
     return runs.load(entry.name, run.folder)
