@@ -77,7 +77,7 @@ class Lines:
     def __init__(self, *, initial: int, **about: Any) -> None:
         self._n = self._initial = initial
         form = _ENDLESS if about["total"] is None else _LINE
-        self._about = {"initial": initial, "bar_format": form, **about}
+        self._about: dict[str, Any] = {"initial": initial, "bar_format": form, **about}
         self._start = self._last = time.monotonic()
         self._postfix = ""
 

@@ -279,8 +279,9 @@ def make_all(
     for remark in look_at_inputs([job for job in jobs if not job.n_frames], front_ends):
         warn(remark)
     studio = open_studio(weights, front_ends=front_ends, **settings)
-    for name in weights if tell else ():
-        tell(f"{name}: {getattr(studio, name).weights.path}")
+    if tell:
+        for name in weights:
+            tell(f"{name}: {getattr(studio, name).weights.path}")
     for job in jobs:
         yield job, make(job, studio, debug=debug, progress=progress)
 
