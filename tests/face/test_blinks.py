@@ -270,6 +270,14 @@ def test_the_public_detector_counts_the_same_blinks():
         assert [[b.onset_s, b.onset_s + b.duration_s] for b in found] == spans
 
 
+def test_a_tagged_clip_with_a_squint_and_a_look_down_between_two_blinks():
+    tagged = json.loads((DATA / "tagged_clip.json").read_text(encoding="utf-8"))
+    found, _ = blinks.detect(np.array(tagged["ear"]), fps=30.0)
+    assert len(found) == len(tagged["blinks"])
+    for blink, (first, last) in zip(found, tagged["blinks"], strict=True):
+        assert first <= 30 * blink.apex_s <= last
+
+
 # ---- GRID ------------------------------------------------------------------------------------
 
 
