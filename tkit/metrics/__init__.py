@@ -171,6 +171,11 @@ class Score:
     pooled : bool
         The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
         clips' scores: for rates and distributions, of which a clip holds too little.
+    events : str
+        The sum that counts what a pooled score is of, e.g. blinks: few allow no interval.
+    ceiling : float, optional
+        Of a score that can be infinite: what a clip counts as, at most, in a mean over clips, its
+        interval and differences.
     """
 
     unit: str
@@ -179,6 +184,8 @@ class Score:
     title: str = ""
     citation: str = ""
     pooled: bool = False
+    events: str = ""
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True)

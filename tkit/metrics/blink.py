@@ -132,7 +132,7 @@ def _wasserstein(stats: Stats) -> float:
 
 
 def _score(title: str, unit: str, better: str, finish: Callable[[Stats], float]) -> Score:
-    return Score(unit, better, finish, title=title, pooled=True)
+    return Score(unit, better, finish, title=title, pooled=True, events="blinks")
 
 
 METRIC = Metric(
