@@ -50,7 +50,7 @@ class Sets:
     sums, counts : ndarray (R, S)
         Of each speaker: the score is the ratio of their totals.
     weights : ndarray (R, S)
-        Share of each speaker in the clips.
+        Share of each speaker in what the score is a mean over.
     truth : float
     events : ndarray (R, S), optional
         Blinks, where few of them allow no interval.
@@ -104,6 +104,7 @@ def pooled(rng: np.random.Generator, population: str, counts: np.ndarray) -> Set
     expected = _expected(population, counts, weights)
     if population in POPULATIONS:
         blinks = rng.poisson(expected * counts).astype(float)
+        weights = blinks / np.maximum(blinks.sum(-1, keepdims=True), 1)
         return Sets(blinks * effects(rng, population, counts), blinks, weights, 0.0, blinks)
     # Clips are of two to four seconds, and frames are what weighs a speaker.
     seconds = counts * 3 + rng.uniform(-1, 1, counts.shape) * np.sqrt(counts)
@@ -180,14 +181,14 @@ def tables(runs: int, speakers: tuple[int, ...]) -> tuple[list[Row], list[Row]]:
 
 def show(rows: list[Row], runs: int, speakers: tuple[int, ...], title: str) -> Iterator[str]:
     """Lines of one table; an entry is a share with its standard error."""
-    yield f"{title:<34}" + "".join(f"{n:>16}" for n in speakers)
+    yield f"{title:<36}" + "".join(f"{n:>18}" for n in speakers)
     for row in rows:
         entries = []
         for value, share in zip(row.values, row.shares or [1.0] * len(row.values), strict=True):
             of = f" ({share:.0%})" if 0 < share < 0.995 else ""
             error = np.sqrt(value * (1 - value) / max(runs * share, 1))
             entries.append("none" if np.isnan(value) else f"{value:.3f}±{error:.3f}{of}")
-        yield f"{row.name:<34}" + "".join(f"{entry:>16}" for entry in entries)
+        yield f"{row.name:<36}" + "".join(f"{entry:>18}" for entry in entries)
 
 
 def short(covers: list[Row], levels: list[Row], runs: int, speakers: tuple[int, ...]) -> list[str]:
@@ -213,9 +214,9 @@ def main() -> None:
     start, speakers = time.perf_counter(), tuple(args.speakers)
     covers, levels = tables(args.runs, speakers)
     print(*show(covers, args.runs, speakers, "coverage; speakers:"), "", sep="\n")
-    print(f"{'width; speakers:':<34}" + "".join(f"{n:>16}" for n in speakers))
+    print(f"{'width; speakers:':<36}" + "".join(f"{n:>18}" for n in speakers))
     for row in covers:
-        print(f"{row.name:<34}" + "".join(f"{width:>16.2f}" for width in row.widths))
+        print(f"{row.name:<36}" + "".join(f"{width:>18.2f}" for width in row.widths))
     print("", *show(levels, args.runs, speakers, "level; speakers:"), "", sep="\n")
     print("falls short:", *(short(covers, levels, args.runs, speakers) or ["nothing"]), sep="\n  ")
     print(f"{time.perf_counter() - start:.0f} s")

@@ -173,6 +173,8 @@ class Score:
         clips' scores: for rates and distributions, of which a clip holds too little.
     events : str
         The sum that counts what a pooled score is of, e.g. blinks: few allow no interval.
+    over : str
+        The sum that a pooled score is a mean over, if any: what a speaker weighs in its interval.
     ceiling : float, optional
         Of a score that can be infinite: what a clip counts as, at most, in a mean over clips, its
         interval and differences.
@@ -185,6 +187,7 @@ class Score:
     citation: str = ""
     pooled: bool = False
     events: str = ""
+    over: str = "frames"
     ceiling: float | None = None
 
 

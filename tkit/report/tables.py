@@ -299,8 +299,10 @@ def _tested(c: Comparison) -> list[str]:
         return []
     if not c.family:  # of a report of 0.2.0 or before, corrected over all of its comparisons
         return [f"p = {c.p_holm:.2g} (Holm, signs of {c.unit}s flipped)"]
-    least = f"p = {c.p:.2g} (least possible {c.least_p:.2g})"
-    return [f"{least}, by Holm over {c.family} {c.p_holm:.2g}"]
+    return [
+        f"p = {c.p:.2g} (least possible {c.least_p:.2g})",
+        f"by Holm over {c.family} {c.p_holm:.2g}",
+    ]
 
 
 def shortfall(value: float, better: str, truth: float) -> float:

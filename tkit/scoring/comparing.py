@@ -41,6 +41,7 @@ def compare(preds: list[str], plan: Plan, clips: list[ClipScore], seed: int) -> 
 def _corrected(results: list[Comparison], family: str) -> list[Comparison]:
     ps = [result.p for result in results if result.p is not None]
     corrected = iter(statistics.holm(ps))
+    family = family.replace("s", "", 1) if len(ps) == 1 else family
     return [
         replace(
             result,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MIN_SPEAKERS = 3  # for an interval: two leave one degree of freedom, which says next to nothing
-MIN_EVENTS = 5  # of a speaker, on average: the rate of fewer is too coarse for an interval
+MIN_EVENTS = 3  # of a speaker, on average: rates of fewer are too coarse for an interval
 ALPHA = 0.05  # a test that cannot reach it is none
 EXACT_SPEAKERS = 12  # up to so many all sign flips are enumerated
 N_FLIPS = 10_000  # of more speakers
@@ -36,7 +36,8 @@ def interval(
     left_out : ndarray (..., S)
         Scores without one speaker each, of three or more.
     weights : ndarray (..., S)
-        Share of each speaker in the clips or frames that entered; all above 0, their sum is 1.
+        Share of each speaker in what the score is a mean over (clips, frames, events); below 1,
+        their sum is 1.
     level : float
 
     Returns

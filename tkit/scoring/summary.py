@@ -72,10 +72,15 @@ def summarise(
     )
 
 
-def _cells(found: dict[str, dict[str, _Found]], plan: Plan) -> dict[str, dict[str, Cell]]:
+def _cells(
+    found: dict[str, dict[str, _Found]],
+    plan: Plan,
+    *,
+    empty: str = "no clip has a score; the rejects say why",
+) -> dict[str, dict[str, Cell]]:
     cells: dict[str, dict[str, Cell]] = {}
     for method, row in found.items():
-        cells[method] = {metric: _score(metric, part, plan) for metric, part in row.items()}
+        cells[method] = {metric: _score(metric, part, plan, empty) for metric, part in row.items()}
         baseline = BASELINES.get(method)
         for metric, cell in cells[method].items():
             if baseline and baseline.note and not plan.entries[metric].needs.of_points:
@@ -94,7 +99,7 @@ def _common(found: dict[str, dict[str, _Found]], plan: Plan) -> dict[str, dict[s
             common = {
                 method: row | {metric: row[metric].of(kept)} for method, row in common.items()
             }
-    return _cells(common, plan) if differ else {}
+    return _cells(common, plan, empty="no common clip has a score") if differ else {}
 
 
 def _clip_scores(
@@ -114,10 +119,10 @@ def _clip_scores(
     return found, failed
 
 
-def _score(metric: str, found: _Found, plan: Plan) -> Cell:
+def _score(metric: str, found: _Found, plan: Plan, empty: str) -> Cell:
     """One cell of the table: over all clips of one method."""
     entry, clips = plan.entries[metric], list(found.sums)
-    value, interval, note = None, None, "no clip has a score; the rejects say why"
+    value, interval, note = None, None, empty
     if entry.pooled and clips:
         value, interval, note = _pooled(entry, found.sums)
     elif clips:
@@ -174,19 +179,19 @@ def _pooled(entry: Scorer, sums: Sums) -> Scored:
     speakers = speakers_of(sums)
     if note := too_few(speakers) or _too_few_events(entry, sums, len(set(speakers))):
         return value, None, note
-    frames, left_out = [], []
+    shares, left_out = [], []
     for name in sorted(set(speakers)):
         parts = {
             own: [stats for who, stats in zip(speakers, sums.values(), strict=True)
                   if (who == name) is own]
             for own in (True, False)
         }  # fmt: skip
-        frames.append(sum(stats["frames"] for stats in parts[True]))
+        shares.append(sum(stats[entry.score.over] for stats in parts[True]))
         try:
             left_out.append(entry.finish(_total(parts[False])))
         except ScoreError as error:
             return value, None, f"no interval: without {name}, {error}"
-    weights = np.array(frames, np.float64) / sum(frames)
+    weights = np.array(shares, np.float64) / sum(shares)
     low, high = statistics.interval(np.float64(value), np.array(left_out), weights)
     return value, (float(low), float(high)), ""
 
