@@ -109,8 +109,8 @@ def test_an_exact_clip_is_a_win_and_counts_as_100_db(six):
     expected = [100, *map(db, errors[1:2]), 100, *map(db, errors[3:])]
     assert cell.value == pytest.approx(np.mean(expected))
     assert cell.low < cell.value < cell.high and "|cap:none|inf:100|" in cell.signature
-    assert cell.note == "2 of 12 clips are infinite and count as 100 dB"
-    assert "2 of 12 clips are infinite and count as 100 dB (psnr: far)" in report.table()
+    assert cell.note == "2 of 12 clips infinite, counted as 100 dB"
+    assert "2 of 12 clips infinite, counted as 100 dB (psnr: far)" in report.table()
     [pair] = [c for c in report.comparisons if c.second == "far"]
     assert pair.win_rate == 10 / 12 and pair.n == 12
     assert pair.difference == pytest.approx(db(2) - np.mean(expected))
@@ -182,3 +182,36 @@ def test_a_row_that_does_not_apply_prints_so(six):
     assert report.methods["detector-noise"]["psnr"].note.startswith(
         "n/a: pictures know no detector"
     )
+
+
+def test_a_pooled_score_has_the_interval_of_its_speakers():
+    """Blinks a second of four speakers: the arithmetic by hand, and what too few blinks allow."""
+    from tkit.metrics import METRICS
+    from tkit.scoring import statistics
+    from tkit.scoring.measuring import Measured
+    from tkit.scoring.summary import summarise
+
+    protocol = scoring.Protocol("p", {"blink-rate": {}, "blink-duration": {}})
+    plan = scoring.plan_of(protocol, rows=())
+    blinks, seconds = np.array([4, 9, 3, 8]), np.array([10.0, 20, 10, 30])
+
+    def found(blinks):
+        return [
+            Measured(f"s{i}/a", {"ours": {metric: {
+                "frames": int(25 * s), "seconds": s, "blinks": int(b), "durations_s": (0.1,) * b,
+            } for metric in protocol.metrics}})
+            for i, (b, s) in enumerate(zip(blinks, seconds, strict=True))
+        ]  # fmt: skip
+
+    row = summarise(plan, ["ours"], found(blinks), [], seed=0).methods["ours"]
+    assert METRICS.get("blink-rate").score.over == "frames"
+    rest = (blinks.sum() - blinks) / (seconds.sum() - seconds)
+    low, high = statistics.interval(np.float64(24 / 70), rest, seconds / 70)
+    rate = row["blink-rate"]
+    assert (rate.value, rate.low, rate.high) == pytest.approx((24 / 70, float(low), float(high)))
+    assert (row["blink-duration"].low, row["blink-duration"].high) == pytest.approx((0.1, 0.1))
+    few = summarise(plan, ["ours"], found(blinks // 3), [], seed=0).methods["ours"]["blink-rate"]
+    assert few.value == pytest.approx(7 / 70) and few.low is None
+    assert few.note == "no interval: 7 blinks are too few, 3 a speaker are needed"
+    gone = summarise(plan, ["ours"], found([0, 0, 0, 24]), [], seed=0).methods["ours"]
+    assert gone["blink-duration"].note == "no interval: without one speaker, no blink was found"

@@ -90,9 +90,10 @@ def _cells(
 
 def _common(found: dict[str, dict[str, _Found]], plan: Plan) -> dict[str, dict[str, Cell]]:
     """The table on the clips that all rows with a score have; empty if they all have the same."""
-    common, differ = found, False
+    scored = {m: row for m, row in found.items() if any(part.sums for part in row.values())}
+    common, differ = scored, False
     for metric in plan.metrics:
-        sets = [set(row[metric].sums) for row in found.values() if row[metric].sums]
+        sets = [set(row[metric].sums) for row in scored.values() if row[metric].sums]
         kept = set.intersection(*sets) if sets else set()
         if any(clips != kept for clips in sets):
             differ = True
@@ -151,8 +152,8 @@ def _mean(entry: Scorer, clips: list[ClipScore]) -> Scored:
         return value, None, f"inf: {exact} of {len(values)} clips without any error"
     notes = [too_few(speakers)]
     if exact:
-        as_much = f"count as {entry.score.ceiling:g} {entry.score.unit}"
-        notes.insert(0, f"{exact} of {len(values)} clips are infinite and {as_much}".strip())
+        as_much = f"counted as {entry.score.ceiling:g} {entry.score.unit}"
+        notes.insert(0, f"{exact} of {len(values)} clips infinite, {as_much}".strip())
     interval = statistics.mean_interval(_capped(entry, values), speakers) if speakers else None
     return value, interval, "; ".join(filter(None, notes))
 
@@ -179,21 +180,26 @@ def _pooled(entry: Scorer, sums: Sums) -> Scored:
     speakers = speakers_of(sums)
     if note := too_few(speakers) or _too_few_events(entry, sums, len(set(speakers))):
         return value, None, note
-    shares, left_out = [], []
-    for name in sorted(set(speakers)):
-        parts = {
-            own: [stats for who, stats in zip(speakers, sums.values(), strict=True)
-                  if (who == name) is own]
-            for own in (True, False)
-        }  # fmt: skip
-        shares.append(sum(stats[entry.score.over] for stats in parts[True]))
-        try:
-            left_out.append(entry.finish(_total(parts[False])))
-        except ScoreError as error:
-            return value, None, f"no interval: without {name}, {error}"
+    parts = [
+        _total(stats for who, stats in zip(speakers, sums.values(), strict=True) if who == name)
+        for name in sorted(set(speakers))
+    ]
+    try:
+        left_out = _without_each(entry, parts)
+    except ScoreError as error:
+        return value, None, f"no interval: without one speaker, {error}"
+    shares = [part[entry.score.over] for part in parts]
     weights = np.array(shares, np.float64) / sum(shares)
     low, high = statistics.interval(np.float64(value), np.array(left_out), weights)
     return value, (float(low), float(high)), ""
+
+
+def _without_each(entry: Scorer, parts: list[Stats]) -> list[float]:
+    if entry.score.without:
+        return entry.score.without(parts)
+    return [
+        entry.finish(_total(part for part in parts if part is not left_out)) for left_out in parts
+    ]
 
 
 def _too_few_events(entry: Scorer, sums: Sums, n_speakers: int) -> str:
