@@ -91,7 +91,7 @@ class Param:
     doc: str
     choices: tuple[str, ...] = ()
     tag: str = ""
-    tokens: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[Any, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     text: bool = False
 

@@ -81,13 +81,15 @@ def _freedom(weights: np.ndarray, leverage: np.ndarray, square: np.ndarray) -> n
         q**2 * sums[0] ** 2 - 4 * q * sums[0] * sums[1] + 2 * sums[0] * sums[2] + 2 * sums[1] ** 2
     )
     own = (np.square(b) * (leverage**2 - (square - 2 * weights) ** 2)).sum(-1)
-    return q**2 / (among + own)
+    freedom: np.ndarray = q**2 / (among + own)
+    return freedom
 
 
 def without_each(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Means (..., S) over clips without one speaker each, of sums and counts (..., S)."""
     rest = counts.sum(-1, keepdims=True) - counts
-    return (sums.sum(-1, keepdims=True) - sums) / rest
+    means: np.ndarray = (sums.sum(-1, keepdims=True) - sums) / rest
+    return means
 
 
 def mean_interval(
@@ -110,7 +112,7 @@ def mean_interval(
     sums, counts = by_speaker(np.asarray(values, np.float64), speakers)
     if len(sums) < MIN_SPEAKERS or not np.isfinite(sums).all():
         return None
-    mean = sums.sum() / counts.sum()
+    mean = np.asarray(sums.sum() / counts.sum())
     ends = interval(mean, without_each(sums, counts), counts / counts.sum(), level=level)
     return float(ends[0]), float(ends[1])
 
@@ -213,13 +215,16 @@ def sign_flip_p(sums: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """
     n_speakers = sums.shape[-1]
     observed = abs(sums.sum(-1))[..., None] * (1 - 1e-12)
+    p: np.ndarray
     if n_speakers <= EXACT_SPEAKERS:
-        # Two-sided: the first speaker's sign may stay.
+        # Two-sided: the last speaker's sign may stay.
         bits = np.arange(2**n_speakers // 2)[:, None] >> np.arange(n_speakers) & 1
-        return (abs(sums @ (1.0 - 2 * bits).T) >= observed).mean(-1)
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (n_speakers, N_FLIPS))
-    # The observed signs count as one of the draws (Phipson and Smyth 2010), so p is never 0.
-    return ((abs(sums @ signs) >= observed).sum(-1) + 1) / (N_FLIPS + 1)
+        p = (abs(sums @ (1.0 - 2 * bits).T) >= observed).mean(-1)
+    else:
+        signs = np.random.default_rng(seed).choice([-1.0, 1.0], (n_speakers, N_FLIPS))
+        # The observed signs count as one of the draws (Phipson and Smyth 2010), so p is never 0.
+        p = ((abs(sums @ signs) >= observed).sum(-1) + 1) / (N_FLIPS + 1)
+    return p
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

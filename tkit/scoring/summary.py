@@ -190,7 +190,7 @@ def _pooled(entry: Scorer, sums: Sums) -> Scored:
         return value, None, f"no interval: without one speaker, {error}"
     shares = [part[entry.score.over] for part in parts]
     weights = np.array(shares, np.float64) / sum(shares)
-    low, high = statistics.interval(np.float64(value), np.array(left_out), weights)
+    low, high = statistics.interval(np.asarray(value), np.array(left_out), weights)
     return value, (float(low), float(high)), ""
 
 
