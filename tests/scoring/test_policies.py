@@ -62,7 +62,7 @@ def test_speakers_intervals_and_comparisons(folders):
         {"ours": folders / "pred", "exact": folders / "gt"}, folders / "gt", protocol=PICTURES
     )
     cell = report.methods["ours"]["ssim"]
-    assert cell.low <= cell.value <= cell.high and "|ci:speaker-cr2|" in cell.signature
+    assert cell.low <= cell.value <= cell.high and "|ci:speaker-t|" in cell.signature
     speakers = {s.speaker: s.n for s in report.speakers if (s.method, s.metric) == ("ours", "ssim")}
     assert speakers == {"s1": 2, "s2": 1, "s3": 1}
     pairs = {(c.first, c.second): c for c in report.comparisons if c.metric == "ssim"}

@@ -287,7 +287,7 @@ def test_signatures(folders):
     version = __version__
     signatures = [of(report, "ours", metric).signature for metric in ("psnr", "ssim")]
     names = of(report, "ours", "psnr").signature.split("|set:")[1][:8]
-    end = f"ci:speaker-cr2|n:4|set:{names}|v:{version}"
+    end = f"ci:speaker-t|n:4|set:{names}|v:{version}"
     assert signatures == [
         f"psnr|crop:none|gray:pil|pool:clip|int:exact|cap:60|{end}",
         f"ssim|crop:none|color:rgb|win:uniform7|pool:clip|{end}",

@@ -76,21 +76,53 @@ def test_interval_of_equal_speakers_without_skewness_is_students():
     assert twice == pytest.approx(expected, rel=1e-12)
 
 
-def test_interval_by_hand_of_unequal_and_skewed_speakers():
-    # Three speakers of 2, 1 and 1 clips: weights 1/2, 1/4, 1/4, mean 2, residuals -2, 0, 4.
-    values, weights = np.array([0.0, 2.0, 6.0]), np.array([0.5, 0.25, 0.25])
-    square = (weights**2).sum()
+def by_hand(values, weights):
+    """Both intervals of few degrees of freedom, robust and of one variance: reach and shift."""
+    n, mean, quantiles = len(values), values @ weights, stats.t(len(values) - 1)
+    residuals, square = weights * (values - mean), (weights**2).sum()
     leverage = 1 - 2 * weights + square
-    error = np.sqrt((weights**2 * (values - 2) ** 2 / leverage).sum())
-    residual_maker = np.eye(3) - np.outer(np.ones(3), weights)
-    form = residual_maker.T @ np.diag(weights**2 / leverage) @ residual_maker
+    error = np.sqrt((residuals**2 / leverage).sum())
+    make = np.eye(n) - np.outer(np.ones(n), weights)
+    form = make.T @ np.diag(weights**2 / leverage) @ make
     freedom = np.trace(form) ** 2 / np.trace(form @ form)
-    reach = error * stats.t.ppf(0.975, freedom)
-    pulls = weights * (values - 2) / (1 - weights)
-    tail = error * (pulls**3).sum() / error**3 * (1 + 2 * stats.t.ppf(0.975, 2) ** 2) / 6
-    low, high = mean_interval([0.0, 0.0, 2.0, 6.0], list("aabc"))
-    assert tail < 0 or low == pytest.approx(2 - reach)
-    assert (low, high) == pytest.approx((2 - reach + min(tail, 0), 2 + reach + max(tail, 0)))
+    factor = (1 + 2 * quantiles.ppf(0.975) ** 2) / 6
+    shift = ((residuals / (1 - weights)) ** 3).sum() / error**2 * factor
+    robust = mean, error * stats.t.ppf(0.975, freedom), shift
+    deviation, centred = values.std(ddof=1), values - values.mean()
+    skewness = (centred**3).sum() * n**2 / (n - 1) ** 3 / deviation**3
+    shift = deviation * skewness * (weights**3).sum() / square * factor
+    return freedom, robust, (mean, deviation * np.sqrt(square) * quantiles.ppf(0.975), shift)
+
+
+def ends(mean, reach, shift):
+    return mean - reach + min(shift, 0), mean + reach + max(shift, 0)
+
+
+def test_interval_by_hand_of_speakers_one_of_whom_has_most_clips():
+    # Three speakers of 2, 1 and 1 clips: weights 1/2, 1/4, 1/4.
+    freedom, robust, alike = by_hand(np.array([0.0, 2.0, 6.0]), np.array([0.5, 0.25, 0.25]))
+    assert freedom < 2 and alike[1] < robust[1]
+    found = mean_interval([0.0, 0.0, 2.0, 6.0], list("aabc"))
+    assert found == pytest.approx(ends(*alike))
+    assert found[1] - 2 > 2 - found[0]  # towards the tail
+
+
+def test_interval_by_hand_of_many_speakers_is_robust():
+    rng = np.random.default_rng(0)
+    clips = rng.integers(1, 4, 12)
+    values = np.exp(rng.normal(size=12))
+    freedom, robust, _ = by_hand(values, clips / clips.sum())
+    assert freedom > 4
+    found = mean_interval(np.repeat(values, clips), np.repeat(list("abcdefghijkl"), clips))
+    assert found == pytest.approx(ends(*robust))
+
+
+def test_noisy_single_clips_do_not_widen_the_interval_of_a_speaker_with_many():
+    weights = np.array([0.8, 0.1, 0.1])
+    _, robust, alike = by_hand(np.array([1.0, -20.0, 22.0]), weights)
+    assert robust[1] < alike[1]
+    values = np.repeat([1.0, -20.0, 22.0], [8, 1, 1])
+    assert mean_interval(values, list("aaaaaaaabc")) == pytest.approx(ends(*robust))
 
 
 def test_interval_works_on_any_leading_axes():

@@ -249,7 +249,7 @@ def signature(metric: str, plan: Plan, *, clips: list[str]) -> str:
         tokens += points_tokens(plan.front_ends, entry.needs.view)
     tokens += _policy_tokens(protocol)
     names = hashlib.sha256("\n".join(sorted(clips)).encode()).hexdigest()[:8]
-    tokens += ["ci:speaker-cr2", f"n:{len(clips)}", f"set:{names}"]
+    tokens += ["ci:speaker-t", f"n:{len(clips)}", f"set:{names}"]
     return "|".join([*tokens, f"v:{__version__}"])
 
 
