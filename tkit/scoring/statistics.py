@@ -110,7 +110,9 @@ def _alike(residuals: np.ndarray, weights: np.ndarray) -> Errors:
 
 
 def _ratio(numerator: np.ndarray, divisor: np.ndarray) -> np.ndarray:
-    return np.divide(numerator, divisor, out=np.zeros_like(divisor), where=divisor > 0)
+    ratio: np.ndarray = np.zeros_like(divisor)
+    np.divide(numerator, divisor, out=ratio, where=divisor > 0)
+    return ratio
 
 
 def without_each(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
