@@ -18,7 +18,7 @@ Users name scores, not families:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -91,7 +91,7 @@ class Param:
     doc: str
     choices: tuple[str, ...] = ()
     tag: str = ""
-    tokens: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[Any, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     text: bool = False
 
@@ -171,6 +171,16 @@ class Score:
     pooled : bool
         The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
         clips' scores: for rates and distributions, of which a clip holds too little.
+    without : callable, optional
+        ``without(parts) -> scores``: of a pooled score, what ``finish`` makes of the sum of all
+        parts but one, for each part in turn, where a quicker way is known than to finish them.
+    events : str
+        The sum that counts what a pooled score is of, e.g. blinks: few allow no interval.
+    over : str
+        The sum that a pooled score is a mean over, if any: what a speaker weighs in its interval.
+    ceiling : float, optional
+        Of a score that can be infinite: what a clip counts as, at most, in a mean over clips, its
+        interval and differences.
     """
 
     unit: str
@@ -179,6 +189,10 @@ class Score:
     title: str = ""
     citation: str = ""
     pooled: bool = False
+    without: Callable[[Sequence[Stats]], list[float]] | None = None
+    events: str = ""
+    over: str = "frames"
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True)

@@ -138,9 +138,16 @@ def _wasserstein(stats: Stats) -> float:
 
 
 def _score(
-    title: str, unit: str, better: str, finish: Callable[[Stats], float], *, citation: str = ""
+    title: str,
+    unit: str,
+    better: str,
+    finish: Callable[[Stats], float],
+    *,
+    over: str = "blinks",
+    citation: str = "",
 ) -> Score:
-    return Score(unit, better, finish, title=title, citation=citation, pooled=True)
+    about = {"title": title, "citation": citation, "events": "blinks", "over": over}
+    return Score(unit, better, finish, pooled=True, **about)
 
 
 EAR = "Soukupova and Cech, Real-time eye blink detection, CVWW 2016 (EAR)"
@@ -161,7 +168,12 @@ METRIC = Metric(
     measure=measure,
     scores={
         "blink-rate": _score(
-            "Blink rate", "1/s", "closer", _rate, citation=f"{EAR}; Sinha et al. 2020: .3756 /s"
+            "Blink rate",
+            "1/s",
+            "closer",
+            _rate,
+            over="frames",
+            citation=f"{EAR}; Sinha et al. 2020: .3756 /s",
         ),
         "blink-duration": _score(
             "Blink duration",

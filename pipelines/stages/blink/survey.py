@@ -148,12 +148,12 @@ def compare(real: Survey, fake: Survey) -> dict[str, float]:
     return {name: float(ks_2samp(*pair).pvalue) for name, pair in pairs.items() if all(pair)}
 
 
-def rate_interval(rates: Mapping[str, float], *, seed: int) -> tuple[float, float, float]:
-    """Mean rate of speakers, each counted alike, with a 95 % interval from drawing speakers."""
-    from tkit.seeds import generator
+def rate_of_speakers(rates: Mapping[str, float]) -> dict[str, float]:
+    """Mean rate of speakers, each alike, and its 95 % interval if they are at least three."""
+    from tkit.scoring.statistics import mean_interval
 
-    values = np.array([rates[name] for name in sorted(rates)])
-    rng = generator(seed, "blink", "rate")
-    means = rng.choice(values, (2000, len(values))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
+    names = sorted(rates)
+    values = [rates[name] for name in names]
+    ends = mean_interval(values, names)
+    found = {"rate_speakers_hz": float(np.mean(values))}
+    return found | dict(zip(("rate_speakers_low", "rate_speakers_high"), ends or (), strict=False))
