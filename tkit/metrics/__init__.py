@@ -18,7 +18,7 @@ Users name scores, not families:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -171,6 +171,9 @@ class Score:
     pooled : bool
         The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
         clips' scores: for rates and distributions, of which a clip holds too little.
+    without : callable, optional
+        ``without(parts) -> scores``: of a pooled score, what ``finish`` makes of the sum of all
+        parts but one, for each part in turn, where a quicker way is known than to finish them.
     """
 
     unit: str
@@ -179,6 +182,7 @@ class Score:
     title: str = ""
     citation: str = ""
     pooled: bool = False
+    without: Callable[[Sequence[Stats]], list[float]] | None = None
 
 
 @dataclass(frozen=True)
