@@ -171,6 +171,13 @@ class Score:
     pooled : bool
         The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
         clips' scores: for rates and distributions, of which a clip holds too little.
+    events : str
+        The sum that counts what a pooled score is of, e.g. blinks: few allow no interval.
+    over : str
+        The sum that a pooled score is a mean over, if any: what a speaker weighs in its interval.
+    ceiling : float, optional
+        Of a score that can be infinite: what a clip counts as, at most, in a mean over clips, its
+        interval and differences.
     without : callable, optional
         ``without(parts) -> scores``: of a pooled score, what ``finish`` makes of the sum of all
         parts but one, for each part in turn, where a quicker way is known than to finish them.
@@ -182,6 +189,9 @@ class Score:
     title: str = ""
     citation: str = ""
     pooled: bool = False
+    events: str = ""
+    over: str = "frames"
+    ceiling: float | None = None
     without: Callable[[Sequence[Stats]], list[float]] | None = None
 
 

@@ -131,8 +131,10 @@ def _wasserstein(stats: Stats) -> float:
     return float(wasserstein_distance(mine, _some(stats, "gt_durations_s")))
 
 
-def _score(title: str, unit: str, better: str, finish: Callable[[Stats], float]) -> Score:
-    return Score(unit, better, finish, title=title, pooled=True)
+def _score(
+    title: str, unit: str, better: str, finish: Callable[[Stats], float], *, over: str = "blinks"
+) -> Score:
+    return Score(unit, better, finish, title=title, pooled=True, events="blinks", over=over)
 
 
 METRIC = Metric(
@@ -151,7 +153,7 @@ METRIC = Metric(
     },
     measure=measure,
     scores={
-        "blink-rate": _score("Blink rate", "1/s", "closer", _rate),
+        "blink-rate": _score("Blink rate", "1/s", "closer", _rate, over="frames"),
         "blink-duration": _score("Blink duration", "s", "closer", _duration),
         "blink-depth": _score("Blink depth", "", "closer", _depth),
         "blink-completeness": _score("Complete blinks", "", "closer", _completeness),

@@ -5,7 +5,8 @@ Conventions
 ``10 log10(255^2 / MSE)`` with the mean squared error over all pixels and channels. The headline
 pools the squared error over the frames of a clip (``pool: clip``). The mean of the frames' PSNR
 values (``pool: frame``) is higher, and infinite as soon as one frame is exact, unless a ``cap`` is
-stated. Identical clips score ``inf``.
+stated. Identical clips score ``inf``; in a mean over clips one counts as 100 dB, at most, which is
+what many evaluators return for equal pictures.
 
 >>> import numpy, tkit
 >>> gt = numpy.zeros((2, 8, 8, 3), numpy.uint8)
@@ -19,6 +20,8 @@ import numpy as np
 
 from tkit.metrics import Metric, Need, Param, Score, Stats
 from tkit.metrics.pictures import COLOR, PEAK, matched
+
+CEILING_DB = 100.0  # of one clip in a mean over clips: an infinite one would hide all others
 
 
 def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
@@ -102,9 +105,13 @@ METRIC = Metric(
             choices=("exact", "uint8"),
             tokens={"exact": "int:exact", "uint8": "int:uint8"},
         ),
-        "cap": Param(None, "highest value in dB that a clip, or a frame, can reach"),
+        "cap": Param(
+            None,
+            "highest value in dB that a clip, or a frame, can reach",
+            tokens={None: f"cap:none|inf:{CEILING_DB:g}"},
+        ),
     },
     measure=measure,
-    scores={"psnr": Score("dB", "higher", finish)},
+    scores={"psnr": Score("dB", "higher", finish, ceiling=CEILING_DB)},
     citation="Huynh-Thu and Ghanbari, Scope of validity of PSNR, Electronics Letters 44(13), 2008",
 )
