@@ -261,6 +261,8 @@ def signature(metric: str, plan: Plan, *, clips: list[str]) -> str:
     tokens += entry.tokens(plan.metrics[metric])
     if entry.needs.of_points or (protocol.crop != "none" and not own):
         tokens += points_tokens(plan.front_ends, entry.needs.view)
+        if protocol.points_in == "crop" and entry.needs.of_points:
+            tokens.append("found:crop")
     tokens += _policy_tokens(protocol)
     names = hashlib.sha256("\n".join(sorted(clips)).encode()).hexdigest()[:8]
     blocks = f"-{MOST_SLOW}" if entry.score.without else ""
