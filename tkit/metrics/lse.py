@@ -44,9 +44,9 @@ def mfcc(wave: np.ndarray) -> np.ndarray:
 
 def at_rate(frames: np.ndarray, fps: float) -> np.ndarray:
     """For each of 25 frames a second the nearest in time of frames (T, …) at ``fps``."""
-    times_s = np.arange(round(len(frames) * FPS / fps)) / FPS
-    nearest = np.minimum((times_s * fps).round().astype(int), len(frames) - 1)
-    return frames[nearest]
+    places = np.arange(round(len(frames) * FPS / fps)) * (fps / FPS)
+    nearest = np.ceil(places - 0.5).astype(int)  # of two as near the earlier, which is still shown
+    return frames[np.minimum(nearest, len(frames) - 1)]
 
 
 def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.ndarray, int]:

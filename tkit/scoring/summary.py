@@ -71,6 +71,7 @@ def summarise(
         speakers=_speakers(clips, plan),
         comparisons=compare(preds, plan, clips, seed),
         common=_common(found, plan),
+        lacks=tuple(plan.protocol.lacks),
     )
 
 

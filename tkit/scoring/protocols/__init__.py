@@ -154,8 +154,10 @@ def change(
     fixed: dict[str, Any] = {name: value for name, value in choices.items() if value}
     if fixed.get("landmarks") == named.landmarks:
         del fixed["landmarks"]
-    name = "custom" if changes or fixed else named.name
-    return replace(named, name=name, metrics=chosen, **fixed)
+    if changes or fixed:
+        # What it is compared with is another evaluator's no longer.
+        fixed |= {"name": "custom", "lacks": ()}
+    return replace(named, metrics=chosen, **fixed)
 
 
 def read_settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
