@@ -5,8 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tkit import scoring
 from tkit.errors import ScoreError
 from tkit.metrics import METRICS
+from tkit.scoring import statistics
 
 FID = METRICS.get("fid")
 
@@ -84,3 +86,35 @@ def test_one_frame_has_no_distance():
     part = stats(features(2, 4), features(2, 4))
     with pytest.raises(ScoreError, match="two frames at least"):
         FID.score.without([part, stats(features(1, 4), features(1, 4))])
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_its_interval_leaves_out_speakers(tmp_path):
+    rng = np.random.default_rng(0)
+    for speaker in range(4):
+        for side in ("gt", "ours"):
+            path = tmp_path / side / f"s{speaker}" / "clip.npy"
+            path.parent.mkdir(parents=True)
+            np.save(path, rng.integers(10 * speaker, 200, (6, 12, 12, 3), dtype=np.uint8))
+    net = METRICS.families()["fid"].example(tmp_path)["net"]
+    report = scoring.score(
+        {"ours": tmp_path / "ours"},
+        tmp_path / "gt",
+        metrics=["fid"],
+        settings={"fid": {"net": net}},
+        rows=("gt",),
+    )
+    ours, gt = (report.methods[name]["fid"] for name in ("ours", "gt"))
+    assert ours.low < ours.value < ours.high and "|ci:speaker-cr2-20|" in ours.signature
+    assert (gt.low, gt.value, gt.high) == (0, 0, 0)
+    parts = [
+        METRICS.get("fid").measure(
+            pred=np.load(tmp_path / "ours" / f"s{speaker}" / "clip.npy"),
+            gt=np.load(tmp_path / "gt" / f"s{speaker}" / "clip.npy"),
+            net=net,
+        )
+        for speaker in range(4)
+    ]
+    left_out, quarter = np.array(FID.score.without(parts)), np.full(4, 0.25)
+    expected = statistics.interval(np.float64(ours.value), left_out, quarter)
+    np.testing.assert_allclose((ours.low, ours.high), expected)
