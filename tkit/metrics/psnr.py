@@ -19,8 +19,9 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.metrics import Metric, Need, Param, Score, Stats
-from tkit.metrics.pictures import COLOR, PEAK, matched
+from tkit.metrics.pictures import COLOR, PEAK, RESIZE, matched
 
+PIQ_ADDED = 1e-8  # to the mean squared error of pictures in [0, 1]
 CEILING_DB = 100.0  # of one clip in a mean over clips: an infinite one would hide all others
 
 
@@ -55,6 +56,7 @@ def measure(
     pool: str,
     arithmetic: str,
     cap: float | None,
+    resize: float,
 ) -> Stats:
     """Squared error of two runs of frames, or the sum of the frames' PSNR.
 
@@ -63,13 +65,16 @@ def measure(
     pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
     color, pool, arithmetic : str
     cap : float or None
+    resize : float
         See ``METRIC.params``.
     """
-    pred, gt = matched(pred, gt, color)
+    pred, gt = matched(pred, gt, color, side=resize)
     samples = gt[0].size
+    added = PEAK**2 * PIQ_ADDED if arithmetic == "piq" else 0.0
     error = wrapped_squared_error if arithmetic == "uint8" else squared_error
     if pool == "frame":
-        each = [psnr(error(pred=p, gt=g) / samples) for p, g in zip(pred, gt, strict=True)]
+        pairs = zip(pred, gt, strict=True)
+        each = [psnr(error(pred=p, gt=g) / samples + added) for p, g in pairs]
         highest = float("inf") if cap is None else cap
         return {"frames": len(gt), "psnr": float(np.minimum(each, highest).sum())}
     # A cap is a floor of the error; as a sum over samples it stays additive.
@@ -77,7 +82,7 @@ def measure(
     return {
         "frames": len(gt),
         "samples": len(gt) * samples,
-        "squared_error": error(pred=pred, gt=gt),
+        "squared_error": error(pred=pred, gt=gt) + len(gt) * samples * added,
         "floor": len(gt) * samples * floor,
     }
 
@@ -101,8 +106,9 @@ METRIC = Metric(
         ),
         "arithmetic": Param(
             "exact",
-            "exact; uint8: differences and squares wrap at 256, as released with ATVGnet",
-            choices=("exact", "uint8"),
+            "exact; uint8: differences and squares wrap at 256, as released with ATVGnet; piq: "
+            "1e-8 is added to the error of pictures in [0, 1]",
+            choices=("exact", "uint8", "piq"),
             tokens={"exact": "int:exact", "uint8": "int:uint8"},
         ),
         "cap": Param(
@@ -110,6 +116,7 @@ METRIC = Metric(
             "highest value in dB that a clip, or a frame, can reach",
             tokens={None: f"cap:none|inf:{CEILING_DB:g}"},
         ),
+        "resize": RESIZE,
     },
     measure=measure,
     scores={"psnr": Score("dB", "higher", finish, ceiling=CEILING_DB)},

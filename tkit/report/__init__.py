@@ -130,6 +130,8 @@ class Report:
     common : dict
         As ``methods``, on the clips that all of them have, metric by metric; empty where that makes
         no difference.
+    lacks : tuple of str
+        What the evaluator that the protocol is named for has or does, and the protocol does not.
 
     Examples
     --------
@@ -155,6 +157,7 @@ class Report:
     comparisons: list[Comparison] = field(default_factory=list)
     published: str = ""
     common: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> list[str]:

@@ -52,6 +52,8 @@ def as_json(report: Report) -> str:
     }
     if report.common:
         content["common"] = _methods_fields(report.common)
+    if report.lacks:
+        content["lacks"] = list(report.lacks)
     if rows := TABLES.get(report.published):
         content["published"] = {"corpus": report.published, "mark": MARK, "rows": rows}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -76,6 +78,7 @@ def from_json(text: str) -> Report:
             comparisons=[_part(Comparison, fields) for fields in content.get("comparisons", [])],
             published=content.get("published", {}).get("corpus", ""),
             common=_methods(content.get("common", {})),
+            lacks=tuple(content.get("lacks", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ScoreError(f"not a JSON report of tkit score: {error}") from error
@@ -231,8 +234,8 @@ def _is_foreign(cell: Cell) -> bool:
 
 
 def notes(report: Report) -> list[str]:
-    """What is to be said of a table: unequal clips, and finite scores that have a note."""
-    lines = []
+    """What is to be said of a table: what its protocol lacks, unequal clips, notes of scores."""
+    lines = [f"{plain(report.protocol)}: {plain(what)}" for what in report.lacks]
     if report.common:
         lines.append(
             f"{UNEQUAL} methods were scored on different clips; rows of common clips are on those "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from tkit.scoring.protocols import POLICIES, Protocol
 from tkit.scoring.speakers import counted, speaker_of, speakers_of, too_few
 from tkit.scoring.view import points_tokens
 
+MOST_SLOW = 20  # speakers, or blocks of them, that are left out of a score that takes seconds
 Sums = dict[str, Stats]  # clip to the statistics of one metric of one method
 
 
@@ -69,6 +71,7 @@ def summarise(
         speakers=_speakers(clips, plan),
         comparisons=compare(preds, plan, clips, seed),
         common=_common(found, plan),
+        lacks=tuple(plan.protocol.lacks),
     )
 
 
@@ -180,26 +183,39 @@ def _pooled(entry: Scorer, sums: Sums) -> Scored:
     speakers = speakers_of(sums)
     if note := too_few(speakers) or _too_few_events(entry, sums, len(set(speakers))):
         return value, None, note
-    parts = [
-        _total(stats for who, stats in zip(speakers, sums.values(), strict=True) if who == name)
-        for name in sorted(set(speakers))
-    ]
+    parts = _by_speaker(sums, speakers, most=_most_left_out(entry))
+    shares = [stats[entry.score.over] for stats in parts]
     try:
         left_out = _without_each(entry, parts)
     except ScoreError as error:
-        return value, None, f"no interval: without one speaker, {error}"
-    shares = [part[entry.score.over] for part in parts]
+        return value, None, f"no interval: without one of the speakers, {error}"
     weights = np.array(shares, np.float64) / sum(shares)
     low, high = statistics.interval(np.asarray(value), np.array(left_out), weights)
     return value, (float(low), float(high)), ""
 
 
+def _by_speaker(sums: Sums, speakers: list[str], *, most: int) -> list[Stats]:
+    """Statistics of each speaker, of blocks of speakers where there are more than ``most``."""
+    block = {name: index % most for index, name in enumerate(sorted(set(speakers)))}
+    parts: list[Stats] = [{} for _ in range(min(len(block), most))]
+    for name, stats in zip(speakers, sums.values(), strict=True):
+        parts[block[name]] = add(parts[block[name]], stats)
+    return parts
+
+
 def _without_each(entry: Scorer, parts: list[Stats]) -> list[float]:
+    """Scores of all speakers but one, for each in turn."""
     if entry.score.without:
         return entry.score.without(parts)
     return [
-        entry.finish(_total(part for part in parts if part is not left_out)) for left_out in parts
+        entry.finish(_total(part for other, part in enumerate(parts) if other != gone))
+        for gone in range(len(parts))
     ]
+
+
+def _most_left_out(entry: Scorer) -> int:
+    """How many speakers are left out one by one: seconds each, where a score takes so long."""
+    return MOST_SLOW if entry.score.without else sys.maxsize
 
 
 def _too_few_events(entry: Scorer, sums: Sums, n_speakers: int) -> str:
@@ -247,9 +263,12 @@ def signature(metric: str, plan: Plan, *, clips: list[str]) -> str:
     tokens += entry.tokens(plan.metrics[metric])
     if entry.needs.of_points or (protocol.crop != "none" and not own):
         tokens += points_tokens(plan.front_ends, entry.needs.view)
+        if protocol.points_in == "crop" and entry.needs.of_points:
+            tokens.append("found:crop")
     tokens += _policy_tokens(protocol)
     names = hashlib.sha256("\n".join(sorted(clips)).encode()).hexdigest()[:8]
-    tokens += ["ci:speaker-t", f"n:{len(clips)}", f"set:{names}"]
+    blocks = f"-{MOST_SLOW}" if entry.score.without else ""
+    tokens += [f"ci:speaker-t{blocks}", f"n:{len(clips)}", f"set:{names}"]
     return "|".join([*tokens, f"v:{__version__}"])
 
 
