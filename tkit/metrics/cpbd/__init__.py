@@ -132,7 +132,7 @@ METRIC = Metric(
     title="Cumulative probability of blur detection",
     needs=Need("frames"),
     params={
-        "color": replace(GRAY, tokens=GRAY.tokens | {"gray": ""}),
+        "color": replace(GRAY, tokens={**GRAY.tokens, "gray": ""}),
         "mode": Param(
             "port",
             "port: as the Python package cpbd 1.0.7; matlab: as the authors' code; atvgnet: as "
