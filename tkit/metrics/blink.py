@@ -146,8 +146,16 @@ def _score(
     over: str = "blinks",
     citation: str = "",
 ) -> Score:
-    about = {"title": title, "citation": citation, "events": "blinks", "over": over}
-    return Score(unit, better, finish, pooled=True, **about)
+    return Score(
+        unit,
+        better,
+        finish,
+        title=title,
+        citation=citation,
+        pooled=True,
+        events="blinks",
+        over=over,
+    )
 
 
 EAR = "Soukupova and Cech, Real-time eye blink detection, CVWW 2016 (EAR)"
