@@ -26,8 +26,10 @@ import argparse
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +55,7 @@ MESH_LIPS = (
 
 def naive(frames: np.ndarray) -> np.ndarray:
     """Detect and fit every frame by itself, as most published pipelines do."""
-    detector, predictor = dlib68.models()
+    detector, predictor = dlib68.detector(), predictor_of_dlib()
     points = np.full((len(frames), 68, 2), np.nan)
     for index, frame in enumerate(frames):
         boxes = detector(frame, 0)
@@ -61,6 +63,15 @@ def naive(frames: np.ndarray) -> np.ndarray:
             shape = predictor(frame, boxes[0])
             points[index] = [(part.x, part.y) for part in shape.parts()]
     return points
+
+
+@cache
+def predictor_of_dlib() -> Any:
+    """Load dlib's own shape predictor."""
+    import dlib
+    import face_recognition_models
+
+    return dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
 
 def unsteadied(frames: np.ndarray) -> np.ndarray:
@@ -271,12 +282,12 @@ def steps(clip: Clip) -> dict[str, float]:
     encode = ENCODERS.get("logmel").load()
     decoded = media.read_clip(clip.video, clip.audio, fps=25.0, sample_rate=16000)
     lap()
-    greys = [dlib68.in_gray(frame) for frame in decoded.frames]
+    greys = dlib68.in_gray(decoded.frames)
     face = dlib68.search(greys, 0, len(greys))[0]
     lap()
     fitted = np.full((len(greys), 68, 2), np.nan)
-    for index, points in dlib68.follow(greys, range(len(greys)), face):
-        fitted[index] = points
+    index, boxes = dlib68.follow(greys, range(len(greys)), face)
+    fitted[index] = dlib68.fit(greys[index], boxes)
     lap()
     points = steady(fitted)
     lap()
