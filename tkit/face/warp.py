@@ -1,12 +1,13 @@
-"""The bilinear warp of the ``sda96x128`` crop, compiled by numba and kept on disk."""
+"""The bilinear warp of the ``sda96x128`` crop, compiled (see :mod:`tkit.compiled`)."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from tkit.compiled import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled("void(uint8[:,:,:], float64[:,:], uint8[:,:,:])")
 def warp(image: np.ndarray, inverse: np.ndarray, out: np.ndarray) -> None:
     """Fill ``out`` (H, W, C) from ``image`` by the output-to-image transform ``inverse`` (2, 3).
 

@@ -1,16 +1,17 @@
 """Compiled loops of the picture metrics: structural similarity, and arithmetic that wraps.
 
-Compiled by numba at the first call and kept on disk. Nothing here is re-ordered by the compiler
-(no ``fastmath``), so results do not depend on the machine; box sums are integers, hence exact.
+Nothing here is re-ordered by the compiler, so results do not depend on the machine; box sums are
+integers, hence exact. See :mod:`tkit.compiled`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from tkit.compiled import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled("int64(uint8[:], uint8[:])")
 def wrapped_squares(x: np.ndarray, y: np.ndarray) -> int:
     """Sum of ``(x - y) ** 2`` of flat uint8 arrays computed, wrongly, in eight bits."""
     total = 0
@@ -20,7 +21,6 @@ def wrapped_squares(x: np.ndarray, y: np.ndarray) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
 def _change(sums: np.ndarray, x: np.ndarray, y: np.ndarray, sign: int) -> None:
     """Add a row (sign 1), or take it away (-1): sums (4, W) of x, y, x^2 + y^2 and x y."""
     sx, sy, power, product = sums[0], sums[1], sums[2], sums[3]
@@ -36,7 +36,6 @@ def _change(sums: np.ndarray, x: np.ndarray, y: np.ndarray, sign: int) -> None:
         product[j] += sign * (np.int32(x[j]) * np.int32(y[j]))
 
 
-@njit(cache=True, nogil=True)
 def _along(sums: np.ndarray, out: np.ndarray, size: int) -> None:
     """Sum ``size`` (7 or 11) neighbours of a row."""
     for j in range(len(out)):
@@ -47,7 +46,6 @@ def _along(sums: np.ndarray, out: np.ndarray, size: int) -> None:
             out[j] += sums[j + 7] + sums[j + 8] + sums[j + 9] + sums[j + 10]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def ssim_box(
     x: np.ndarray, y: np.ndarray, size: int, correction: float, c1: float, c2: float
 ) -> float:
@@ -56,19 +54,29 @@ def ssim_box(
     With integer sums S of the n pixels of a window, all terms are multiplied by n^2 to stay
     integers as long as possible; up to 11 x 11 pixels they fit 32 bits.
     """
-    height, width = x.shape
+    n_rows, n_columns, n = x.shape[0] - size + 1, x.shape[1] - size + 1, size * size
+    sums, total = np.zeros((8, x.shape[1]), np.int32), np.zeros(n_columns)
+    summed = _ssim_box(x, y, np.array([correction, n * n * c1, n * n * c2]), sums, total)
+    return float(summed / (n_rows * n_columns))
+
+
+@compiled("float64(uint8[:,:], uint8[:,:], float64[:], int32[:,:], float64[:])")
+def _ssim_box(
+    x: np.ndarray, y: np.ndarray, constants: np.ndarray, sums: np.ndarray, total: np.ndarray
+) -> float:
+    """Sum of the map; ``total`` takes the sums of its columns: a fixed order that vectorises."""
+    correction, k1, k2 = constants[0], constants[1], constants[2]
+    n_out = len(total)
+    size = x.shape[1] - n_out + 1
     n = size * size
-    n_out = width - size + 1
-    k1, k2 = n * n * c1, n * n * c2
-    column, box = np.zeros((4, width), np.int32), np.empty((4, n_out), np.int32)
-    bx, by, bpower, bproduct = box[0], box[1], box[2], box[3]
-    total = np.zeros(n_out)  # of each column: sums of a fixed order that still vectorise
-    for row in range(height):
+    column, box = sums[:4], sums[4:]
+    bx, by, bpower, bproduct = box[0][:n_out], box[1][:n_out], box[2][:n_out], box[3][:n_out]
+    for row in range(x.shape[0]):
         _change(column, x[row], y[row], 1)
         if row < size - 1:
             continue
         for m in range(4):
-            _along(column[m], box[m], size)
+            _along(column[m], box[m][:n_out], size)
         for j in range(n_out):
             products = np.int32(bx[j] * by[j])
             squares = np.int32(bx[j] * bx[j] + by[j] * by[j])
@@ -77,10 +85,9 @@ def ssim_box(
             top = (2.0 * products + k1) * (2.0 * correction * covariance + k2)
             total[j] += top / ((squares + k1) * (correction * variances + k2))
         _change(column, x[row - size + 1], y[row - size + 1], -1)
-    return total.sum() / ((height - size + 1) * n_out)
+    return total.sum()
 
 
-@njit(cache=True, nogil=True)
 def _filter(row: np.ndarray, taps: np.ndarray, out: np.ndarray) -> None:
     """Filter a row with 11 symmetric taps, given from the centre outwards."""
     t0, t1, t2, t3, t4, t5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
@@ -90,14 +97,12 @@ def _filter(row: np.ndarray, taps: np.ndarray, out: np.ndarray) -> None:
         out[j] = near + far + t5 * (row[j] + row[j + 10])
 
 
-@njit(cache=True, nogil=True)
 def _weighted(out: np.ndarray, above: np.ndarray, below: np.ndarray, weight: float) -> None:
     """Add ``weight * (above + below)`` to ``out``; few enough arrays to be vectorised."""
     for j in range(len(out)):
         out[j] += weight * (above[j] + below[j])
 
 
-@njit(cache=True, nogil=True)
 def _powers(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """Write x, y, x^2 + y^2 and x y of a row into ``out`` (4, W) float64."""
     sx, sy, power, product = out[0], out[1], out[2], out[3]
@@ -111,7 +116,6 @@ def _powers(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         product[j] = sx[j] * sy[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
 def ssim_gauss(
     x: np.ndarray, y: np.ndarray, taps: np.ndarray, correction: float, c1: float, c2: float
 ) -> float:
@@ -122,28 +126,46 @@ def ssim_gauss(
     taps : ndarray (6,)
         From the centre outwards.
     """
-    height, width = x.shape
-    size, half = 11, 5
-    n_out = width - size + 1
-    rows, maps = np.empty((4, width)), np.empty((4, n_out))
-    ring = np.empty((size, 4 * n_out))  # the last 11 rows of the four maps, filtered along the row
-    flat = maps.reshape(-1)
+    width = x.shape[1]
+    n_out = width - 10
+    # The last 11 rows of the four maps, filtered along the row, and one row filtered both ways.
+    ring, flat, rows = np.empty((11, 4 * n_out)), np.empty(4 * n_out), np.empty((4, width))
     total = np.zeros(n_out)
-    mx, my, mpower, mproduct = maps[0], maps[1], maps[2], maps[3]
-    for row in range(height):
+    summed = _ssim_gauss(x, y, np.array([*taps, correction, c1, c2]), rows, ring, flat, total)
+    return float(summed / ((x.shape[0] - 10) * n_out))
+
+
+@compiled(
+    "float64(uint8[:,:], uint8[:,:], float64[:], float64[:,:], float64[:,:], float64[:], "
+    "float64[:])"
+)
+def _ssim_gauss(
+    x: np.ndarray,
+    y: np.ndarray,
+    constants: np.ndarray,
+    rows: np.ndarray,
+    ring: np.ndarray,
+    flat: np.ndarray,
+    total: np.ndarray,
+) -> float:
+    taps, n_out = constants[:6], len(total)
+    correction, c1, c2 = constants[6], constants[7], constants[8]
+    mx, my = flat[:n_out], flat[n_out : 2 * n_out]
+    mpower, mproduct = flat[2 * n_out : 3 * n_out], flat[3 * n_out :]
+    for row in range(x.shape[0]):
         _powers(x[row], y[row], rows)
-        newest = ring[row % size]
+        newest = ring[row % 11]
         for m in range(4):
             _filter(rows[m], taps, newest[m * n_out : (m + 1) * n_out])
-        if row < size - 1:
+        if row < 10:
             continue
-        centre = ring[(row - half) % size]
+        centre = ring[(row - 5) % 11]
         for j in range(len(flat)):
             flat[j] = taps[0] * centre[j]
-        for k in range(1, half + 1):
-            _weighted(flat, ring[(row - half - k) % size], ring[(row - half + k) % size], taps[k])
+        for k in range(1, 6):
+            _weighted(flat, ring[(row - 5 - k) % 11], ring[(row - 5 + k) % 11], taps[k])
         for j in range(n_out):
             products, squares = mx[j] * my[j], mx[j] * mx[j] + my[j] * my[j]
             top = (2 * products + c1) * (2 * correction * (mproduct[j] - products) + c2)
             total[j] += top / ((squares + c1) * (correction * (mpower[j] - squares) + c2))
-    return total.sum() / ((height - size + 1) * n_out)
+    return total.sum()

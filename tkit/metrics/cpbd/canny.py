@@ -6,30 +6,40 @@ Operations are in the order of SciPy's filters, so that ties fall as they do the
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from tkit.compiled import compiled
 
 BLOCK = 64
 MIN_CANNY = 9  # a block counts if more than 0.2 % of its 4096 pixels are Canny edges
 RADIUS = 4  # of the Gaussian of sigma 1
+STRIP = 8  # rows of a block that are looked at together
 # The thresholds that package leaves at scikit-image's defaults, meant for pictures in [0, 1].
 LOW, HIGH = np.float64(np.float32(0.1)), 0.2
 REJECTED, ACCEPTED, UNDECIDED = 0, 1, 2
 
 
-@njit(cache=True, nogil=True)
 def _canny_state(
-    image: np.ndarray, bleed: np.ndarray, taps: np.ndarray, top: int, left: int
+    image: np.ndarray,
+    bleed: np.ndarray,
+    taps: np.ndarray,
+    top: int,
+    left: int,
+    maps: np.ndarray,
+    wide: np.ndarray,
+    nothing: np.ndarray,
 ) -> int:
     """Whether a block has ``MIN_CANNY`` Canny edges; UNDECIDED where hysteresis must tell.
 
     The block is read in strips of rows, only until enough strong edges are found.
     """
     height, width = image.shape
+    gx, gy, power = maps[1], maps[2], maps[3]
     strong, candidates, row, rows = 0, 0, top, 2
     while row < top + BLOCK:
         end = min(row + rows, top + BLOCK)
-        smooth = _smooth(image, bleed, taps, row - 2, end + 2, left - 2, left + BLOCK + 2)
-        gx, gy, power = _gradients(smooth)
+        smooth = maps[0][: end - row + 4]
+        _smooth(image, bleed, taps, row - 2, left - 2, smooth, wide, nothing)
+        _gradients(smooth, gx, gy, power)
         for r in range(max(row, 1), min(end, height - 1)):
             for c in range(max(left, 1), min(left + BLOCK, width - 1)):
                 if _is_ridge(gx, gy, power, r - row + 1, c - left + 1):
@@ -37,29 +47,29 @@ def _canny_state(
                     strong += power[r - row + 1, c - left + 1] >= HIGH
         if strong >= MIN_CANNY:
             return ACCEPTED
-        row, rows = end, 8
+        row, rows = end, STRIP
     return UNDECIDED if candidates >= MIN_CANNY else REJECTED
 
 
-@njit(cache=True, nogil=True)
 def _smooth(
     image: np.ndarray,
     bleed: np.ndarray,
     taps: np.ndarray,
     top: int,
-    end: int,
     left: int,
-    right: int,
-) -> np.ndarray:
-    """Gaussian of the picture between rows and columns, zero outside, over that of ones.
+    out: np.ndarray,
+    wide: np.ndarray,
+    nothing: np.ndarray,
+) -> None:
+    """Gaussian of a part of the picture, zero outside, over that of ones.
 
     In SciPy's order: the centre tap first, then pairs from the outermost inwards, down the columns
     before along the rows. The ring around the picture repeats its edge.
     """
     height, width = image.shape
-    out = np.zeros((end - top, right - left))
-    wide = np.zeros(right - left + 2 * RADIUS)
-    nothing = np.zeros(width, np.uint8)
+    end, right = top + out.shape[0], left + out.shape[1]
+    out[:] = 0.0
+    wide[:] = 0.0
     first, last = max(left - RADIUS, 0), min(right + RADIUS, width)
     inside = wide[first - left + RADIUS : last - left + RADIUS]
     for r in range(max(top, 0), min(end, height)):
@@ -88,29 +98,22 @@ def _smooth(
             out[-top - 1, j] = out[-top, j]
         if end > height:
             out[height - top, j] = out[height - top - 1, j]
-    return out
 
 
-@njit(cache=True, nogil=True)
-def _gradients(smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _gradients(smooth: np.ndarray, gx: np.ndarray, gy: np.ndarray, power: np.ndarray) -> None:
     """Sobel gradients and magnitude of all but the outer ring."""
-    n_rows, n_columns = smooth.shape[0] - 2, smooth.shape[1] - 2
-    gx, gy = np.empty((n_rows, n_columns)), np.empty((n_rows, n_columns))
-    power = np.empty((n_rows, n_columns))
-    for i in range(n_rows):
+    for i in range(smooth.shape[0] - 2):
         up, mid, down = smooth[i], smooth[i + 1], smooth[i + 2]
         x, y, out = gx[i], gy[i], power[i]
-        for j in range(n_columns):
+        for j in range(smooth.shape[1] - 2):
             x[j] = 2 * (mid[j + 2] - mid[j]) + ((up[j + 2] - up[j]) + (down[j + 2] - down[j]))
-        for j in range(n_columns):
+        for j in range(smooth.shape[1] - 2):
             sides = (down[j] - up[j]) + (down[j + 2] - up[j + 2])
             y[j] = 2 * (down[j + 1] - up[j + 1]) + sides
-        for j in range(n_columns):
+        for j in range(smooth.shape[1] - 2):
             out[j] = np.sqrt(y[j] * y[j] + x[j] * x[j])
-    return gx, gy, power
 
 
-@njit(cache=True, nogil=True)
 def _is_ridge(gx: np.ndarray, gy: np.ndarray, power: np.ndarray, i: int, j: int) -> bool:
     """Non-maximum suppression along the gradient with bilinear neighbours."""
     m = power[i, j]
@@ -133,15 +136,34 @@ def _is_ridge(gx: np.ndarray, gy: np.ndarray, power: np.ndarray, i: int, j: int)
     return far_back * w + near_back * (1.0 - w) <= m
 
 
-@njit(cache=True, nogil=True)
 def decide(
     image: np.ndarray, bleed: np.ndarray, taps: np.ndarray, edges: np.ndarray, state: np.ndarray
 ) -> bool:
     """Fill in the state of the blocks with edges, and return whether one is undecided."""
-    undecided = False
+    maps, wide = np.empty((4, STRIP + 4, BLOCK + 4)), np.empty(BLOCK + 4 + 2 * RADIUS)
+    nothing = np.zeros(image.shape[1], np.uint8)
+    return bool(_decide(image, bleed, taps, edges, state, maps, wide, nothing))
+
+
+@compiled(
+    "int64(uint8[:,:], float64[:,:], float64[:], int64[:,:], int64[:,:], float64[:,:,:], "
+    "float64[:], uint8[:])"
+)
+def _decide(
+    image: np.ndarray,
+    bleed: np.ndarray,
+    taps: np.ndarray,
+    edges: np.ndarray,
+    state: np.ndarray,
+    maps: np.ndarray,
+    wide: np.ndarray,
+    nothing: np.ndarray,
+) -> int:
+    undecided = 0
     for i in range(state.shape[0]):
         for j in range(state.shape[1]):
             if edges[i, j]:
-                state[i, j] = _canny_state(image, bleed, taps, i * BLOCK, j * BLOCK)
-                undecided |= state[i, j] == UNDECIDED
+                top, left = i * BLOCK, j * BLOCK
+                state[i, j] = _canny_state(image, bleed, taps, top, left, maps, wide, nothing)
+                undecided += state[i, j] == UNDECIDED
     return undecided

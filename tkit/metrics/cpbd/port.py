@@ -6,21 +6,17 @@ whose order of floating-point operations is kept here. See :mod:`tkit.metrics.cp
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numba import njit
 
+from tkit.compiled import compiled
 from tkit.metrics.cpbd.canny import ACCEPTED, BLOCK, decide
 
 PAD = 5  # zeros on both sides of a row of steps
 
 
-@njit(cache=True, nogil=True)
-def _sobel(image: np.ndarray, strength: np.ndarray) -> int:
+def _sobel(image: np.ndarray, strength: np.ndarray, line: np.ndarray) -> int:
     """Write 8 |vertical-edge strength| into the inside of (H + 2, W + 2) int16; sum of squares."""
     height, width = image.shape
-    line = np.empty(width + 2, np.int16)
     inside, right = line[1:-1], line[2:]
     total = 0
     for r in range(height):
@@ -40,7 +36,6 @@ def _sobel(image: np.ndarray, strength: np.ndarray) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
 def _has_angles(image: np.ndarray) -> bool:
     """Whether some gradient angle is not zero: without any, that package measures no width."""
     height, width = image.shape
@@ -55,7 +50,6 @@ def _has_angles(image: np.ndarray) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
 def _steps(row: np.ndarray, rise: np.ndarray, fall: np.ndarray) -> None:
     """Whether each pixel is above (below) its left neighbour; padded by ``PAD`` zeros."""
     left, here = row[:-1], row[1:]
@@ -65,7 +59,6 @@ def _steps(row: np.ndarray, rise: np.ndarray, fall: np.ndarray) -> None:
         down[c] = here[c] < left[c]
 
 
-@njit(cache=True, nogil=True)
 def _runs(steps: np.ndarray, out: np.ndarray) -> None:
     """Marziliano's width beyond 2 pixels: steps that go on to the left and to the right.
 
@@ -78,7 +71,6 @@ def _runs(steps: np.ndarray, out: np.ndarray) -> None:
         out[i] = left + right
 
 
-@njit(cache=True, nogil=True)
 def _upright(up: np.ndarray, row: np.ndarray, down: np.ndarray, out: np.ndarray) -> None:
     """1 where the row rises across an upright edge, 2 where it falls, 0 elsewhere.
 
@@ -95,7 +87,6 @@ def _upright(up: np.ndarray, row: np.ndarray, down: np.ndarray, out: np.ndarray)
         inside[c] = (gx == 0) | (steep & (gx > 0)) | ((steep & (gx < 0)) << 1)
 
 
-@njit(cache=True, nogil=True)
 def _thinned(
     up: np.ndarray, here: np.ndarray, down: np.ndarray, threshold: int, out: np.ndarray
 ) -> None:
@@ -108,7 +99,6 @@ def _thinned(
         out[c] = (s > threshold) & (across | ((s > above[c]) & (s > below[c])))
 
 
-@njit(cache=True, nogil=True)
 def _tally(
     edge: np.ndarray, way: np.ndarray, run: np.ndarray, falling: np.ndarray, limit: np.ndarray
 ) -> None:
@@ -123,13 +113,11 @@ def _tally(
         run[c] &= edge[c]
 
 
-@njit(cache=True, nogil=True)
 def _accumulate(counts: np.ndarray, row: np.ndarray) -> None:
     for c in range(len(row)):
         counts[c] += row[c]
 
 
-@njit(cache=True, nogil=True)
 def _jnb_width(image: np.ndarray, top: int, left: int) -> int:
     """Just noticeable blur of a block in pixels: 5 for contrasts up to 50, else 3."""
     low, high = np.uint8(255), np.uint8(0)
@@ -140,18 +128,27 @@ def _jnb_width(image: np.ndarray, top: int, left: int) -> int:
     return 5 if np.int64(high) - np.int64(low) <= 50 else 3
 
 
-@njit(cache=True, nogil=True)
 def _count_edges(
-    image: np.ndarray, strength: np.ndarray, threshold: int, edges: np.ndarray, sharp: np.ndarray
+    image: np.ndarray,
+    strength: np.ndarray,
+    threshold: int,
+    edges: np.ndarray,
+    sharp: np.ndarray,
+    rows: np.ndarray,
+    steps: np.ndarray,
 ) -> None:
-    """Add up the edges and sharp edges of every block, row by row."""
-    height, width = image.shape
-    edge, way = np.zeros(width, np.uint8), np.zeros(width, np.uint8)
-    run, falling = np.zeros(width, np.uint8), np.zeros(width, np.uint8)
-    rise, fall = np.zeros(width + 2 * PAD, np.uint8), np.zeros(width + 2 * PAD, np.uint8)
-    limit = np.zeros(width, np.uint8)
+    """Add up the edges and sharp edges of every block, row by row.
+
+    ``rows`` (7, W) and ``steps`` (2, W + 2 PAD), both uint8, are written over; the padding of
+    ``steps`` must be 0.
+    """
+    height = image.shape[0]
+    edge, way, run, falling, limit = rows[0], rows[1], rows[2], rows[3], rows[4]
+    n_edges, n_sharp = rows[5], rows[6]  # of a column, at most 64
+    rise, fall = steps[0], steps[1]
+    edge[:], way[:], run[:], falling[:], limit[:] = 0, 0, 0, 0, 0
     for i in range(edges.shape[0]):
-        n_edges, n_sharp = np.zeros(width, np.uint8), np.zeros(width, np.uint8)  # <= 64 a column
+        n_edges[:], n_sharp[:] = 0, 0
         for j in range(edges.shape[1]):
             widest = _jnb_width(image, i * BLOCK, j * BLOCK)
             for c in range(j * BLOCK, (j + 1) * BLOCK):
@@ -171,16 +168,28 @@ def _count_edges(
                 sharp[i, j] += n_sharp[c]
 
 
-@njit(cache=True, nogil=True)
+@compiled("void(uint8[:,:], int64[:,:], int64[:,:], int16[:,:], int16[:], uint8[:,:], uint8[:,:])")
+def _count(
+    image: np.ndarray,
+    edges: np.ndarray,
+    sharp: np.ndarray,
+    strength: np.ndarray,
+    line: np.ndarray,
+    rows: np.ndarray,
+    steps: np.ndarray,
+) -> None:
+    """Add up edges and sharp edges; the last four arrays are written over."""
+    squares = _sobel(image, strength, line)
+    # An edge is g^2 > 2 sqrt(mean g^2): that package compares a square with a root.
+    limit = np.floor(64 * (2 * np.sqrt(squares / 64 / image.size)))
+    if _has_angles(image):
+        _count_edges(image, strength, int(np.sqrt(limit)), edges, sharp, rows, steps)
+
+
 def total(edges: np.ndarray, sharp: np.ndarray, state: np.ndarray) -> tuple[int, int]:
     """Sharp edges and all edges of the accepted blocks."""
-    n_sharp, n_edges = 0, 0
-    for i in range(state.shape[0]):
-        for j in range(state.shape[1]):
-            if state[i, j] == ACCEPTED:
-                n_sharp += sharp[i, j]
-                n_edges += edges[i, j]
-    return n_sharp, n_edges
+    accepted = state == ACCEPTED
+    return int(sharp[accepted].sum()), int(edges[accepted].sum())
 
 
 def count(
@@ -202,14 +211,9 @@ def count(
     undecided : bool
         Whether a block is UNDECIDED.
     """
-    # Not compiled as one: inlined, its parts would be compiled twice.
     height, width = image.shape
     edges, sharp, state = np.zeros((3, height // BLOCK, width // BLOCK), np.int64)
-    strength = np.zeros((height + 2, width + 2), np.int16)  # zero outside
-    squares = _sobel(image, strength)
-    # An edge is g^2 > 2 sqrt(mean g^2): that package compares a square with a root.
-    threshold = math.isqrt(math.floor(64 * (2 * math.sqrt(squares / 64 / (height * width)))))
-    if not _has_angles(image):
-        return edges, sharp, state, False
-    _count_edges(image, strength, threshold, edges, sharp)
+    strength, line = np.zeros((height + 2, width + 2), np.int16), np.empty(width + 2, np.int16)
+    rows, steps = np.empty((7, width), np.uint8), np.zeros((2, width + 2 * PAD), np.uint8)
+    _count(image, edges, sharp, strength, line, rows, steps)  # strength: 0 outside the picture
     return edges, sharp, state, decide(image, bleed, taps, edges, state)
