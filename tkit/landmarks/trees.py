@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
+from tkit.compiled import compiled
 from tkit.errors import TkitError
 
 DEPTH = 4  # levels of a tree; other depths are refused
@@ -89,22 +89,37 @@ class Trees:
         for anchors, offsets, nodes, limits, leaves in zip(
             self.anchors, self.offsets, self.nodes, self.limits, self.leaves, strict=True
         ):
-            look(greys, boxes, self.mean, shapes, anchors, offsets, nearest, seen)
+            look(greys, boxes, self.mean, shapes, anchors, offsets, int(nearest), seen)
             descend(seen, nodes, limits, turns, ends)
             move(leaves, ends, shapes)
         corner, side = boxes[:, None, :2] - boxes[:, None, 2:] / 2, boxes[:, None, 2:]
         return corner + side * shapes.reshape(count, -1, 2)
 
 
-@njit(cache=True)
-def look(greys, boxes, mean, shapes, anchors, offsets, nearest, seen):
+@compiled(
+    "void(uint8[:,:,:], float64[:,:], float32[:,:], float32[:,:], int32[:], float32[:,:], int64,"
+    " float32[:,:])"
+)
+def look(
+    greys: np.ndarray,
+    boxes: np.ndarray,
+    mean: np.ndarray,
+    shapes: np.ndarray,
+    anchors: np.ndarray,
+    offsets: np.ndarray,
+    nearest: int,
+    seen: np.ndarray,
+) -> None:
     """Fill ``seen`` (P, T) with the brightness of a cascade's pixels in every picture.
 
     Beyond its edges a picture goes on as its last pixels.
     """
     height, width = greys.shape[1:]
     n_points = len(mean)
-    middle_x, middle_y = mean[:, 0].mean(), mean[:, 1].mean()
+    middle_x, middle_y = 0.0, 0.0
+    for point in range(n_points):
+        middle_x += mean[point, 0] / n_points
+        middle_y += mean[point, 1] / n_points
     for frame in range(len(greys)):
         # How the mean face turns and grows to be most like this one: least squares.
         cos, sin, square = 0.0, 0.0, 0.0
@@ -134,8 +149,10 @@ def look(greys, boxes, mean, shapes, anchors, offsets, nearest, seen):
             seen[index, frame] = upper + low * (lower - upper)
 
 
-@njit(cache=True)
-def descend(seen, nodes, limits, turns, ends):
+@compiled("void(float32[:,:], int16[:,:,:], float32[:,:], int32[:], int32[:,:])")
+def descend(
+    seen: np.ndarray, nodes: np.ndarray, limits: np.ndarray, turns: np.ndarray, ends: np.ndarray
+) -> None:
     """Fill ``ends`` (N, T) with the leaf in which every tree ends in every picture.
 
     All nodes of a tree are asked, also those that it does not come by: many pictures are compared
@@ -157,8 +174,8 @@ def descend(seen, nodes, limits, turns, ends):
             ends[tree, frame] = node - np.int32(N_NODES)
 
 
-@njit(cache=True)
-def move(leaves, ends, shapes):
+@compiled("void(float32[:,:,:], int32[:,:], float32[:,:])")
+def move(leaves: np.ndarray, ends: np.ndarray, shapes: np.ndarray) -> None:
     """Add to ``shapes`` (T, 2 K) the leaves in which all trees end, tree by tree."""
     n_trees, count = ends.shape
     size = shapes.shape[1]
@@ -284,8 +301,8 @@ class _Numbers:
         return out.reshape(shape)
 
 
-@njit(cache=True)
-def integers(data, at, out):
+@compiled("int64(uint8[:], int64, int32[:])")
+def integers(data: np.ndarray, at: int, out: np.ndarray) -> int:
     """Read the numbers at ``at`` into ``out`` (n,) int32; return where the next one is, or -1."""
     for index in range(len(out)):
         if at >= len(data):
