@@ -27,7 +27,7 @@ from tkit.landmarks.talks import talker
 from tkit.landmarks.trees import Trees, read
 
 KEY_STEP = 20  # frames between detections: 0.8 s at 25 fps
-MOVED = 0.1  # box sides that a face moves from key to key from which on it is sought between them
+MOVED = 0.25  # box sides that a face moves from key to key from which on it is sought between them
 CLOSEST = 5  # frames between keys below which it is not
 FACE_PX = 300  # side of the face box from which on pictures are reduced before points are fitted
 MARGIN = 0.35  # picture around the box by which a face is known again, in box sides
