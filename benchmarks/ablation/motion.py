@@ -36,7 +36,7 @@ from tkit.corpora import grid
 from tkit.errors import TkitError
 from tkit.files import atomic_path
 from tkit.pipelines.stages import motion
-from tkit.pipelines.stages.motion import augment, evaluation
+from tkit.pipelines.stages.motion import augment, evaluation, work
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
 from tkit.seeds import generator
@@ -112,14 +112,14 @@ def measure(trained: runs.Trained, store: Store, corpus: Path | None) -> dict[st
     words, found = store.words(), {}
     sounds = dict(hearings(store, corpus)) if corpus else {}
     for row in store.select("val"):
-        clean = motion.measure_clip(module, store, row, words.get(row.id, []))
+        clean = work.measure_clip(module, store, row, words.get(row.id, []))
         columns = found.setdefault(row.speaker, {})
         for key in ("lmd", "lmd_static", "lmd_mean_pose", "opening_corr"):
             columns.setdefault(key, []).append(float(clean[key]))
         for kind, (features, n_frames) in sounds.get(row.id, {}).items():
-            moved = motion.predict(
+            moved = work.predict(
                 module, features, n_frames,
-                fps=row.fps, encoder=info, picture=motion.first_frame(store, row),
+                fps=row.fps, encoder=info, picture=work.first_frame(store, row),
             )  # fmt: skip
             lmd = distance(store, row, module, augment.at_speed(moved, row.n_frames))
             columns.setdefault(kind, []).append(lmd)
@@ -128,7 +128,7 @@ def measure(trained: runs.Trained, store: Store, corpus: Path | None) -> dict[st
 
 def distance(store: Store, row: Row, module: Any, moved: np.ndarray) -> float:
     """Mean mouth distance of predicted displacement on one clip."""
-    pred = motion.on_clip(module, store, row, moved)
+    pred = work.on_clip(module, store, row, moved)
     gt = store["points"][row.frames].astype(np.float64)
     return float(evaluation.distance(pred=pred, gt=gt).mean())
 

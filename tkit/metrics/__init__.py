@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tkit.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
-from tkit.files import sha256_of
+from tkit.files import short_hash
 from tkit.registry import BackEnd, Registry
 
 Stats = dict[str, Any]
@@ -416,4 +416,4 @@ def _file_token(path: str) -> str:
     """Name and first digits of the SHA-256 of a file: two files of one name are not one."""
     if not Path(path).is_file():
         return path or "none"
-    return f"{Path(path).name}-{sha256_of(path)[:8]}"
+    return f"{Path(path).name}-{short_hash(path)}"

@@ -9,8 +9,6 @@ from tkit.metrics import Param
 
 PEAK = 255.0
 
-_LUMA = np.array([[19595, 38470, 7471, 32768]], np.float32) / 65536
-
 COLOR = Param(
     "gray",
     "gray: BT.601 luma as integers, exactly PIL's convert('L'); rgb: the three channels",
@@ -25,12 +23,10 @@ def to_gray(frames: np.ndarray) -> np.ndarray:
     ``(19595 R + 38470 G + 7471 B + 32768) >> 16``: what PIL computes. OpenCV's gray differs by one
     level in some pixels, the Y plane of a video is of limited range; both change every score.
     """
-    import cv2
+    from tkit.metrics import kernels
 
     out = np.empty(frames.shape[:3], np.uint8)
-    for frame, luma in zip(frames, out, strict=True):
-        # Exact in 32-bit floats: weights and sums are multiples of 1/65536 below 256, 24 bits.
-        luma[:] = cv2.transform(frame.astype(np.float32), _LUMA)
+    kernels.luma(np.ascontiguousarray(frames).reshape(-1), out.reshape(-1))
     return out
 
 

@@ -23,20 +23,20 @@ from tkit.metrics.pictures import COLOR, PEAK, matched
 
 def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
     """Exact sum of squared differences of two uint8 arrays of one shape."""
-    import cv2
+    from tkit.metrics import kernels
 
-    rows = (len(gt), -1) if gt.ndim > 1 else (1, -1)
-    # Differences are taken in wide integers: uint8 arithmetic would wrap at 256. Rounded, because
-    # the sum is an integer and some builds of OpenCV return the square of a square root.
-    return round(cv2.norm(gt.reshape(rows), pred.reshape(rows), cv2.NORM_L2SQR))
+    return kernels.squared_error(*_flat(pred, gt))
 
 
 def wrapped_squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
     """Sum of squared differences computed in eight bits, as one released evaluator does."""
     from tkit.metrics import kernels
 
-    x, y = np.ascontiguousarray(pred), np.ascontiguousarray(gt)
-    return kernels.wrapped_squares(x.reshape(-1), y.reshape(-1))
+    return kernels.wrapped_squares(*_flat(pred, gt))
+
+
+def _flat(*arrays: np.ndarray) -> list[np.ndarray]:
+    return [np.ascontiguousarray(array).reshape(-1) for array in arrays]
 
 
 def psnr(mse: float) -> float:
