@@ -24,7 +24,7 @@ class Converter:
         )
         plane = converted.planes[0]
         shape, strides = (converted.height, converted.width, 3), (plane.line_size, 3, 1)
-        rgb = np.ndarray(shape, np.uint8, plane, strides=strides)
+        rgb = np.ndarray(shape, np.uint8, memoryview(plane), strides=strides)
         return np.rot90(rgb, round(getattr(frame, "rotation", 0) / 90) % 4)
 
 
