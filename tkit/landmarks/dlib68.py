@@ -314,9 +314,9 @@ def _open() -> Any:
 
 LANDMARKER = Landmarker(
     name="dlib68",
-    title="dlib HOG detector and 68-point shape predictor, sub-pixel, steadied without lag",
+    title="dlib's HOG detector and 68-point model, read between pixels, steadied without lag",
     open=_open,
-    signature="dlib68-" + metadata.version("dlib-bin").split(".post")[0] + "-steady2",
+    signature="dlib68-" + metadata.version("dlib-bin").split(".post")[0] + "-trees1-steady1",
     licence="code BSL-1.0; model CC0 by its author, trained on iBUG 300-W (non-commercial data)",
     lips="lipseg",
 )
