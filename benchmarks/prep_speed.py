@@ -71,7 +71,7 @@ def prepare(clip: Clip, clock: Clock) -> np.ndarray:
     with clock.part("gray"):
         greys = dlib68.in_gray(frames)
     with clock.part("cuts"):
-        shots(greys)
+        shots(list(greys))
     with clock.part("detection"):
         found = choose([dlib68.search(greys, 0, len(greys))])[0]
     with clock.part("boxes"):

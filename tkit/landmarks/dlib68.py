@@ -239,7 +239,7 @@ def track(
     """
     greys = in_gray(frames)
     points = np.full((len(greys), 68, 2), np.nan, np.float32)
-    stretches = shots(greys)
+    stretches = shots(list(greys))
     if len(stretches) > 1:
         cuts = ", ".join(str(start) for start, _ in stretches[1:])
         note(f"cut at frame {cuts}: each shot is tracked by itself")

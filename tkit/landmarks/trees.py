@@ -93,7 +93,8 @@ class Trees:
             descend(seen, nodes, limits, turns, ends)
             move(leaves, ends, shapes)
         corner, side = boxes[:, None, :2] - boxes[:, None, 2:] / 2, boxes[:, None, 2:]
-        return corner + side * shapes.reshape(count, -1, 2)
+        points: np.ndarray = corner + side * shapes.reshape(count, -1, 2)
+        return points
 
 
 @compiled(
@@ -168,10 +169,10 @@ def descend(
             for frame in range(count):
                 turns[frame] |= left if first[frame] - second[frame] > limit else np.int32(0)
         for frame in range(count):
-            answers, node = turns[frame], np.int32(0)
+            answers, at = turns[frame], np.int32(0)
             for _ in range(DEPTH):
-                node = two * node + two - ((answers >> node) & one)
-            ends[tree, frame] = node - np.int32(N_NODES)
+                at = two * at + two - ((answers >> at) & one)
+            ends[tree, frame] = at - np.int32(N_NODES)
 
 
 @compiled("void(float32[:,:,:], int32[:,:], float32[:,:])")
@@ -247,17 +248,20 @@ def _parse(numbers: _Numbers) -> Trees:
         n_pixels = max(n_pixels, int(pixels.max()) + 1)
         nodes[cascade], limits[cascade] = pixels, _fractions(splits[..., 2:])
         leaves[cascade] = _fractions(moves[..., 2:].reshape(n_trees, N_LEAVES, size, 2))
-    anchors, offsets = [], []
-    for parts, shape in ((anchors, ()), (offsets, (2, 2))):
-        _require(numbers.take(1)[0] == n_cascades, "the number of cascades")
-        for _ in range(n_cascades):
-            parts.append(numbers.take(*numbers.take(1).tolist(), *shape))
-    _require({len(part) for part in anchors + offsets} == {len(anchors[0])}, "the number of pixels")
-    anchor = np.stack(anchors)
-    _require(n_pixels <= anchor.shape[1], "a pixel of a node")
-    _require(anchor.min() >= 0 and anchor.max() < len(mean), "an anchor of a pixel")
+    anchors = _lists(numbers, n_cascades)
+    offsets = _fractions(_lists(numbers, n_cascades, 2, 2))
+    _require(n_pixels <= anchors.shape[1] == offsets.shape[1], "the number of pixels")
+    _require(anchors.min() >= 0 and anchors.max() < len(mean), "the point next to a pixel")
     _require(numbers.ended, "its end")
-    return Trees(mean, anchor, _fractions(np.stack(offsets)), nodes, limits, leaves)
+    return Trees(mean, anchors, offsets, nodes, limits, leaves)
+
+
+def _lists(numbers: _Numbers, n_cascades: int, *shape: int) -> np.ndarray:
+    """What a file says of the pixels of every cascade; (C, P, *shape) int32."""
+    _require(numbers.take(1)[0] == n_cascades, "the number of cascades")
+    lists = [numbers.take(*numbers.take(1).tolist(), *shape) for _ in range(n_cascades)]
+    _require(len({len(one) for one in lists}) == 1, "the number of pixels")
+    return np.stack(lists)
 
 
 def _fractions(pairs: np.ndarray) -> np.ndarray:
@@ -315,5 +319,5 @@ def integers(data: np.ndarray, at: int, out: np.ndarray) -> int:
         for place in range(1, length):
             value |= np.int32(data[at + 1 + place]) << np.int32(8 * place)
         out[index] = -value if control & 0x80 else value
-        at += 1 + length
+        at = int(at + 1 + length)
     return at
