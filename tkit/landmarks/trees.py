@@ -266,8 +266,11 @@ def _lists(numbers: _Numbers, n_cascades: int, *shape: int) -> np.ndarray:
 
 def _fractions(pairs: np.ndarray) -> np.ndarray:
     """Fractions (...) float32 of mantissas and exponents (..., 2)."""
+    mantissas, exponents = pairs[..., 0], pairs[..., 1]
+    _require(exponents.min() >= -126 and exponents.max() <= 127, "an exponent")
+    powers = ((exponents + 127) << 23).view(np.float32)  # of two, bit by bit: quicker than ldexp
     with np.errstate(over="ignore"):
-        values: np.ndarray = np.ldexp(pairs[..., 0].astype(np.float32), pairs[..., 1])
+        values = mantissas.astype(np.float32) * powers
     _require(values.min() > -LARGEST and values.max() < LARGEST, "a fraction")
     return values
 

@@ -70,7 +70,8 @@ class View:
         if crop and reader.shape[:2] != (crop.height, crop.width):
             self._found = self._track_ahead()
             self._transforms = crops.align(self._found[0][:, 0], protocol.crop)
-        elif self._has_points:
+        self._inside = protocol.points_in == "crop"
+        if self._has_points and (self._inside or self._transforms is None):
             self._trackers = self._open_trackers()
 
     def read(self, n_frames: int | None = None) -> Chunk:
@@ -78,9 +79,9 @@ class View:
         own = self.reader.read(n_frames)
         if not len(own):
             return {"frames": own}
-        frames = self._sized(own)
-        self._push(self._trackers, frames)
-        frames = self._framed(frames)
+        sized = self._sized(own)
+        frames = self._framed(sized)
+        self._push(self._trackers, frames if self._inside else sized)
         chunk = {}
         for view, pictures in (("frames", frames), ("own-frames", own)):
             gray = view.replace("frames", "gray")
@@ -98,7 +99,7 @@ class View:
         """
         if not self._has_points:
             return {}, {}
-        if self._transforms is None:
+        if self._trackers:
             self._found = self._tracked(self._trackers)
         first, *again = [self._placed(found) for found in self._found]
         return first, again[0] if again else {}
@@ -127,12 +128,14 @@ class View:
         return frames
 
     def _placed(self, found: np.ndarray) -> Chunk:
-        """Points (T, F, 68, 2) in pixels of the file to those of the frames returned, by view."""
+        """Points (T, F, 68, 2) where they were found to pixels of the frames returned, by view."""
         placed = {}
         for form, points in zip(self._forms, found.swapaxes(0, 1), strict=True):
-            if self._transforms is not None:
-                points = geometry.apply(self._transforms, points)
-            placed[form] = points * self._scale
+            if not self._inside:
+                if self._transforms is not None:
+                    points = geometry.apply(self._transforms, points)
+                points = points * self._scale
+            placed[form] = points
         return placed
 
     def _open_trackers(self) -> list[Tracker]:
