@@ -229,9 +229,9 @@ def evaluate(
         complete blinks, unevenness of the two eyes, share of half-open frames
         (:class:`tkit.pipelines.stages.blink.survey.Survey`). ``rate_speakers_hz``, ``_low``,
         ``_high``: mean over the speakers and, of three or more, its interval; ``duration_ks``,
-        ``interval_ks``, ``depth_ks``: Kolmogorov-Smirnov distances; ``n_blinks``: generated. ``mmd2``: of
-        generated and real sequences of T frames; ``mmd2_static``: of eyes that never move;
-        ``outside``: share of generated coordinates outside the range of training.
+        ``interval_ks``, ``depth_ks``: Kolmogorov-Smirnov distances; ``n_blinks``: generated.
+        ``mmd2``: of generated and real sequences of T frames; ``mmd2_static``: of eyes that never
+        move; ``outside``: share of generated coordinates outside the range of training.
     """
     module = nets["blink"]
     fps, length = rows[0].fps, round(np.median([row.n_frames for row in rows]))
