@@ -1,7 +1,9 @@
 """Protocols that are named for an evaluator give its numbers: its arithmetic, written out here."""
 
 import dataclasses
+import json
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -26,12 +28,16 @@ def written(root, side):
     gt = np.stack([wide[t : t + side, 2 * t : 2 * t + side] for t in range(4)])
     late = gt[[0, 0, 1, 2]]
     pred = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.2) for frame in late])
+    save(root, pred, gt)
+    return root, pred, gt
+
+
+def save(root, pred, gt):
     for name, frames in (("gt", gt), ("pred", pred)):
         for index, frame in enumerate(frames):
             path = root / name / "s1" / "clip" / f"{index:03d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), frame[..., ::-1])
-    return root, pred, gt
 
 
 def score(root, protocol, **options):
@@ -159,3 +165,37 @@ def test_a_protocol_says_what_it_lacks_unless_it_is_changed(name):
     protocol = protocols.load(name)
     assert protocol.lacks and protocols.change(protocol, metrics=["psnr"]).lacks == protocol.lacks
     assert protocols.change(protocol, landmarks="dlib68").lacks == ()
+
+
+# -- beside the public evaluators, run on the same pictures ---------------------------------------
+
+GRID = Path(__file__).parents[3] / "shared" / "grid"
+EVALUATORS = json.loads((Path(__file__).parents[1] / "data" / "evaluators.json").read_text())
+# Rows and columns of a GRID clip that a face fills, and what they are reduced to, width by height.
+PARTS = {"face": (np.s_[48:256, 76:284], (128, 128)), "narrow": (np.s_[48:256, 102:258], (96, 128))}
+
+
+def real_pair(kind):
+    """Six frames of a GRID clip, blurred and three frames late; whole, or the face."""
+    from tkit import media
+
+    gt = np.stack(list(media.iter_frames(GRID / EVALUATORS["clip"])))[20:26]
+    if kind in PARTS:
+        where, size = PARTS[kind]
+        gt = np.stack([cv2.resize(f[where], size, interpolation=cv2.INTER_AREA) for f in gt])
+    late = gt[[0, 0, 0, 0, 1, 2]]
+    return np.stack([cv2.GaussianBlur(frame, (0, 0), 1.2) for frame in late]), gt
+
+
+@pytest.mark.parametrize("protocol", EVALUATORS["values"])
+def test_real_pictures_score_as_by_the_public_evaluator(protocol, tmp_path):
+    if not GRID.is_dir():
+        pytest.skip("needs the GRID clips of ../shared")
+    kind, expected = EVALUATORS["values"][protocol]["pictures"], EVALUATORS["values"][protocol]
+    save(tmp_path, *real_pair(kind))
+    found, _ = score(tmp_path, protocol, rows=())
+    assert found["psnr"] == pytest.approx(expected["psnr"], abs=1e-3)
+    assert found["lmd"] == pytest.approx(expected["lmd"], rel=0.01)
+    for metric, tolerance in (("ssim", 1e-4), ("cpbd", 1e-3)):
+        if metric in expected:
+            assert found[metric] == pytest.approx(expected[metric], abs=tolerance)

@@ -214,4 +214,5 @@ def test_a_pooled_score_has_the_interval_of_its_speakers():
     assert few.value == pytest.approx(7 / 70) and few.low is None
     assert few.note == "no interval: 7 blinks are too few, 3 a speaker are needed"
     gone = summarise(plan, ["ours"], found([0, 0, 0, 24]), [], seed=0).methods["ours"]
-    assert gone["blink-duration"].note == "no interval: without one speaker, no blink was found"
+    reason = "no interval: without one of the speakers, no whole blink was found"
+    assert gone["blink-duration"].note == reason

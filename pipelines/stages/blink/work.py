@@ -228,8 +228,8 @@ def evaluate(
         Of generated and ``real`` sequences: rate (pooled), mean duration, interval, depth, share of
         complete blinks, unevenness of the two eyes, share of half-open frames
         (:class:`tkit.pipelines.stages.blink.survey.Survey`). ``rate_speakers_hz``, ``_low``,
-        ``_high``: mean over the speakers and, of three or more, its interval; ``duration_p``,
-        ``interval_p``, ``depth_p``: Kolmogorov-Smirnov; ``n_blinks``: generated. ``mmd2``: of
+        ``_high``: mean over the speakers and, of three or more, its interval; ``duration_ks``,
+        ``interval_ks``, ``depth_ks``: Kolmogorov-Smirnov distances; ``n_blinks``: generated. ``mmd2``: of
         generated and real sequences of T frames; ``mmd2_static``: of eyes that never move;
         ``outside``: share of generated coordinates outside the range of training.
     """
