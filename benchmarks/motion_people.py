@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from tkit.pipelines.stages import motion
+from tkit.pipelines.stages.motion import Config, work
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop
 from tkit.store import Row, Store
@@ -70,11 +70,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--config", help="settings: a file or the name of an experiment")
-    parser.add_argument("--steps", type=int, default=motion.Config.steps)
+    parser.add_argument("--steps", type=int, default=Config.steps)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     flags = {"steps": args.steps, "threads": args.threads, "device": "cpu"}
-    config = configs.merge(motion.Config, [args.config] if args.config else [], flags)
+    config = configs.merge(Config, [args.config] if args.config else [], flags)
     with Store(args.store) as store:
         everyone = sorted({row.speaker for row in store.select("train")})
         table = []
@@ -93,7 +93,7 @@ def main() -> None:
 
 def measure(module: Any, store: Store, rows: list[Row]) -> np.ndarray:
     """Means of ``COLUMNS`` over one person's clips."""
-    found = [motion.measure_clip(module, store, row, []) for row in rows]
+    found = [work.measure_clip(module, store, row, []) for row in rows]
     return np.mean([[float(clip[name]) for name in COLUMNS] for clip in found], axis=0)
 
 

@@ -29,8 +29,7 @@ from tkit.clips import Clip
 from tkit.corpora import CORPORA
 from tkit.face import plausible
 from tkit.pipelines.animation.stream import SpeechStream
-from tkit.pipelines.stages import motion
-from tkit.pipelines.stages.motion import evaluation
+from tkit.pipelines.stages.motion import evaluation, work
 from tkit.pipelines.training import runs
 from tkit.seeds import generator
 from tkit.speech import ENCODERS
@@ -73,12 +72,12 @@ def clips(
     words, ways = store.words(), {}
     print(f"{split:14}" + "".join(f"{name:>15}" for name in COLUMNS))
     for row in rows:
-        found = motion.measure_clip(trained.weights.module, store, row, words.get(row.id, []))
+        found = work.measure_clip(trained.weights.module, store, row, words.get(row.id, []))
         values = {name: float(np.mean(found[name])) for name in COLUMNS}
         print(f"{row.id:14}" + "".join(f"{value:15.3f}" for value in values.values()))
         gt = store["points"][row.frames].astype(np.float64)
         for name, moved in predictions(trained, store, row, sounds[row.id]):
-            pred = motion.on_clip(trained.weights.module, store, row, moved)
+            pred = work.on_clip(trained.weights.module, store, row, moved)
             correlation = evaluation.correlation(evaluation.opening(pred), evaluation.opening(gt))
             lmd = evaluation.distance(pred=pred, gt=gt).mean()
             beside = values["lmd_static"], values["lmd_mean_pose"]
@@ -95,15 +94,15 @@ def predictions(
     trained: runs.Trained, store: Store, row: Row, video: Path
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Predict one clip by each picture there is, and from sound that comes in pieces."""
-    own = motion.first_frame(store, row)
+    own = work.first_frame(store, row)
     pictures = {"its first frame": own, "shut lips": np.zeros_like(own)}
     for other in store.clips:
         if other.speaker == row.speaker and other.id != row.id:
-            pictures["another clip"] = motion.first_frame(store, other)
+            pictures["another clip"] = work.first_frame(store, other)
             break
     module, info = trained.weights.module, store.info.encoder
     for name, picture in pictures.items():
-        yield name, motion.predict(
+        yield name, work.predict(
             module, store["speech"][row.rows], row.n_frames,
             fps=row.fps, encoder=info, picture=picture,
         )  # fmt: skip
@@ -137,7 +136,7 @@ def long(trained: runs.Trained, eyes: runs.Trained, store: Store, videos: list[P
     rows = np.tile(ENCODERS.get(info.name).load()(minute)[: round(60 * info.rate_hz)], (MINUTES, 1))
     n_frames = round(MINUTES * 60 * fps)
     start = process_time()
-    moved = motion.predict(module, rows, n_frames, fps=fps, encoder=info)
+    moved = work.predict(module, rows, n_frames, fps=fps, encoder=info)
     blinking, _ = generate(eyes.weights.module, n_frames, rng=generator(0, "benchmark"))
     spent = process_time() - start
     each = moved.reshape(MINUTES, -1, *moved.shape[1:])

@@ -130,12 +130,12 @@ def cut(store: Store, row: Any) -> np.ndarray:
 
 def train(path: Path) -> None:
     """Time the motion stage's way to its first batch, and the batches after it."""
-    from tkit.pipelines.stages import motion
+    from tkit.pipelines.stages.motion import Config, work
 
-    config = motion.Config()
+    config = Config()
     start = perf_counter()
     with Store(path) as store:
-        draw = motion.batches(store, config, config.train_split)
+        draw = work.batches(store, config, config.train_split)
         draw(0)
         print(f"motion: first batch {perf_counter() - start:.2f} s after opening the store")
         start, step = perf_counter(), 0
@@ -145,7 +145,7 @@ def train(path: Path) -> None:
         rate = step * config.batch_size * config.sequence / (perf_counter() - start)
         print(f"motion: {rate:.0f} windows a second with their displacement, in {step} batches")
         start = perf_counter()
-        motion.nets(store, config)
+        work.nets(store, config)
         print(f"motion: statistics of the training split in {perf_counter() - start:.1f} s, once")
 
 

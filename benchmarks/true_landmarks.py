@@ -27,10 +27,10 @@ from tkit.corpora import CORPORA
 from tkit.face import crops, geometry
 from tkit.face.warp import warp
 from tkit.metrics.pictures import to_gray
-from tkit.pipelines.stages.texture import psnr
 from tkit.pipelines.stages.texture.data import held_out
 from tkit.pipelines.stages.texture.regions import mouth_box
 from tkit.pipelines.stages.texture.renderer import Renderer
+from tkit.pipelines.stages.texture.work import psnr
 from tkit.pipelines.training import runs
 from tkit.report import Cell, Report
 from tkit.scoring import protocols
@@ -132,7 +132,7 @@ def _save(folder: Path, clip: str, frames: np.ndarray) -> None:
 
 def interval(score: Cell) -> str:
     if score.value is None or score.low is None or score.high is None:
-        return f"{score.value:7.3f} [one speaker]" if score.value is not None else "-"
+        return f"{score.value:7.3f} [few speakers]" if score.value is not None else "-"
     return f"{score.value:7.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 

@@ -83,6 +83,7 @@ def run(demo: Demo, *, force: bool = False) -> Path:
         puppet.generate(
             demo.out / "corpus",
             speakers=demo.speakers, clips=demo.clips, seed=demo.seed, jobs=demo.jobs,
+            progress=True,
         )  # fmt: skip
     path = demo.out / "puppet.h5"
     with _timed(demo, "prep: landmarks, speech features, crops"):
@@ -138,7 +139,7 @@ def _train(demo: Demo, name: str, store: Store) -> runs.Trained:
     with _timed(demo, f"train {name}: at most {minutes:.1f} minutes"):
         config = configs.make(stage.config, values)
         folder = demo.out / "runs" / name
-        loop.fit(stage, config, store, folder)
+        loop.fit(stage, config, store, folder, progress=True)
     return runs.load(name, folder)
 
 

@@ -1,6 +1,8 @@
 import operator
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -21,6 +23,42 @@ def test_every_call_is_done_once():
     for jobs in (1, 2):
         done = parallel.run(operator.mul, calls, jobs=jobs, cluster="")
         assert sorted(done) == [value * value for value in range(7)]
+
+
+def slow_first(value: int) -> int:
+    """Return the value; the first call is done last."""
+    time.sleep(0.5 * (value == 0))
+    return value
+
+
+def test_the_order_of_the_calls_is_kept_where_it_is_asked_for():
+    calls = [(value,) for value in range(6)]
+    for jobs in (1, 2):
+        done = parallel.run(slow_first, calls, jobs=jobs, ordered=True)
+        assert list(done) == list(range(6))
+
+
+def grow(value: int) -> int:
+    """Take 400 MB for good in the second call, as by the networks of the first clip with a face."""
+    CALLS.append(bytes(400_000_000 * (len(CALLS) == 1)).replace(b"\0", b"x"))
+    time.sleep(1.1)  # joblib looks once a second
+    return os.getpid()
+
+
+CALLS = []
+
+
+def test_a_worker_that_grows_by_its_models_is_not_replaced():
+    workers = list(parallel.run(grow, [(value,) for value in range(6)], jobs=2, ordered=True))
+    assert len(set(workers)) == 2
+
+
+def test_one_job_alone_works_in_this_process():
+    assert set(parallel.run(os.getpid, [(), ()], jobs=1)) == {os.getpid()}
+
+
+def test_no_calls_give_nothing():
+    assert list(parallel.run(operator.neg, [], jobs=4)) == []
 
 
 def test_without_dask_the_error_says_what_to_install(monkeypatch):

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from tkit.errors import OutputExistsError, UsageError
@@ -56,3 +57,14 @@ def sha256_of(path: str | Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def short_hash(path: str | Path) -> str:
+    """First eight digits of a file's SHA-256, for signatures; it is read again when it changed."""
+    about = Path(path).stat()
+    return _hash_of(str(Path(path).absolute()), about.st_size, about.st_mtime_ns)[:8]
+
+
+@lru_cache
+def _hash_of(path: str, *_state: int) -> str:
+    return sha256_of(path)

@@ -16,17 +16,24 @@ Result = TypeVar("Result")
 
 
 def run(
-    function: Callable[..., Result], calls: Sequence[tuple[Any, ...]], *, jobs: int, cluster: str
+    function: Callable[..., Result],
+    calls: Sequence[tuple[Any, ...]],
+    *,
+    jobs: int,
+    cluster: str = "",
+    ordered: bool = False,
 ) -> Iterator[Result]:
-    """Yield ``function(*call)`` of every call as they are done, in any order.
+    """Yield ``function(*call)`` of every call, as they are done or in the order of the calls.
 
     Parameters
     ----------
     jobs : int
         Processes on this machine, or workers of the cluster ``local``; a cluster elsewhere uses all
-        its workers.
+        its workers. One alone works in this process.
     cluster : str
         Address of a Dask scheduler, ``local``, or nothing for plain processes.
+    ordered : bool
+        Keep the order of the calls; what is done before its turn waits.
 
     Raises
     ------
@@ -34,13 +41,16 @@ def run(
         If the packages for a cluster are not installed, the scheduler does not answer, or its
         workers have more than one thread.
     """
+    if not cluster and (jobs == 1 or len(calls) < 2):  # joblib takes a while to load
+        yield from (function(*call) for call in calls)
+        return
     from joblib import Parallel, delayed, parallel_config
 
     # "spawn"-like loky workers load the models once each; batch_size=1 keeps the bar honest.
-    how = {"return_as": "generator_unordered", "batch_size": 1}
+    how = {"return_as": "generator" if ordered else "generator_unordered", "batch_size": 1}
     work = (delayed(_in_worker)(function, *call) for call in calls)
     if not cluster:
-        yield from Parallel(n_jobs=min(jobs, max(len(calls), 1)), **how)(work)
+        yield from Parallel(n_jobs=min(jobs, len(calls)), **how)(work)
         return
     with connected(cluster, jobs), parallel_config(backend="dask", n_jobs=-1):
         yield from Parallel(**how)(work)

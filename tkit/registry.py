@@ -16,12 +16,11 @@ import os
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from tkit.errors import UnknownNameError, UsageError, did_you_mean
-from tkit.files import require_path, sha256_of
+from tkit.files import require_path, short_hash
 
 Entry = TypeVar("Entry")
 Opened = TypeVar("Opened")
@@ -166,13 +165,5 @@ class BackEnd(Generic[Opened]):
         """Return the signature of this back-end opened with ``model``."""
         path = self.find_model(model)
         if path:
-            file = require_path(path, "model file")
-            changed = file.stat().st_mtime_ns if file.is_file() else 0
-            return f"{self.signature}-{_hash_of(path, changed)[:8]}"
+            return f"{self.signature}-{short_hash(require_path(path, 'model file'))}"
         return self.sign() if self.sign else self.signature
-
-
-@lru_cache
-def _hash_of(path: str, changed: int) -> str:
-    """SHA-256 of a file; ``changed`` is when, so that a new file of the old name is read again."""
-    return sha256_of(path)

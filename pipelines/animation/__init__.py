@@ -68,7 +68,7 @@ def animate(
     force : bool
         Replace a video that is there.
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
 
     Returns
     -------
@@ -100,18 +100,17 @@ def animate(
     """
     import warnings
 
-    from tkit.files import refuse_overwrite
     from tkit.pipelines.animation import jobs
-    from tkit.tracking import FrontEnds
 
-    (job,) = jobs.of_files([Path(image)], [Path(audio)], Path(out))
-    refuse_overwrite(job.out, force=force)
-    front_ends = front_ends or FrontEnds()
-    for remark in jobs.look_at_inputs([job], front_ends):
-        warnings.warn(remark, stacklevel=2)
-    studio = jobs.open_studio(
+    todo = jobs.of_files([Path(image)], [Path(audio)], Path(out))
+    made = jobs.make_all(
+        todo,
         {"motion": motion, "blink": blink, "texture": texture},
         front_ends=front_ends,
+        warn=lambda remark: warnings.warn(remark, stacklevel=4),  # at the caller of animate
+        debug=Path(debug) if debug else None,
+        force=force,
+        progress=progress,
         pose=pose,
         fps=fps,
         seed=seed,
@@ -119,5 +118,5 @@ def animate(
         speech_weights=speech_weights,
         blink_rate=blink_rate,
     )
-    jobs.make(job, studio, debug=Path(debug) if debug else None, progress=progress)
+    ((job, _),) = made
     return job.out

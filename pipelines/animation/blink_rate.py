@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.errors import UsageError
-from tkit.pipelines.stages.blink import EYES, eye_opening
+from tkit.pipelines.stages.blink.work import EYES, eye_opening
 
 BLINK_BELOW, OPEN = 0.75, 0.95  # of the median opening: below, a blink; from here on it has ended
 LONGEST_S = 0.6  # a longer fall is a look down, which is left as it is

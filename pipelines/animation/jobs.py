@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -14,9 +14,10 @@ from tkit import media
 from tkit.clips import Clip
 from tkit.corpora import CORPORA, default_root
 from tkit.errors import NoFaceError, UsageError
-from tkit.files import require_path
+from tkit.files import refuse_overwrite, require_path
 from tkit.landmarks import Track
 from tkit.pipelines.animation.studio import Studio
+from tkit.progress import track
 from tkit.seeds import stable_seed
 from tkit.store import Store
 
@@ -225,6 +226,66 @@ def read_head(path: Path, landmarker: Track) -> np.ndarray:
     return head_moves(tracking.track_clip(clip, landmarker, video=str(path), max_gap=10).points)
 
 
+def make_all(
+    jobs: Sequence[Job],
+    weights: Mapping[str, str | Path | Trained | None],
+    *,
+    front_ends: FrontEnds | None = None,
+    warn: Callable[[str], None],
+    tell: Callable[[str], None] | None = None,
+    debug: Path | None = None,
+    force: bool = False,
+    progress: bool = False,
+    **settings: Any,
+) -> Iterator[tuple[Job, int]]:
+    """Make videos one after the other; nothing is loaded before all inputs have been looked at.
+
+    Parameters
+    ----------
+    weights : mapping
+        As :func:`open_studio` takes them.
+    front_ends : FrontEnds, optional
+    warn : callable
+        Receives what may surprise: which of several faces will speak.
+    tell : callable, optional
+        Receives which weights are used.
+    debug : Path, optional
+        As :func:`make` takes it.
+    force : bool
+        Replace videos that are there.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
+    **settings
+        Pose, and fields of :class:`Studio`, for :func:`open_studio`.
+
+    Yields
+    ------
+    Job, int
+        What has been made, and the number of its frames.
+
+    Raises
+    ------
+    OutputExistsError
+        If a video is there and ``force`` is not given.
+    MediaError, NoFaceError
+        As :func:`look_at_inputs` does.
+    """
+    from tkit.tracking import FrontEnds
+
+    front_ends = front_ends or FrontEnds()
+    for job in jobs:
+        refuse_overwrite(job.out, force=force)
+    # Clips of a corpus, whose frames are counted, were looked at by tkit prep.
+    for remark in look_at_inputs([job for job in jobs if not job.n_frames], front_ends):
+        warn(remark)
+    studio = open_studio(weights, front_ends=front_ends, **settings)
+    if tell:
+        for name in weights:
+            tell(f"{name}: {getattr(studio, name).weights.path}")
+    for job in jobs:
+        yield job, make(job, studio, debug=debug, progress=progress)
+
+
 def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool = False) -> int:
     """Make one video with its sound, and return the number of its frames.
 
@@ -234,10 +295,8 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
         Also write what the texture stage saw and made, one picture a frame, into this folder (of a
         job that has a name, into the folder of this name below it).
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     """
-    from tqdm import tqdm
-
     from tkit.pipelines.animation.maps import PanelWriter
     from tkit.pipelines.animation.moves import count_frames, sample_rate
     from tkit.pipelines.animation.render import talk
@@ -254,6 +313,5 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
     total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
     taken = (frame for frame, _ in zip(frames, range(total), strict=False))
     job.out.parent.mkdir(parents=True, exist_ok=True)
-    quiet = None if progress else True  # None: no bar where stderr is no terminal
-    bar = tqdm(taken, total=total, desc=job.out.stem, unit="frame", disable=quiet)
-    return media.write_video(job.out, bar, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)
+    shown = track(taken, total, desc=job.out.stem, unit="frame", show=progress)
+    return media.write_video(job.out, shown, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)

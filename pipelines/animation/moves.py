@@ -9,7 +9,7 @@ import numpy as np
 
 from tkit.face import geometry
 from tkit.pipelines.animation.blink_rate import at_rate
-from tkit.pipelines.stages.motion import predict
+from tkit.pipelines.stages.motion.work import predict
 from tkit.pipelines.training.runs import Trained
 from tkit.seeds import generator
 from tkit.speech import ENCODERS

@@ -19,8 +19,8 @@ from tkit.zoo.nets.motion import Motion, picture_tensor
 class MouthStream:
     """Predicts frames from feature rows that come piece by piece.
 
-    Together the pieces are what :func:`tkit.pipelines.stages.motion.predict` gives for the whole
-    speech.
+    Together the pieces are what :func:`tkit.pipelines.stages.motion.work.predict` gives for the
+    whole speech.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class MouthStream:
         Says when the rows are.
     picture : ndarray (68, 2), optional
         Displacement of the face in the picture, as for
-        :func:`tkit.pipelines.stages.motion.predict`.
+        :func:`tkit.pipelines.stages.motion.work.predict`.
 
     Raises
     ------
@@ -135,7 +135,7 @@ class SpeechStream:
         Sound before now that is encoded with every piece.
     picture : ndarray (68, 2), optional
         Displacement of the face in the picture, as for
-        :func:`tkit.pipelines.stages.motion.predict`.
+        :func:`tkit.pipelines.stages.motion.work.predict`.
     """
 
     def __init__(

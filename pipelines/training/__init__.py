@@ -25,6 +25,7 @@ def train(
     config: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    progress: bool = False,
     **settings: Any,
 ) -> Trained:
     """Train one stage on a store.
@@ -43,6 +44,8 @@ def train(
         Continue the run in the folder, with its own settings.
     force : bool
         Replace the run in the folder.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **settings
         Fields of the stage's Config (``tkit train STAGE --help`` lists them) that differ.
 
@@ -72,16 +75,17 @@ def train(
     _require_store(data)
     from tkit.pipelines.training import config as configs
     from tkit.pipelines.training import runs
-    from tkit.pipelines.training.loop import fit
     from tkit.pipelines.training.stage import STAGES
-    from tkit.store import Store
 
     entry = STAGES.get(stage)
     run = runs.Run(Path(out or Path("runs", entry.name)))
     before = run.config if resume and run.config.is_file() else None
     chosen = configs.merge(entry.config, [before, config], settings)
+    from tkit.pipelines.training.loop import fit  # torch, when nothing is left to be wrong
+    from tkit.store import Store
+
     with Store(data) as store:
-        fit(entry, chosen, store, run.folder, resume=resume, force=force)
+        fit(entry, chosen, store, run.folder, resume=resume, force=force, progress=progress)
     return runs.load(entry.name, run.folder)
 
 

@@ -13,7 +13,6 @@ import json
 import math
 import signal
 import struct
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,13 +25,13 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from tkit.errors import ConfigError, TkitError, WeightsError
 from tkit.files import atomic_path
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import results, runs
 from tkit.pipelines.training.stage import STAGES, Stage
+from tkit.progress import bar
 from tkit.seeds import stable_seed
 from tkit.store import Store
 
@@ -48,6 +47,7 @@ def fit(
     *,
     resume: bool = False,
     force: bool = False,
+    progress: bool = False,
 ) -> Path:
     """Train a stage and write its weights.
 
@@ -63,6 +63,8 @@ def fit(
         :data:`~tkit.pipelines.training.config.FREE_FIELDS` only.
     force : bool
         Replace a run that is already there.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def fit(
                 run.clear()
             with atomic_path(run.config) as temporary:
                 temporary.write_text(configs.to_toml(config), encoding="utf-8")
-        trainer.train(run)
+        trainer.train(run, progress=progress)
         if main:
             results.export(stage, trainer.results(), store, config, run, steps=trainer.step)
         accelerator.wait_for_everyone()
@@ -97,6 +99,8 @@ def fit(
 def finish(name: str, config: Any, store: Store, out: str | Path) -> runs.Trained:
     """Train a stage by name, or go on with it, or only load it where it is finished.
 
+    Shows its progress.
+
     Raises
     ------
     ConfigError
@@ -104,7 +108,8 @@ def finish(name: str, config: Any, store: Store, out: str | Path) -> runs.Traine
     """
     run = runs.Run(Path(out))
     if not run.weights.is_file():
-        fit(STAGES.get(name), config, store, run.folder, resume=run.checkpoint.is_file())
+        going_on = run.checkpoint.is_file()
+        fit(STAGES.get(name), config, store, run.folder, resume=going_on, progress=True)
     trained = runs.load(name, run.folder)
     if replace(trained.config, threads=0) != replace(config, threads=0):
         raise ConfigError(f"{run.folder} was trained with other settings; use another folder")
@@ -197,7 +202,7 @@ class Trainer:
     def _seed(self, *names: str) -> None:
         torch.manual_seed(stable_seed(self.config.seed, self.stage.name, *names))
 
-    def train(self, run: runs.Run) -> None:
+    def train(self, run: runs.Run, *, progress: bool = False) -> None:
         """Train to the last step or to the end of the time budget, logging and saving."""
         config, main = self.config, self.accelerator.is_main_process
         draw = self.stage.batches(self.store, config, config.train_split)
@@ -205,9 +210,9 @@ class Trainer:
             net.train()
         before, start = self.seconds, time.monotonic()
         with ExitStack() as stack:
-            bar = stack.enter_context(
-                tqdm(total=config.steps, initial=self.step, desc=self.stage.name, unit="step",
-                     file=sys.stderr, dynamic_ncols=True, mininterval=0.5, disable=not main)
+            shown = stack.enter_context(
+                bar(config.steps, initial=self.step, desc=self.stage.name, unit="step",
+                    show=progress and main)
             )  # fmt: skip
             log = stack.enter_context(runs.Log(run, done=self.step)) if main else None
             pressed = stack.enter_context(_step_finishes_first())
@@ -216,11 +221,11 @@ class Trainer:
                 self.step += 1
                 self._average_weights()
                 self.seconds = before + time.monotonic() - start
-                bar.update()
+                shown.update()
                 if log and (self.step % config.log_every == 0 or self.step == config.steps):
                     values = self._checked(losses)
                     log.add(self.step, values)
-                    bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()})
+                    shown.set_postfix(**{name: f"{value:.4g}" for name, value in values.items()})
                 if main and (pressed or self.step % config.checkpoint_every == 0):
                     self._checked(losses)
                     self.save(run.checkpoint)

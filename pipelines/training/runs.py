@@ -149,8 +149,8 @@ def read_losses(run: Run) -> list[tuple[int, str, float]]:
 class Trained:
     """A stage with the weights of a run or of the zoo; called on arrays it does its work.
 
-    What it takes and gives is the stage's: :func:`tkit.pipelines.stages.motion.apply`,
-    :func:`tkit.pipelines.stages.blink.apply`, :func:`tkit.pipelines.stages.texture.apply`.
+    What it takes and gives is said at the stage's ``apply``, as that of
+    :func:`tkit.pipelines.stages.motion.work.apply`.
     """
 
     stage: Stage

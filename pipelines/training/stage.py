@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +11,16 @@ from typing import Any
 
 from tkit.registry import Registry
 
+WORK = "nets", "batches", "losses", "evaluate", "apply"  # the functions of a stage
+
 STAGES: Registry[Stage] = Registry("tkit.pipelines.stages", "STAGE")
 
 
 @dataclass(frozen=True)
 class Stage:
     """One trainable stage; the loop knows nothing else about it.
+
+    Its functions may be given by :func:`work_of`.
 
     Parameters
     ----------
@@ -68,3 +74,34 @@ class Stage:
     needs_speech: bool = False
     tiny: Mapping[str, Any] = field(default_factory=dict)
     example: Callable[[Path], Path] | None = None
+
+
+@dataclass(frozen=True)
+class Late:
+    """A function by its name in a module, which is imported when the function is needed."""
+
+    module: str
+    name: str
+
+    def __call__(self, *args: Any, **given: Any) -> Any:
+        """Import the module, and call the function."""
+        return self._function(*args, **given)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """What ``inspect.signature`` says of the function."""
+        return inspect.signature(self._function)
+
+    @property
+    def _function(self) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name)
+        return found
+
+
+def work_of(module: str) -> dict[str, Any]:
+    """Return the functions of a stage (:data:`WORK`) that ``module`` has, by name.
+
+    The module is imported at the first call, so that a stage's settings are known, and a wrong one
+    is answered, before torch is loaded.
+    """
+    return {name: Late(module, name) for name in WORK}

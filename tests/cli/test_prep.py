@@ -29,6 +29,8 @@ def test_prepare_and_check(tmp_path, write_clip):
     code, stdout, stderr = run("prep", "folder", "--root", tmp_path / "corpus", "--out", out)
     assert code == 0 and "1 clips of 1 speakers, 25 frames" in stdout and "1 rejected" in stdout
     assert "0 bytes" in stderr
+    # A log has whole lines and no bar.
+    assert "prep: 2 of 2 [" in stderr and "\r" not in stderr
     code, stdout, _ = run("check", out)
     assert code == 0
     for wanted in ("corpus: folder", "dlib68", "chars29-1-", "anna/b (prep)", "sound: yes"):

@@ -24,7 +24,10 @@ def one_line(text):
     return line
 
 
-@pytest.mark.parametrize("args", [["train", "--help"], ["eval", "--help"], ["zoo", "list"]])
+@pytest.mark.parametrize(
+    "args",
+    [["train", "--help"], ["train", "motion", "--help"], ["eval", "--help"], ["zoo", "list"]],
+)
 def test_help_loads_no_torch(args):
     code = (
         "import sys, runpy\nfrom tkit.cli import main\n"
@@ -33,7 +36,7 @@ def test_help_loads_no_torch(args):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    if args[0] == "train":
+    if args == ["train", "--help"]:
         for wanted in ("motion   Motion stage: learn", "blink", "texture", "Example:"):
             assert wanted in done.stdout
 
@@ -53,7 +56,12 @@ def test_train_then_evaluate(capsys, tiny_store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "grid.h5").symlink_to(tiny_store)
     code, out, err = run(capsys, "train", "motion", *QUICK, "--widths", "4,6", "--no-pca-init")
-    assert code == 0 and out == "runs/motion/weights.safetensors\n" and "motion: " in err
+    assert (
+        code == 0
+        and out == "runs/motion/weights.safetensors\n"
+        and err.startswith("motion: 2 of 2 [")
+    )
+    assert "\r" not in err and "loss=" in err
     text = (tmp_path / "runs/motion/config.toml").read_text()
     assert "widths = [4, 6]" in text and "pca_init = false" in text and "steps = 2 " in text
 

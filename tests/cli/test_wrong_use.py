@@ -76,11 +76,22 @@ def test_protocols_are_listed_without_a_subcommand_too(run):
     [
         "main(['landmarks', 'nope.mp4', '--out', 'x.npy'])",
         "main(['eval', 'motion', '--data', 'nope.h5'])",
+        "main(['eval', 'moton'])",
+        "main(['train', 'motion', '--data', 'nope.h5'])",
+        "main(['train', 'motion', '--lrr', '3'])",
         "main(['speech', 'nope.wav'])",
         "tkit.train('motion', 'nope.h5')",
+        "tkit.evaluate('motion', 'nope.h5')",
+        "tkit.train('moton', 'here.h5')",
+        "tkit.train('motion', 'here.h5', config='nope.toml')",
+        "tkit.train('motion', 'here.h5', lrr=3)",
+        "tkit.evaluate('moton', 'here.h5')",
+        "tkit.evaluate('motion', 'here.h5', weights='nope.safetensors')",
+        "tkit.load('nope')",
     ],
 )
 def test_a_wrong_path_loads_no_model(call, tmp_path):
+    (tmp_path / "here.h5").touch()
     code = (
         "import sys, tkit\nfrom tkit.cli import main\nfrom tkit.errors import UsageError\n"
         f"try: {call}\nexcept SystemExit as end: assert end.code == 2, end.code\n"

@@ -100,5 +100,7 @@ def test_multi_scale_similarity():
     rng = np.random.default_rng(0)
     noise = [np.clip(gt + rng.normal(0, s, gt.shape), 0, 255).astype(np.uint8) for s in (5, 20)]
     assert value("msssim", noise[1], gt) < value("msssim", noise[0], gt) < 1
-    with pytest.raises(ScoreError, match="too small for five scales"):
-        metric.measure(pred=gt[:, :100], gt=gt[:, :100])
+    for side in (100, 161, 175):  # 161 has five scales, the coarsest smaller than the window
+        with pytest.raises(ScoreError, match="too small for five scales"):
+            metric.measure(pred=gt[:, :side], gt=gt[:, :side])
+    assert value("msssim", gt[:, :176, :177], gt[:, :176, :177]) == pytest.approx(1)

@@ -7,8 +7,8 @@ import pytest
 
 from tkit import media, scoring
 from tkit.errors import ConfigError, UnknownNameError, UsageError
-from tkit.report import CONTROL_ROWS, formats, leaderboard, tables
-from tkit.scoring import measuring, protocols
+from tkit.report import CONTROL_ROWS, Unscored, formats, leaderboard, tables
+from tkit.scoring import cache, measuring, protocols
 from tkit.scoring.pairing import read_map
 from tkit.tracking.pieces import CONTEXT, PIECE, Tracker
 
@@ -62,13 +62,17 @@ def test_speakers_intervals_and_comparisons(folders):
         {"ours": folders / "pred", "exact": folders / "gt"}, folders / "gt", protocol=PICTURES
     )
     cell = report.methods["ours"]["ssim"]
-    assert cell.low <= cell.value <= cell.high and "|boot:speaker-1000-0|" in cell.signature
+    assert cell.low <= cell.value <= cell.high and "|ci:speaker-t|" in cell.signature
     speakers = {s.speaker: s.n for s in report.speakers if (s.method, s.metric) == ("ours", "ssim")}
     assert speakers == {"s1": 2, "s2": 1, "s3": 1}
     pairs = {(c.first, c.second): c for c in report.comparisons if c.metric == "ssim"}
     assert pairs.keys() == {("ours", "exact"), ("ours", "static"), ("exact", "static")}
     against = pairs["ours", "exact"]
-    assert against.win_rate == 0 and against.difference < 0 and against.p <= against.p_holm
+    assert against.win_rate == 0 and against.difference < 0 and against.unit == "speaker"
+    assert against.p is None and against.p_holm is None and against.least_p == 2 / 2**3
+    assert against.no_p == (
+        "3 speakers are too few to test: flipping their signs reaches no p below 0.25"
+    )
     again = scoring.score(
         {"ours": folders / "pred", "exact": folders / "gt"}, folders / "gt", protocol=PICTURES
     )
@@ -201,6 +205,24 @@ def test_resuming_measures_only_what_changed(folders, monkeypatch):
     for path in (folders / "kept").iterdir():
         path.write_text("{")
     assert tables.as_json(score(folders)) == tables.as_json(score(folders, resume=folders / "kept"))
+
+
+def test_scores_of_a_family_are_kept_once():
+    blink = {"frames": 4, "openings": np.arange(4.0)}
+    kept = measuring.Measured(
+        "s1/a",
+        {
+            "ours": {"psnr": {"frames": 4, "db": 80.5}, "blink-rate": blink, "blink-depth": blink},
+            "theirs": {"blink-rate": blink},
+        },
+        [Unscored("theirs", "s1/a", "psnr: no such frames")],
+    )
+    text = cache.to_json(kept)
+    assert text.count("openings") == 1
+    read = cache.from_json(text)
+    np.testing.assert_equal(read.stats, kept.stats)
+    assert (read.clip, read.rejects) == (kept.clip, kept.rejects)
+    assert read.stats["ours"]["blink-rate"] is read.stats["theirs"]["blink-rate"]
 
 
 def test_rows_can_be_chosen(folders):

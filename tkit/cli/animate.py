@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from tkit.cli import _options
 from tkit.errors import UsageError
-
-if TYPE_CHECKING:
-    from tkit.tracking import FrontEnds
 
 
 @click.command(name="animate")
@@ -71,10 +69,6 @@ def command(
     root: Path | None,
     protocol: str | None,
     split: str,
-    force: bool,
-    debug: Path | None,
-    pose: str,
-    front_ends: FrontEnds,
     **options: Any,
 ) -> None:
     """Make a still face speak: picture + sound to video.
@@ -94,23 +88,13 @@ def command(
         raise UsageError("--corpus brings its own pictures and sounds; drop --image and --audio")
     if not corpus and not (images and audios):
         raise UsageError("give --image and --audio, or --corpus")
-    from tkit.files import refuse_overwrite
     from tkit.pipelines.animation import jobs
 
     if corpus:
         todo = jobs.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
     else:
         todo = jobs.of_files(images, audios, out)
-    for job in todo:
-        refuse_overwrite(job.out, force=force)
-    if not corpus:
-        for remark in jobs.look_at_inputs(todo, front_ends):
-            click.echo(remark, err=True)
-
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
-    studio = jobs.open_studio(weights, front_ends=front_ends, pose=pose, **options)
-    for name in weights:
-        click.echo(f"{name}: {getattr(studio, name).weights.path}", err=True)
-    for job in todo:
-        count = jobs.make(job, studio, debug=debug, progress=True)
-        click.echo(f"{job.out}: {count} frames, {count / studio.fps:.2f} s")
+    say = partial(click.echo, err=True)
+    for job, count in jobs.make_all(todo, weights, warn=say, tell=say, progress=True, **options):
+        click.echo(f"{job.out}: {count} frames, {count / options['fps']:.2f} s")

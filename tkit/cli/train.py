@@ -87,7 +87,10 @@ def _command(stage: Any) -> click.Command:
         from tkit.pipelines.training import train as run
 
         given = {name: value for name, value in flags.items() if value is not None}
-        trained = run(stage.name, data, out, config=config, resume=resume, force=force, **given)
+        trained = run(
+            stage.name, data, out,
+            config=config, resume=resume, force=force, progress=True, **given,
+        )  # fmt: skip
         click.echo(str(trained.weights.path))
 
     text = f"Train the {stage.name} stage: {stage.title}.\n\n\b\nExample:\n"

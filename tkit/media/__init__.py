@@ -110,7 +110,7 @@ def read_clip(
 
 def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
     """Yield the frames of a video one by one as (H, W, 3) uint8 RGB, at the file's own rate."""
-    yield from open_video(path)[1]
+    yield from map(np.ascontiguousarray, open_video(path)[1])
 
 
 def open_video(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:

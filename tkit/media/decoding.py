@@ -18,12 +18,14 @@ class Converter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: Any) -> np.ndarray:
-        """Return the frame (H, W, 3) uint8 RGB."""
-        rgb = self._reformatter.reformat(
+        """Return the frame (H, W, 3) uint8 RGB; its rows may lie apart in memory."""
+        converted = self._reformatter.reformat(
             frame, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1
-        ).to_ndarray()
-        turns = round(getattr(frame, "rotation", 0) / 90) % 4
-        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        )
+        plane = converted.planes[0]
+        shape, strides = (converted.height, converted.width, 3), (plane.line_size, 3, 1)
+        rgb = np.ndarray(shape, np.uint8, memoryview(plane), strides=strides)
+        return np.rot90(rgb, round(getattr(frame, "rotation", 0) / 90) % 4)
 
 
 class Grid:

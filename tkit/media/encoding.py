@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
@@ -26,6 +25,8 @@ class Subsampler:
 
     def __call__(self, image: np.ndarray) -> Any:
         """Convert (H, W, 3) uint8 RGB of even sides to a frame in ``yuv420p``."""
+        import cv2
+
         returned = self._back(self._subsample(image))
         return self._subsample(cv2.addWeighted(image, 2, returned, -1, 0))  # saturates
 

@@ -112,11 +112,12 @@ class Reader:
     def read(self, n_frames: int | None = None) -> np.ndarray:
         """Return the next frames (n, H, W, 3), by default a chunk of them; fewer at the end."""
         wanted = self.chunk if n_frames is None else n_frames
-        frames: list[np.ndarray] = []
-        while len(frames) < wanted and self._next is not None:
-            frames.append(self._next)
+        frames, n_read = np.empty((wanted, *self.shape), np.uint8), 0
+        while n_read < wanted and self._next is not None:
+            frames[n_read] = self._next
+            n_read += 1
             self._step()
-        return np.stack(frames) if frames else np.empty((0, *self.shape), np.uint8)
+        return frames[:n_read]
 
     def skip_to_end(self) -> None:
         """Count the remaining frames."""

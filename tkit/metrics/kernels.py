@@ -1,4 +1,4 @@
-"""Compiled loops of the picture metrics: structural similarity, and arithmetic that wraps.
+"""Compiled loops of the picture metrics: luma, squared errors, structural similarity.
 
 Nothing here is re-ordered by the compiler, so results do not depend on the machine; box sums are
 integers, hence exact. See :mod:`tkit.compiled`.
@@ -9,6 +9,28 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.compiled import compiled
+
+
+@compiled("int64(uint8[:], uint8[:])")
+def squared_error(x: np.ndarray, y: np.ndarray) -> int:
+    """Sum of ``(x - y) ** 2`` of flat uint8 arrays."""
+    total = 0
+    for start in range(0, len(x), 32768):  # so many squares fit 32 bits, which vectorise
+        a, b = x[start : start + 32768], y[start : start + 32768]
+        part = np.int32(0)
+        for i in range(len(a)):
+            difference = np.int32(np.int32(a[i]) - np.int32(b[i]))
+            part = np.int32(part + np.int32(difference * difference))
+        total += int(part)
+    return total
+
+
+@compiled("void(uint8[:], uint8[:])")
+def luma(rgb: np.ndarray, out: np.ndarray) -> None:
+    """Integer BT.601 luma of flat RGB pixels, exactly PIL's ``convert('L')``."""
+    for i in range(len(out)):
+        red, green, blue = np.int32(rgb[3 * i]), np.int32(rgb[3 * i + 1]), np.int32(rgb[3 * i + 2])
+        out[i] = np.uint8((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16)
 
 
 @compiled("int64(uint8[:], uint8[:])")
@@ -97,10 +119,20 @@ def _filter(row: np.ndarray, taps: np.ndarray, out: np.ndarray) -> None:
         out[j] = near + far + t5 * (row[j] + row[j + 10])
 
 
-def _weighted(out: np.ndarray, above: np.ndarray, below: np.ndarray, weight: float) -> None:
-    """Add ``weight * (above + below)`` to ``out``; few enough arrays to be vectorised."""
+def _first(
+    out: np.ndarray, centre: np.ndarray, above: np.ndarray, below: np.ndarray, taps: np.ndarray
+) -> None:
+    """Write the centre tap and the pair next to it; few enough arrays to be vectorised."""
+    t0, t1 = taps[0], taps[1]
     for j in range(len(out)):
-        out[j] += weight * (above[j] + below[j])
+        out[j] = t0 * centre[j] + t1 * (above[j] + below[j])
+
+
+def _two(out: np.ndarray, rows: tuple, near: float, far: float) -> None:
+    """Add two pairs of rows."""
+    above, below, higher, lower = rows
+    for j in range(len(out)):
+        out[j] = out[j] + near * (above[j] + below[j]) + far * (higher[j] + lower[j])
 
 
 def _powers(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
@@ -116,6 +148,34 @@ def _powers(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
         product[j] = sx[j] * sy[j]
 
 
+def _window_row(
+    x: np.ndarray,
+    y: np.ndarray,
+    taps: np.ndarray,
+    row: int,
+    rows: np.ndarray,
+    ring: np.ndarray,
+    flat: np.ndarray,
+) -> None:
+    """Take in one row; from the eleventh on ``flat`` holds the four maps of the row 5 above.
+
+    ``ring`` holds the last 11 rows of the maps, filtered along the row.
+    """
+    n_out = len(flat) // 4
+    _powers(x[row], y[row], rows)
+    newest = ring[row % 11]
+    for m in range(4):
+        _filter(rows[m], taps, newest[m * n_out : (m + 1) * n_out])
+    if row < 10:
+        return
+    centre = ring[(row - 5) % 11]
+    _first(flat, centre, ring[(row - 6) % 11], ring[(row - 4) % 11], taps)
+    for k in (2, 4):
+        above, below = ring[(row - 5 - k) % 11], ring[(row - 5 + k) % 11]
+        higher, lower = ring[(row - 6 - k) % 11], ring[(row - 4 + k) % 11]
+        _two(flat, (above, below, higher, lower), taps[k], taps[k + 1])
+
+
 def ssim_gauss(
     x: np.ndarray, y: np.ndarray, taps: np.ndarray, correction: float, c1: float, c2: float
 ) -> float:
@@ -128,7 +188,6 @@ def ssim_gauss(
     """
     width = x.shape[1]
     n_out = width - 10
-    # The last 11 rows of the four maps, filtered along the row, and one row filtered both ways.
     ring, flat, rows = np.empty((11, 4 * n_out)), np.empty(4 * n_out), np.empty((4, width))
     total = np.zeros(n_out)
     summed = _ssim_gauss(x, y, np.array([*taps, correction, c1, c2]), rows, ring, flat, total)
@@ -153,19 +212,59 @@ def _ssim_gauss(
     mx, my = flat[:n_out], flat[n_out : 2 * n_out]
     mpower, mproduct = flat[2 * n_out : 3 * n_out], flat[3 * n_out :]
     for row in range(x.shape[0]):
-        _powers(x[row], y[row], rows)
-        newest = ring[row % 11]
-        for m in range(4):
-            _filter(rows[m], taps, newest[m * n_out : (m + 1) * n_out])
+        _window_row(x, y, taps, row, rows, ring, flat)
         if row < 10:
             continue
-        centre = ring[(row - 5) % 11]
-        for j in range(len(flat)):
-            flat[j] = taps[0] * centre[j]
-        for k in range(1, 6):
-            _weighted(flat, ring[(row - 5 - k) % 11], ring[(row - 5 + k) % 11], taps[k])
         for j in range(n_out):
             products, squares = mx[j] * my[j], mx[j] * mx[j] + my[j] * my[j]
             top = (2 * products + c1) * (2 * correction * (mproduct[j] - products) + c2)
             total[j] += top / ((squares + c1) * (correction * (mpower[j] - squares) + c2))
     return total.sum()
+
+
+@compiled(
+    "void(float64[:,:], float64[:,:], float64[:], float64[:,:], float64[:,:], float64[:], "
+    "float64[:,:])"
+)
+def msssim_sums(
+    x: np.ndarray,
+    y: np.ndarray,
+    constants: np.ndarray,
+    rows: np.ndarray,
+    ring: np.ndarray,
+    flat: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """Add up contrast-structure, and its product with luminance, of one scale, by columns.
+
+    Parameters
+    ----------
+    constants : ndarray (8,)
+        Six taps from the centre outwards, C1 and C2.
+    rows, ring, flat : ndarray (4, W), (11, 4 (W - 10)), (4 (W - 10),)
+        Written over.
+    sums : ndarray (2, W - 10)
+    """
+    taps, n_out, c1, c2 = constants[:6], x.shape[1] - 10, constants[6], constants[7]
+    mx, my = flat[:n_out], flat[n_out : 2 * n_out]
+    mpower, mproduct = flat[2 * n_out : 3 * n_out], flat[3 * n_out :]
+    contrast, similarity = sums[0], sums[1]
+    for row in range(x.shape[0]):
+        _window_row(x, y, taps, row, rows, ring, flat)
+        if row < 10:
+            continue
+        for j in range(n_out):
+            products, squares = mx[j] * my[j], mx[j] * mx[j] + my[j] * my[j]
+            term = (2 * (mproduct[j] - products) + c2) / (mpower[j] - squares + c2)
+            contrast[j] += term
+            similarity[j] += term * (2 * products + c1) / (squares + c1)
+
+
+@compiled("void(float64[:,:], float64[:,:])")
+def halve(image: np.ndarray, out: np.ndarray) -> None:
+    """Mean of each 2 x 2 pixels; an odd last row or column is left out."""
+    for i in range(out.shape[0]):
+        upper, lower = image[2 * i], image[2 * i + 1]
+        for j in range(out.shape[1]):
+            left, right = upper[2 * j] + lower[2 * j], upper[2 * j + 1] + lower[2 * j + 1]
+            out[i, j] = 0.25 * (left + right)

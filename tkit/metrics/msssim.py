@@ -22,7 +22,7 @@ from tkit.metrics.ssim import K1, K2, gauss_taps
 
 EXPONENTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
 WINDOW = 11
-MIN_SIDE = (WINDOW - 1) * 2 ** (len(EXPONENTS) - 1) + 1  # the window must fit the coarsest scale
+MIN_SIDE = WINDOW * 2 ** (len(EXPONENTS) - 1)  # the window must fit the coarsest scale
 
 
 def msssim(*, pred: np.ndarray, gt: np.ndarray) -> float:
@@ -32,38 +32,35 @@ def msssim(*, pred: np.ndarray, gt: np.ndarray) -> float:
             f"pictures of {gt.shape[1]} x {gt.shape[0]} are too small for five scales, "
             f"{MIN_SIDE} pixels are needed"
         )
+    from tkit.metrics import kernels
+
     x, y = gt.astype(np.float64), pred.astype(np.float64)
+    constants = np.array([*gauss_taps(), (K1 * PEAK) ** 2, (K2 * PEAK) ** 2])
     value = 1.0
     for scale, exponent in enumerate(EXPONENTS):
         if scale:
             x, y = _halved(x), _halved(y)
-        luminance, contrast = _terms(x, y)
+        width = x.shape[1] - WINDOW + 1
+        rows, ring, flat = (
+            np.empty((4, x.shape[1])),
+            np.empty((WINDOW, 4 * width)),
+            np.empty(4 * width),
+        )
+        sums = np.zeros((2, width))
+        kernels.msssim_sums(x, y, constants, rows, ring, flat, sums)
+        # Contrast and structure of all scales, luminance of the coarsest alone.
         last = scale == len(EXPONENTS) - 1
-        term = (luminance * contrast).mean() if last else contrast.mean()
+        term = sums[1 if last else 0].sum() / ((x.shape[0] - WINDOW + 1) * width)
         value *= max(term, 0.0) ** exponent
     return float(value)
 
 
 def _halved(image: np.ndarray) -> np.ndarray:
-    height, width = (size // 2 * 2 for size in image.shape)
-    return image[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    from tkit.metrics import kernels
 
-
-def _terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    import cv2
-
-    half = gauss_taps()
-    taps = np.concatenate([half[:0:-1], half])
-    edge = WINDOW // 2
-
-    def mean(image: np.ndarray) -> np.ndarray:
-        return cv2.sepFilter2D(image, cv2.CV_64F, taps, taps)[edge:-edge, edge:-edge]
-
-    c1, c2 = (K1 * PEAK) ** 2, (K2 * PEAK) ** 2
-    a, b = mean(x), mean(y)
-    squares = a * a + b * b
-    contrast = (2 * (mean(x * y) - a * b) + c2) / (mean(x * x + y * y) - squares + c2)
-    return (2 * a * b + c1) / (squares + c1), contrast
+    out = np.empty((image.shape[0] // 2, image.shape[1] // 2))
+    kernels.halve(image, out)
+    return out
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, color: str) -> Stats:

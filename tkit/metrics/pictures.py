@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tkit.errors import ScoreError
@@ -9,13 +11,19 @@ from tkit.metrics import Param
 
 PEAK = 255.0
 
-_LUMA = np.array([[19595, 38470, 7471, 32768]], np.float32) / 65536
-
 COLOR = Param(
     "gray",
-    "gray: BT.601 luma as integers, exactly PIL's convert('L'); rgb: the three channels",
-    choices=("gray", "rgb"),
-    tokens={"gray": "gray:pil"},
+    "gray: BT.601 luma as integers, exactly PIL's convert('L'); gray-cv2: as OpenCV rounds it; "
+    "rgb: the three channels",
+    choices=("gray", "gray-cv2", "rgb"),
+    tokens={"gray": "gray:pil", "gray-cv2": "gray:cv2"},
+)
+GRAY = replace(COLOR, doc=COLOR.doc.partition("; rgb")[0], choices=COLOR.choices[:2])
+
+RESIZE = Param(
+    0.0,
+    "side in pixels of the square that pictures are first resized to, by area; 0 keeps them",
+    tokens={0.0: ""},
 )
 
 
@@ -25,26 +33,35 @@ def to_gray(frames: np.ndarray) -> np.ndarray:
     ``(19595 R + 38470 G + 7471 B + 32768) >> 16``: what PIL computes. OpenCV's gray differs by one
     level in some pixels, the Y plane of a video is of limited range; both change every score.
     """
-    import cv2
+    from tkit.metrics import kernels
 
     out = np.empty(frames.shape[:3], np.uint8)
-    for frame, luma in zip(frames, out, strict=True):
-        # Exact in 32-bit floats: weights and sums are multiples of 1/65536 below 256, 24 bits.
-        luma[:] = cv2.transform(frame.astype(np.float32), _LUMA)
+    kernels.luma(np.ascontiguousarray(frames).reshape(-1), out.reshape(-1))
     return out
 
 
 def in_color(frames: np.ndarray, color: str) -> np.ndarray:
-    """Frames as the metric wants them: (T, H, W) for ``gray``, (T, H, W, 3) for ``rgb``."""
-    if color == "gray":
-        return to_gray(frames) if frames.ndim == 4 else frames
+    """Frames as the metric wants them: (T, H, W) in gray, (T, H, W, 3) for ``rgb``."""
+    if color != "rgb":
+        gray = to_gray if color == "gray" else _to_gray_of_opencv
+        return gray(frames) if frames.ndim == 4 else frames
     if frames.ndim != 4:
         raise ScoreError("color rgb needs frames with three channels; these are gray")
     return frames
 
 
-def matched(pred: np.ndarray, gt: np.ndarray, color: str) -> tuple[np.ndarray, np.ndarray]:
-    """Check that two runs of frames fit each other and return them in ``color``.
+def _to_gray_of_opencv(frames: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
+
+
+def matched(
+    pred: np.ndarray, gt: np.ndarray, color: str, *, side: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check that two runs of frames fit each other; return them in ``color``.
+
+    With a ``side`` they are resized before, by area, to squares of so many pixels.
 
     Raises
     ------
@@ -60,4 +77,8 @@ def matched(pred: np.ndarray, gt: np.ndarray, color: str) -> tuple[np.ndarray, n
             raise ScoreError(f"the {what} has no pixels: its shape is {frames.shape}")
     if pred.shape != gt.shape:
         raise ScoreError(f"prediction of shape {pred.shape}, ground truth of shape {gt.shape}")
+    if side:
+        from tkit.media.pictures import resize
+
+        pred, gt = (resize(frames, round(side), round(side)) for frames in (pred, gt))
     return in_color(pred, color), in_color(gt, color)

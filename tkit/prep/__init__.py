@@ -21,6 +21,7 @@ from tkit.errors import CorpusError
 from tkit.prep import assembly, parts
 from tkit.prep.assembly import Summary
 from tkit.prep.settings import Settings, choose
+from tkit.progress import bar
 from tkit.speech import ENCODERS
 from tkit.speech.windows import WINDOW
 from tkit.store import EncoderInfo, StoreInfo
@@ -65,7 +66,7 @@ def prepare(
     strict : bool
         Raise at the first rejected clip instead of recording it.
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **choices
         Fields of :class:`Settings` and of :class:`~tkit.tracking.FrontEnds` that differ from
         ``settings``, e.g. ``crops=True, landmarks="mesh"``.
@@ -154,19 +155,12 @@ def _run(
     done: int,
     progress: bool,
 ) -> Iterator[Reject | None]:
-    from tqdm import tqdm
-
     calls = [(clip, path, settings) for clip, path in todo]
-    bar = tqdm(
-        parallel.run(parts.make_part, calls, jobs=jobs, cluster=cluster) if calls else (),
-        total=done + len(todo),
-        initial=done,
-        unit="clip",
-        disable=not progress,
-        desc="prep",
-    )
+    made = parallel.run(parts.make_part, calls, jobs=jobs, cluster=cluster) if calls else ()
     rejected = 0
-    for reject in bar:
-        rejected += reject is not None
-        bar.set_postfix(rejected=rejected)
-        yield reject
+    with bar(done + len(todo), initial=done, desc="prep", unit="clip", show=progress) as shown:
+        for reject in made:
+            rejected += reject is not None
+            shown.set_postfix(rejected=rejected)
+            shown.update()
+            yield reject

@@ -16,6 +16,7 @@ from typing import Any
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import DownloadError, UsageError
 from tkit.files import atomic_path, require_path
+from tkit.progress import bar
 
 CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 60
@@ -169,7 +170,6 @@ def _reason(error: Any) -> str:
 def _download(url: str, partial: Path) -> None:
     """Append what is missing to ``partial``, or start again where the server cannot go on."""
     import requests
-    from tqdm import tqdm
 
     have = partial.stat().st_size if partial.exists() else 0
     headers = {"Accept-Encoding": "identity"}  # sizes and ranges are those of the file itself
@@ -189,18 +189,11 @@ def _download(url: str, partial: Path) -> None:
         total = have + int(length) if length else None
         with (
             partial.open("ab" if have else "wb") as file,
-            tqdm(
-                total=total,
-                initial=have,
-                unit="B",
-                unit_scale=True,
-                desc=partial.stem,
-                disable=None,
-            ) as bar,
+            bar(total, initial=have, unit="B", unit_scale=True, desc=partial.stem) as shown,
         ):
             for chunk in response.iter_content(CHUNK_BYTES):
                 file.write(chunk)
-                bar.update(len(chunk))
+                shown.update(len(chunk))
     if total is not None and partial.stat().st_size != total:
         raise requests.ConnectionError(f"{partial.stat().st_size} of {total} bytes came")
 

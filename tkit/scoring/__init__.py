@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tkit import jobs as parallel
 from tkit.errors import ScoreError, UsageError
 from tkit.face.crops import CROPS
-from tkit.jobs import connected
 from tkit.metrics import METRICS
+from tkit.progress import track
 from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
-from tkit.scoring.measuring import Measured, Plan, measure_clip
-from tkit.scoring.pairing import ClipFiles, name_methods, pair
+from tkit.scoring.cache import remembering
+from tkit.scoring.measuring import Plan, measure_clip
+from tkit.scoring.pairing import name_methods, pair
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.summary import signature, summarise
 
@@ -85,9 +87,9 @@ def score(
     resume : path, optional
         Folder where the statistics of finished clips are kept and looked up.
     seed : int
-        Of the resampling behind intervals and tests.
+        Of the signs that tests draw where speakers are too many for all of them.
     progress : bool
-        Show a bar on stderr.
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **choices
         Fields of the protocol that differ: ``landmarks``, and the policies ``missing``, ``length``,
         ``size``, ``fps`` and ``missing_face``.
@@ -133,47 +135,11 @@ def score(
         renamed=renamed,
         missing=protocol.missing,
     )
-    measured = list(
-        _measure_all(
-            found,
-            plan,
-            jobs=jobs,
-            progress=progress,
-            resume=Path(resume) if resume else None,
-            cluster=cluster,
-        )
-    )
-    return summarise(plan, list(methods), measured, rejects, seed=seed)
-
-
-def _measure_all(
-    clips: list[ClipFiles],
-    plan: Plan,
-    *,
-    jobs: int,
-    progress: bool,
-    resume: Path | None,
-    cluster: str,
-) -> Iterator[Measured]:
-    """Measure every clip, results in the order of ``clips``."""
-    from tqdm import tqdm
-
-    from tkit.scoring.cache import remembering
-
-    measure = remembering(measure_clip, resume) if resume else measure_clip
-    # disable=None: no bar where stderr is no terminal.
-    bar = {"total": len(clips), "unit": "clip", "disable": None if progress else True}
-    if jobs == 1 and not cluster:
-        yield from tqdm((measure(files, plan) for files in clips), **bar)
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    tasks = (delayed(measure)(files, plan) for files in clips)
-    if cluster:
-        with connected(cluster, jobs), parallel_config("dask"):
-            yield from tqdm(iter(Parallel(n_jobs=-1)(tasks)), **bar)
-    else:
-        yield from tqdm(Parallel(n_jobs=jobs, return_as="generator")(tasks), **bar)
+    measure = remembering(measure_clip, Path(resume)) if resume else measure_clip
+    calls = [(files, plan) for files in found]
+    done = parallel.run(measure, calls, jobs=jobs, cluster=cluster, ordered=True)
+    shown = track(done, len(calls), desc="score", unit="clip", show=progress)
+    return summarise(plan, list(methods), list(shown), rejects, seed=seed)
 
 
 def require_scores(report: Report, preds: Iterable[str], *, strict: bool = False) -> None:

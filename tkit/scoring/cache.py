@@ -17,6 +17,7 @@ import numpy as np
 
 from tkit import __version__
 from tkit.files import atomic_path
+from tkit.metrics import Stats
 from tkit.report import Unscored
 from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.pairing import ClipFiles
@@ -39,7 +40,7 @@ class _Remembering:
         if path.is_file():
             try:
                 return from_json(path.read_text(encoding="utf-8"))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, LookupError, TypeError):
                 path.unlink()  # damaged: measured again
         measured = self._measure(files, plan)
         with atomic_path(path) as temporary:
@@ -51,7 +52,14 @@ def key(files: ClipFiles, plan: Plan) -> str:
     """Hash of what the statistics of a clip depend on."""
     protocol = plan.protocol
     metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
-    framing = [protocol.crop, protocol.resize, protocol.stretch, protocol.length, protocol.size]
+    framing = [
+        protocol.crop,
+        protocol.resize,
+        protocol.stretch,
+        protocol.points_in,
+        protocol.length,
+        protocol.size,
+    ]
     landmarks = [points_tokens(plan.front_ends, view) for view in sorted(plan.views)]
     about = [
         __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
@@ -69,10 +77,25 @@ def _state(path: Path) -> list[Any]:
 
 
 def to_json(measured: Measured) -> str:
-    """Write the statistics of one clip; arrays are kept to the bit."""
+    """Write the statistics of one clip; arrays are kept to the bit.
+
+    The scores of a family share their statistics, and so do methods that have none of their own:
+    each is written once, and its number wherever it stands.
+    """
+    sums: list[Stats] = []
+    numbers: dict[int, int] = {}  # by identity: sharing is what measuring made
+    for found in measured.stats.values():
+        for stats in found.values():
+            if id(stats) not in numbers:
+                numbers[id(stats)] = len(sums)
+                sums.append(stats)
     content = {
         "clip": measured.clip,
-        "stats": measured.stats,
+        "sums": sums,
+        "stats": {
+            method: {score: numbers[id(stats)] for score, stats in found.items()}
+            for method, found in measured.stats.items()
+        },
         "rejects": [vars(reject) for reject in measured.rejects],
     }
     return json.dumps(_packed(content))
@@ -82,7 +105,12 @@ def from_json(text: str) -> Measured:
     """Read what :func:`to_json` wrote."""
     content = _unpacked(json.loads(text))
     rejects = [Unscored(**reject) for reject in content["rejects"]]
-    return Measured(content["clip"], content["stats"], rejects)
+    sums = content["sums"]
+    stats = {
+        method: {score: sums[number] for score, number in places.items()}
+        for method, places in content["stats"].items()
+    }
+    return Measured(content["clip"], stats, rejects)
 
 
 def _packed(value: Any) -> Any:

@@ -75,7 +75,8 @@ class View:
             except NoFaceError as error:
                 raise ScoreError(f"cannot be cropped: {error}") from error
             self._transforms = crops.align(self._found[0][:, 0], protocol.crop)
-        elif self._has_points:
+        self._inside = protocol.points_in == "crop"
+        if self._has_points and (self._inside or self._transforms is None):
             self._trackers = self._open_trackers()
 
     def read(self, n_frames: int | None = None) -> Chunk:
@@ -83,13 +84,13 @@ class View:
         own = self.reader.read(n_frames)
         if not len(own):
             return {"frames": own}
-        frames = self._sized(own)
+        sized = self._sized(own)
+        frames = self._framed(sized)
         if not self.no_points:
             try:
-                self._push(self._trackers, frames)
+                self._push(self._trackers, frames if self._inside else sized)
             except NoFaceError as error:
                 self.no_points = str(error)
-        frames = self._framed(frames)
         chunk = {}
         for view, pictures in (("frames", frames), ("own-frames", own)):
             gray = view.replace("frames", "gray")
@@ -106,7 +107,7 @@ class View:
         Empty if no metric wants points, or they were not to be found again, or for the reason
         ``no_points``.
         """
-        if self._has_points and self._transforms is None and not self.no_points:
+        if self._trackers and not self.no_points:
             try:
                 self._found = self._tracked(self._trackers)
             except NoFaceError as error:
@@ -140,12 +141,14 @@ class View:
         return frames
 
     def _placed(self, found: np.ndarray) -> Chunk:
-        """Points (T, F, 68, 2) in pixels of the file to those of the frames returned, by view."""
+        """Points (T, F, 68, 2) where they were found to pixels of the frames returned, by view."""
         placed = {}
         for form, points in zip(self._forms, found.swapaxes(0, 1), strict=True):
-            if self._transforms is not None:
-                points = geometry.apply(self._transforms, points)
-            placed[form] = points * self._scale
+            if not self._inside:
+                if self._transforms is not None:
+                    points = geometry.apply(self._transforms, points)
+                points = points * self._scale
+            placed[form] = points
         return placed
 
     def _open_trackers(self) -> list[Tracker]:

@@ -84,7 +84,7 @@ def turn_of(frame: np.ndarray, points: np.ndarray) -> int:
     shift = (side - 1) / 2 - scale * (low + high) / 2
     place = np.column_stack([np.eye(2) * scale, shift])
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    grey = cv2.warpAffine(dlib68.in_gray(frame), place, (side, side), flags=flags)
+    grey = cv2.warpAffine(dlib68.in_gray(frame[None])[0], place, (side, side), flags=flags)
     best = _score(grey)
     if best >= CLEAR:
         return 0
@@ -97,6 +97,5 @@ def _score(grey: np.ndarray) -> float:
     """How sure dlib's detector is of the face in a picture (H, W)."""
     from tkit.landmarks import dlib68
 
-    detector, _ = dlib68.models()
-    _, scores, _ = detector.run(np.ascontiguousarray(grey), 0, HIDDEN)
+    _, scores, _ = dlib68.detector().run(np.ascontiguousarray(grey), 0, HIDDEN)
     return max(scores, default=HIDDEN)

@@ -1,7 +1,8 @@
 """Weight files: safetensors that say which network they are and how they came to be.
 
 The file's metadata holds, as JSON, the network's name in the registry, its config, and a record
-(stage, settings, speech encoder, corpus, tkit version). No pickle is ever read.
+(stage, settings, speech encoder, corpus, tkit version). No pickle is ever read. torch is loaded
+when tensors are: a missing file is named before.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import nn
 
 from tkit import __version__, toml
 from tkit.errors import ConfigError, UnknownNameError, WeightsError
 from tkit.files import atomic_path, sha256_of
 from tkit.zoo import NETS
 from tkit.zoo.released import cards
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def save(
     half : bool
         Store floating-point tensors in half precision (they are read back as float32).
     """
+    from safetensors.torch import save_file
+
     tensors = {}
     for name, tensor in module.state_dict().items():
         tensor = tensor.detach().cpu()
@@ -78,6 +82,8 @@ def load(name_or_path: str | Path) -> Weights:
     """
     path = cards.locate(name_or_path)
     about = read_about(path)
+    from safetensors.torch import load_file
+
     try:
         net = NETS.get(about["net"])
         config = net.config(**_tuples(about["config"]))

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from tkit import jobs as parallel
 from tkit.files import atomic_path
 from tkit.pipelines.makers.chars29 import data as speech
+from tkit.progress import track
 from tkit.seeds import generator
 from tkit.speech import acoustic
 from tkit.speech.symbols import edits, greedy
@@ -76,13 +77,12 @@ class Heard:
 def hear(settings: Settings, cache: Path, *, jobs: int = 1) -> Heard:
     """Synthesise all utterances and compute their states, or read them from ``cache``."""
     if not cache.is_file():
-        parts, numbers = {}, range(settings.utterances)
+        numbers = range(settings.utterances)
         calls = [(numbers[at : at + _PART], settings.seed) for at in numbers[::_PART]]
-        for first, pieces, texts in parallel.run(_hear_part, calls, jobs=jobs, cluster=""):
-            parts[first] = pieces, texts
-            print(f"{len(parts)} of {len(calls)} parts of the utterances", file=sys.stderr)
-        pieces = [piece for first in sorted(parts) for piece in parts[first][0]]
-        texts = [text for first in sorted(parts) for text in parts[first][1]]
+        heard = parallel.run(_hear_part, calls, jobs=jobs, ordered=True)
+        parts = list(track(heard, len(calls), desc="utterances", unit="part"))
+        pieces = [piece for part, _ in parts for piece in part]
+        texts = [text for _, part in parts for text in part]
         starts = np.cumsum([0, *(len(piece) for piece in pieces)])
         with atomic_path(cache.with_suffix(".npz")) as temporary:
             np.savez(temporary, states=np.concatenate(pieces), starts=starts, texts=texts)
@@ -90,13 +90,13 @@ def hear(settings: Settings, cache: Path, *, jobs: int = 1) -> Heard:
         return Heard(arrays["states"], arrays["starts"], arrays["texts"].tolist())
 
 
-def _hear_part(numbers: range, seed: int) -> tuple[int, list[np.ndarray], list[str]]:
+def _hear_part(numbers: range, seed: int) -> tuple[list[np.ndarray], list[str]]:
     """States and texts of a few utterances, in a process of its own."""
     torch.set_num_threads(1)
     model = acoustic.model()
     spoken = [speech.utter(number, seed=seed) for number in numbers]
     pieces = [states_of(model, utterance.wave).astype(np.float16) for utterance in spoken]
-    return numbers[0], pieces, [utterance.text for utterance in spoken]
+    return pieces, [utterance.text for utterance in spoken]
 
 
 def states_of(model: hama.Hama, wave: np.ndarray) -> np.ndarray:

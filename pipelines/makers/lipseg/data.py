@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from tkit import media
 from tkit.clips import Clip
@@ -26,6 +25,7 @@ from tkit.landmarks import dlib68, mesh
 from tkit.lips import pictures as mouth_pictures
 from tkit.pipelines.makers.lipseg.people import MOUTH, Face, another
 from tkit.pipelines.makers.lipseg.vary import SIZES, vary
+from tkit.progress import track
 from tkit.seeds import generator
 from tkit.zoo.nets.lipseg import DIVISIONS
 
@@ -99,14 +99,15 @@ def collect(
     """
     found: Cut = {part: [] for part in DIVISIONS}
     faces: dict[str, list[Face]] = {}
-    for clip in tqdm(training_clips(root, clips), desc="clips", disable=None):
+    chosen = training_clips(root, clips)
+    for clip in track(chosen, len(chosen), desc="clips", unit="clip"):
         frames = media.read_clip(clip.video).frames
         vertices = mesh.track_mesh(frames, str(model)).astype(np.float64)
         for face in _tracked(frames, vertices):
             _cut(found, face, MESH, clip.speaker)
             faces.setdefault(clip.speaker, []).append(face)
     rng = generator(seed, "lipseg", "made")
-    for _ in tqdm(range(made), desc="made", disable=None):
+    for _ in track(range(made), made, desc="made", unit="face"):
         (who, one), (_, two) = _draw(faces, rng), _draw(faces, rng)
         _cut(found, another(one, two, rng), MESH, f"made {who}")
     _cut_puppets(found, puppets, seed)
@@ -129,7 +130,7 @@ def _cut_puppets(found: Cut, count: int, seed: int) -> None:
 def puppet_clips(count: int, *, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield frames (T, H, W, 3) and true points (T, 68, 2) of one clip each of generated people."""
     with tempfile.TemporaryDirectory() as folder:
-        for number in tqdm(range(count), desc="puppets", disable=None):
+        for number in track(range(count), count, desc="puppets", unit="clip"):
             here = Path(folder, str(number))
             puppet.generate(here, speakers=1, clips=1, seed=PUPPET_SEED + seed + number)
             frames = media.read_clip(next(here.glob("s*/*.mp4"))).frames

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+import tkit
 from tkit import media
 from tkit.cli import main
-from tkit.errors import NoFaceError, WeightsError
+from tkit.errors import NoFaceError, UsageError, WeightsError
 from tkit.face import crops, geometry
 from tkit.landmarks import LANDMARKERS
 from tkit.pipelines.animation import moves, render
@@ -468,6 +469,13 @@ def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):
     media.write_image("two.png", both)
     code, err = call(capsys, image="two.png")
     assert code == 0 and "2 faces" in err
+    # Python says it where it was called, before anything is loaded.
+    with (
+        pytest.warns(UserWarning, match="two.png: 2 faces; the largest speaks") as caught,
+        pytest.raises(UsageError, match=r"nowhere\.safetensors"),
+    ):
+        tkit.animate("two.png", "speech.wav", "again.mp4", motion="nowhere.safetensors")
+    assert caught[0].filename == __file__
     frame = next(media.iter_frames("out.mp4"))
     changed = (np.abs(frame.astype(float) - both).max(axis=-1) > 40).sum(axis=0)  # not the codec
     assert changed[small.shape[1] :].sum() > 1000 and changed[: small.shape[1]].sum() < 100

@@ -7,8 +7,8 @@ from tkit.errors import UsageError
 from tkit.face import geometry
 from tkit.pipelines.animation import blink_rate
 from tkit.pipelines.animation import moves as moves_module
-from tkit.pipelines.stages.blink import EYES, eye_opening
 from tkit.pipelines.stages.blink.survey import blinks_in
+from tkit.pipelines.stages.blink.work import EYES, eye_opening
 from tkit.seeds import generator
 
 

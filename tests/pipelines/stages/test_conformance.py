@@ -1,5 +1,7 @@
 """What every stage must do, also one that was added a minute ago."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -38,6 +40,18 @@ def test_its_name_is_the_registrys_and_its_net_is_in_the_zoo(stage, store, confi
     nets = stage.nets(store, config)
     assert set(stage.players) <= set(nets) and stage.released in nets
     assert type(nets[stage.released].config) is NETS.get(stage.released).config
+
+
+def test_its_settings_are_known_without_torch(stage):
+    """So that help and errors of wrong use come at once."""
+    code = (
+        "import sys\nfrom tkit.pipelines import STAGES\n"
+        "from tkit.pipelines.training import config\n"
+        f"stage = STAGES.get({stage.name!r})\nconfig.make(stage.config, stage.tiny)\n"
+        "print([name for name in ('torch', 'numpy', 'cv2', 'h5py') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_every_net_has_a_loss_to_minimise_and_nothing_talks_through_the_batch(stage, store, config):

@@ -337,6 +337,14 @@ def test_a_config_names_what_is_wrong():
     assert make(motion.Config, {"lr": 1, "widths": [4, 5]}) == motion.Config(lr=1.0, widths=(4, 5))
 
 
+def test_progress_is_shown_where_it_is_asked_for(store, tmp_path, capsys):
+    stage, config = small("motion")
+    loop.fit(stage, config, store, tmp_path / "quiet")
+    assert capsys.readouterr().err == ""
+    loop.fit(stage, config, store, tmp_path / "shown", progress=True)
+    assert capsys.readouterr().err.startswith(f"motion: {config.steps} of {config.steps} [")
+
+
 def test_files_give_values_and_flags_override(tmp_path):
     path = tmp_path / "f.toml"
     path.write_text("lr = 0.5\nsteps = 7\n")

@@ -6,6 +6,7 @@ import pytest
 from tkit.errors import UsageError, WeightsError
 from tkit.pipelines import training
 from tkit.pipelines.stages import motion
+from tkit.pipelines.stages.motion import work
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import results, runs
 from tkit.store import Store
@@ -78,7 +79,7 @@ def test_motion_makes_displacement_of_features(run, tiny_store):
         row = store.select("val")[0]
         features, picture = store["speech"][row.rows], store["displacement"][row.frame_start]
         assert trained.encoder == store.info.encoder
-        wanted = motion.predict(
+        wanted = work.predict(
             trained.weights.module, features, row.n_frames,
             fps=25.0, encoder=store.info.encoder, picture=picture,
         )  # fmt: skip

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tkit import jobs as parallel
 from tkit.clips import Clip, Reject
 from tkit.corpora import Corpus, Splits, grid
 from tkit.corpora.puppet import motion as motions
@@ -33,6 +34,7 @@ from tkit.corpora.puppet.voice import MAX_LAG_S, VOICES, Utterance, choose_sente
 from tkit.errors import OutputExistsError, UsageError
 from tkit.face import geometry
 from tkit.files import atomic_path
+from tkit.progress import track
 from tkit.seeds import generator
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def generate(
     seed: int = 0,
     jobs: int = 1,
     lag_s: float = 0.0,
+    progress: bool = False,
 ) -> None:
     """Write the corpus below ``root``; the same arguments give the same files, whatever ``jobs``.
 
@@ -70,6 +73,8 @@ def generate(
         Processes that work side by side.
     lag_s : float
         Delay of the sound against the lips; the alignment tells what is heard.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
 
     Raises
     ------
@@ -78,9 +83,6 @@ def generate(
     OutputExistsError
         If ``root`` holds clips that this call would not write; its own are replaced.
     """
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
-
     root = Path(root)
     if not 1 <= speakers <= MAX_SPEAKERS or not 1 <= clips <= MAX_CLIPS:
         raise UsageError(
@@ -93,10 +95,9 @@ def generate(
     names = choose_sentences(speakers * clips, generator(seed, "sentences"))
     work = [(index // clips + 1, name) for index, name in enumerate(names)]
     _refuse_others(root, {f"s{number}/{name}" for number, name in work})
-    done = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_generate_clip)(root, number, name, seed=seed, lag_s=lag_s) for number, name in work
-    )
-    for _ in tqdm(done, total=len(work), desc="puppets", unit="clip", disable=None):
+    calls = [(root, number, name, seed, lag_s) for number, name in work]
+    done = parallel.run(_generate_clip, calls, jobs=jobs)
+    for _ in track(done, len(work), desc="puppets", unit="clip", show=progress):
         pass
 
 
@@ -110,7 +111,7 @@ def _refuse_others(root: Path, ids: set[str]) -> None:
             )
 
 
-def _generate_clip(root: Path, number: int, name: str, *, seed: int, lag_s: float) -> None:
+def _generate_clip(root: Path, number: int, name: str, seed: int, lag_s: float) -> None:
     """Write one clip; the video comes last, so that a clip that is there is complete."""
     import cv2
 

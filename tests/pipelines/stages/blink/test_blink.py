@@ -6,7 +6,7 @@ import torch
 
 from tkit.face import geometry
 from tkit.pipelines.stages import blink
-from tkit.pipelines.stages.blink import survey, terms
+from tkit.pipelines.stages.blink import survey, terms, work
 from tkit.pipelines.training import config as configs
 from tkit.seeds import generator
 from tkit.store import Store
@@ -111,9 +111,9 @@ def test_the_network_has_the_papers_shape():
 
 
 def test_pca_and_range_are_those_of_the_training_split(store):
-    module = blink.nets(store, SMALL)["blink"]
-    eyes = np.concatenate([blink.read_eyes(store, row, SMALL) for row in store.select("train")])
-    eyes = np.concatenate([eyes, blink.mirror(eyes)])
+    module = work.nets(store, SMALL)["blink"]
+    eyes = np.concatenate([work.read_eyes(store, row, SMALL) for row in store.select("train")])
+    eyes = np.concatenate([eyes, work.mirror(eyes)])
     assert module.low.numpy() == pytest.approx(eyes.min(axis=0), abs=1e-6)
     assert module.high.numpy() == pytest.approx(eyes.max(axis=0), abs=1e-6)
     flat = eyes.reshape(len(eyes), -1)
@@ -126,14 +126,14 @@ def test_pca_and_range_are_those_of_the_training_split(store):
 
 def test_centring_takes_the_persons_way_of_holding_the_eyes_away(store):
     row = store.select("val")[0]
-    raw = blink.read_eyes(store, row, replace(SMALL, centre=False, fit_lids=False))
-    assert np.array_equal(raw, store["displacement"][row.frames][:, blink.EYES])
-    assert np.median(blink.read_eyes(store, row, SMALL), axis=0) == pytest.approx(0, abs=1e-7)
+    raw = work.read_eyes(store, row, replace(SMALL, centre=False, fit_lids=False))
+    assert np.array_equal(raw, store["displacement"][row.frames][:, work.EYES])
+    assert np.median(work.read_eyes(store, row, SMALL), axis=0) == pytest.approx(0, abs=1e-7)
 
 
 def test_batches_depend_on_seed_and_step_alone(store):
-    batch = blink.batches(store, SMALL, "train")
-    one, again, other = batch(4), blink.batches(store, SMALL, "train")(4), batch(5)
+    batch = work.batches(store, SMALL, "train")
+    one, again, other = batch(4), work.batches(store, SMALL, "train")(4), batch(5)
     assert one["real"].shape == (16, 45, 22, 2) and one["noise"].shape == (16, 45, 10)
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not any(torch.equal(one[key], other[key]) for key in one)
@@ -142,11 +142,11 @@ def test_batches_depend_on_seed_and_step_alone(store):
 
 def test_one_batch_can_be_learnt_by_heart(store):
     torch.manual_seed(0)
-    nets, batch = blink.nets(store, FREE), blink.batches(store, FREE, "train")(0)
+    nets, batch = work.nets(store, FREE), work.batches(store, FREE, "train")(0)
     optimiser = torch.optim.Adam(nets["blink"].parameters(), 1e-2)
     losses = []
     for _ in range(300):
-        found = blink.losses(nets, batch, FREE)["blink"]
+        found = work.losses(nets, batch, FREE)["blink"]
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()
@@ -156,7 +156,7 @@ def test_one_batch_can_be_learnt_by_heart(store):
 
 
 def test_generation_goes_on_without_a_seam(store):
-    module = blink.nets(store, SMALL)["blink"].eval()
+    module = work.nets(store, SMALL)["blink"].eval()
     whole, _ = net.generate(module, 60, rng=generator(0, "a"))
     assert whole.shape == (60, 68, 2) and whole.dtype == np.float32
     rng, state, parts = generator(0, "a"), None, []
@@ -165,14 +165,14 @@ def test_generation_goes_on_without_a_seam(store):
         parts.append(part)
     assert np.concatenate(parts) == pytest.approx(whole, abs=1e-6)
     still = np.ones(68, bool)
-    still[blink.EYES] = False
-    assert not whole[:, still].any() and whole[:, blink.EYES].any()
+    still[work.EYES] = False
+    assert not whole[:, still].any() and whole[:, work.EYES].any()
     other, _ = net.generate(module, 60, rng=generator(1, "a"))
     assert not np.allclose(other, whole)
 
 
 def eyes_of(store, config=SMALL):
-    return np.concatenate([blink.read_eyes(store, row, config) for row in store.select("all")])
+    return np.concatenate([work.read_eyes(store, row, config) for row in store.select("all")])
 
 
 def as_generated(eyes):
@@ -180,39 +180,39 @@ def as_generated(eyes):
 
     def generate(_module, n_frames, **_):
         full = np.zeros((n_frames, 68, 2), np.float32)
-        full[:, blink.EYES] = np.resize(eyes, (n_frames, 22, 2))
+        full[:, work.EYES] = np.resize(eyes, (n_frames, 22, 2))
         return full, None
 
     return generate
 
 
 def test_evaluation_counts_the_blinks_that_were_drawn(store, stores, monkeypatch):
-    rows, module = store.select("all"), blink.nets(store, SMALL)["blink"]
+    rows, module = store.select("all"), work.nets(store, SMALL)["blink"]
     drawn = sum(len(stores.blink_onsets(row.id, row.n_frames)) for row in rows)
     seconds = sum(row.n_frames / row.fps for row in rows)
     assert drawn >= 6
-    monkeypatch.setattr(blink, "SURVEYED_S", seconds)
-    monkeypatch.setattr(blink, "generate", as_generated(eyes_of(store)))
-    found = blink.evaluate({"blink": module}, store, rows, SMALL)
+    monkeypatch.setattr(work, "SURVEYED_S", seconds)
+    monkeypatch.setattr(work, "generate", as_generated(eyes_of(store)))
+    found = work.evaluate({"blink": module}, store, rows, SMALL)
     assert found["rate_hz"] == found["rate_real_hz"] == pytest.approx(drawn / seconds)
     assert found["rate_speakers_low"] <= found["rate_speakers_hz"] <= found["rate_speakers_high"]
     assert found["rate_speakers_hz"] == pytest.approx(drawn / seconds)  # as many clips each
     assert found["n_blinks"] == drawn and found["complete"] == 1
-    assert found["duration_p"] == found["depth_p"] == 1
+    assert found["duration_ks"] == found["depth_ks"] == 0
     assert found["uneven"] == pytest.approx(0, abs=0.05) and found["half_open"] == 0
     assert found["mmd2"] == pytest.approx(0, abs=1e-4)
-    monkeypatch.setattr(blink, "generate", as_generated(np.zeros((1, 22, 2), np.float32)))
-    still = blink.evaluate({"blink": module}, store, rows, SMALL)
+    monkeypatch.setattr(work, "generate", as_generated(np.zeros((1, 22, 2), np.float32)))
+    still = work.evaluate({"blink": module}, store, rows, SMALL)
     assert still["rate_hz"] == 0 and still["outside"] == 0 and "duration_s" not in still
     assert still["mmd2"] == still["mmd2_static"] == found["mmd2_static"] > 0.01
-    monkeypatch.setattr(blink, "generate", as_generated(np.full((1, 22, 2), 9, np.float32)))
-    assert blink.evaluate({"blink": module}, store, rows, SMALL)["outside"] == 1
+    monkeypatch.setattr(work, "generate", as_generated(np.full((1, 22, 2), 9, np.float32)))
+    assert work.evaluate({"blink": module}, store, rows, SMALL)["outside"] == 1
 
 
 def test_clips_shorter_than_a_sequence_can_be_measured(store, monkeypatch):
-    monkeypatch.setattr(blink, "SURVEYED_S", 20.0)
-    rows, module = store.select("val"), blink.nets(store, FREE)["blink"]
-    found = blink.evaluate({"blink": module}, store, rows, replace(FREE, sequence=100))
+    monkeypatch.setattr(work, "SURVEYED_S", 20.0)
+    rows, module = store.select("val"), work.nets(store, FREE)["blink"]
+    found = work.evaluate({"blink": module}, store, rows, replace(FREE, sequence=100))
     assert all(np.isfinite(value) for value in found.values())
 
 
@@ -226,7 +226,7 @@ def test_the_papers_experiment():
 
 def test_begins_are_those_that_were_drawn(store, stores):
     for row in store.select("all"):
-        found = survey.begins(blink.eyes_opening(store, row, SMALL), row.fps)
+        found = survey.begins(work.eyes_opening(store, row, SMALL), row.fps)
         wanted = stores.blink_onsets(row.id, row.n_frames)
         assert np.flatnonzero(found) == pytest.approx(wanted, abs=3)
 
@@ -276,17 +276,17 @@ def test_drawn_begins_follow_the_hazard_and_carry_on():
 
 def test_mirrored_eyes_are_those_of_the_mirrored_face(stores):
     moved = np.random.default_rng(0).standard_normal((3, 68, 2))
-    wanted = geometry.mirror(moved)[:, blink.EYES]
-    assert np.array_equal(blink.mirror(moved[:, blink.EYES]), wanted)
+    wanted = geometry.mirror(moved)[:, work.EYES]
+    assert np.array_equal(work.mirror(moved[:, work.EYES]), wanted)
 
 
 def test_blinks_are_cut_out_from_their_beginnings_on():
     eyes = normal(3, 40, 22, 2)
     begins = torch.zeros(3, 40)
     begins[0, 10] = begins[2, 26] = begins[2, 27] = begins[1, 2] = 1  # too late, too early: two
-    found = blink.align(eyes, begins)
+    found = work.align(eyes, begins)
     assert found.shape == (1, 2, 14 * 8)
-    lids = [list(blink.EYES).index(point) for point in (37, 38, 40, 41, 43, 44, 46, 47)]
+    lids = [list(work.EYES).index(point) for point in (37, 38, 40, 41, 43, 44, 46, 47)]
     assert torch.equal(found[0, 0], eyes[0, 10:24, lids, 1].flatten())
     assert torch.equal(found[0, 1], eyes[2, 26:40, lids, 1].flatten())
 
@@ -295,34 +295,34 @@ def test_eyes_rest_between_blinks():
     real = normal(40, 30, 22, 2)
     quiet = torch.ones(40, 30, dtype=torch.bool)
     quiet[:, :10] = False
-    still = blink.unrest(real, torch.zeros_like(real), quiet)
-    assert still == 0 and blink.unrest(real, real, quiet) < 0.02
+    still = work.unrest(real, torch.zeros_like(real), quiet)
+    assert still == 0 and work.unrest(real, real, quiet) < 0.02
     restless = torch.zeros_like(real)
     restless[:, 12] = 5.0
-    assert blink.unrest(real, restless, quiet) == pytest.approx((5 - 2.05) / 20, rel=0.1)
+    assert work.unrest(real, restless, quiet) == pytest.approx((5 - 2.05) / 20, rel=0.1)
     restless[:, 12], restless[:, 3] = 0.0, 5.0
-    assert blink.unrest(real, restless, quiet) == 0
-    assert blink.unrest(real, restless, torch.zeros_like(quiet)) == 0
+    assert work.unrest(real, restless, quiet) == 0
+    assert work.unrest(real, restless, torch.zeros_like(quiet)) == 0
 
 
 def test_the_hazard_counts_speakers_alike_after_a_long_time(store, stores, tmp_path):
     rows = store.select("all")
-    balanced = blink.estimate_hazard(store, rows, SMALL)
-    pooled = blink.estimate_hazard(store, rows, replace(SMALL, balance_speakers=False))
+    balanced = work.estimate_hazard(store, rows, SMALL)
+    pooled = work.estimate_hazard(store, rows, replace(SMALL, balance_speakers=False))
     assert balanced.shape == pooled.shape == (75,)
     assert balanced == pytest.approx(pooled)  # all of them have as many clips
-    module = blink.nets(store, SMALL)["blink"]
-    train = blink.estimate_hazard(store, store.select("train"), SMALL)
+    module = work.nets(store, SMALL)["blink"]
+    train = work.estimate_hazard(store, store.select("train"), SMALL)
     assert module.hazard.numpy() == pytest.approx(train)
 
 
 def test_a_clock_makes_sequences_of_other_blinks_differ():
     real = normal(64, 20, 22, 2)
     clock = (torch.arange(64)[:, None] % 20 == torch.arange(20)).float()
-    same = blink.sequence_mmd2(real, real, SMALL, clock=blink.fade(clock))
-    other = blink.sequence_mmd2(real, real.roll(7, dims=0), SMALL, clock=blink.fade(clock))
+    same = work.sequence_mmd2(real, real, SMALL, clock=work.fade(clock))
+    other = work.sequence_mmd2(real, real.roll(7, dims=0), SMALL, clock=work.fade(clock))
     assert same == pytest.approx(0, abs=1e-6) and other > 1e-3
-    assert blink.sequence_mmd2(real, real.roll(7, dims=0), SMALL) == pytest.approx(0, abs=1e-6)
-    assert blink.fade(torch.tensor([[0.0, 1, 0, 0, 1]]))[0].numpy() == pytest.approx(
+    assert work.sequence_mmd2(real, real.roll(7, dims=0), SMALL) == pytest.approx(0, abs=1e-6)
+    assert work.fade(torch.tensor([[0.0, 1, 0, 0, 1]]))[0].numpy() == pytest.approx(
         [0, 1, 2 / 3, 4 / 9, 1]
     )

@@ -9,7 +9,7 @@ from tkit.errors import ConfigError, UsageError, WeightsError
 from tkit.face import geometry
 from tkit.pipelines.animation.stream import MouthStream, SpeechStream
 from tkit.pipelines.stages import motion
-from tkit.pipelines.stages.motion import evaluation, terms
+from tkit.pipelines.stages.motion import evaluation, terms, work
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, results, runs
 from tkit.speech.windows import windows
@@ -42,6 +42,11 @@ def trained(module, store, config=SMALL):
     return runs.Trained(motion.STAGE, config, weights)
 
 
+def test_the_points_that_can_be_chosen_are_those_of_the_network():
+    choices = configs.fields(motion.Config)["points"].metadata["choices"]
+    assert choices == tuple(net.POINTS)
+
+
 def test_the_network_has_the_papers_shape():
     config = net.Config(dim=29, components=10, widths=(32, 32, 64, 64))
     module = net.NET.build(config)
@@ -68,7 +73,7 @@ def test_any_window_fits(window):
 
 @pytest.mark.parametrize("points", ["speech", "all"])
 def test_only_the_chosen_points_move(store, points):
-    module = motion.nets(store, replace(SMALL, points=points))["motion"]
+    module = work.nets(store, replace(SMALL, points=points))["motion"]
     moved = module(torch.randn(5, 16, module.config.dim)).detach().abs().amax(dim=(0, 2)) > 0
     chosen = np.isin(np.arange(68), SPEECH) if points == "speech" else np.ones(68, bool)
     assert np.array_equal(moved.numpy(), chosen & moved.numpy())
@@ -76,7 +81,7 @@ def test_only_the_chosen_points_move(store, points):
 
 
 def test_the_last_layer_starts_as_the_pca_basis_of_the_training_displacements(store):
-    module = motion.nets(store, SMALL)["motion"]
+    module = work.nets(store, SMALL)["motion"]
     rows = store.select("train")
     moved = np.concatenate([store["displacement"][row.frames] for row in rows])[:, SPEECH]
     flat = moved.reshape(len(moved), -1).astype(np.float64)
@@ -92,7 +97,7 @@ def test_the_last_layer_starts_as_the_pca_basis_of_the_training_displacements(st
 
 
 def test_features_are_standardised_by_the_training_split(store):
-    module = motion.nets(store, SMALL)["motion"]
+    module = work.nets(store, SMALL)["motion"]
     heard = np.concatenate([store["speech"][row.rows] for row in store.select("train")])
     flat = module.standardise(torch.from_numpy(heard)).numpy()
     assert flat.mean(axis=0) == pytest.approx(0, abs=1e-4)
@@ -101,7 +106,7 @@ def test_features_are_standardised_by_the_training_split(store):
 
 def test_batches_hold_consecutive_frames_with_their_own_windows(store):
     config = replace(SMALL, sequence=10)
-    batch = motion.batches(store, config, "train")
+    batch = work.batches(store, config, "train")
     one, again, other = batch(4), batch(4), batch(5)
     assert one["windows"].shape == (8, 10, 16, 8) and one["displacement"].shape == (8, 10, 68, 2)
     assert all(torch.equal(one[key], again[key]) for key in one)
@@ -127,11 +132,11 @@ def test_batches_hold_consecutive_frames_with_their_own_windows(store):
 def test_one_batch_can_be_learnt_by_heart(store):
     torch.manual_seed(0)
     config = replace(SMALL, sequence=10, batch_size=4, feature_noise=0.0, pca_init=False)
-    nets, batch = motion.nets(store, config), motion.batches(store, config, "train")(0)
+    nets, batch = work.nets(store, config), work.batches(store, config, "train")(0)
     optimiser = torch.optim.Adam(nets["motion"].parameters(), 3e-3)
     losses = []
     for _ in range(150):
-        found = motion.losses(nets, batch, config)["motion"]
+        found = work.losses(nets, batch, config)["motion"]
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()
@@ -141,21 +146,17 @@ def test_one_batch_can_be_learnt_by_heart(store):
 
 def test_the_loss_is_that_of_the_paper(store):
     config = replace(SMALL, feature_noise=0.0, points="all")
-    nets, batch = motion.nets(store, config), motion.batches(store, config, "train")(0)
+    nets, batch = work.nets(store, config), work.batches(store, config, "train")(0)
     pred = nets["motion"](batch["windows"]).detach().numpy().astype(np.float64)
     gt = batch["displacement"].numpy().astype(np.float64)
     landmark = ((pred - gt) ** 2).sum(axis=(2, 3)).mean()
     temporal = ((np.diff(pred, axis=1) - np.diff(gt, axis=1)) ** 2).sum(axis=(2, 3)).mean()
-    found = {
-        key: value.item() for key, value in motion.losses(nets, batch, config)["motion"].items()
-    }
+    found = {key: value.item() for key, value in work.losses(nets, batch, config)["motion"].items()}
     assert found["landmark"] == pytest.approx(landmark, rel=1e-4)
     assert found["temporal"] == pytest.approx(temporal, rel=1e-4)
     assert found["loss"] == pytest.approx(landmark + 0.5 * temporal, rel=1e-4)
     jaw = ((pred - gt)[:, :, :48] ** 2).sum(axis=(2, 3)).mean()
-    heavy = motion.losses(nets, batch, replace(config, mouth_weight=3.0))["motion"][
-        "landmark"
-    ].item()
+    heavy = work.losses(nets, batch, replace(config, mouth_weight=3.0))["motion"]["landmark"].item()
     assert heavy == pytest.approx(3 * landmark - 2 * jaw, rel=1e-4)
 
 
@@ -170,21 +171,21 @@ def test_it_learns_the_mouth_of_a_speaker_it_never_saw(stores, tmp_path):
 
 
 def test_evaluation_knows_truth_stillness_and_mean_pose(store, monkeypatch):
-    module = motion.nets(store, SMALL)["motion"]
+    module = work.nets(store, SMALL)["motion"]
     rows = store.select("all")
     truth = iter([store["displacement"][row.frames] for row in rows])
-    monkeypatch.setattr(motion, "predict", lambda *_, **__: next(truth))
+    monkeypatch.setattr(work, "predict", lambda *_, **__: next(truth))
     found = results.measure(trained(module, store), store, "all")
     assert found["n_clips"] == 6
     assert found["lmd"] == pytest.approx(0, abs=1e-3)
     assert found["opening_corr"] == pytest.approx(1, abs=1e-6)
-    monkeypatch.setattr(motion, "predict", lambda _m, _f, n, **_: np.zeros((n, 68, 2)))
+    monkeypatch.setattr(work, "predict", lambda _m, _f, n, **_: np.zeros((n, 68, 2)))
     still = results.measure(trained(module, store), store, "all")
     assert still["lmd"] == still["lmd_static"] == found["lmd_static"] > 1
     assert still["lmd_ratio"] == 1 and abs(still["opening_corr"]) < 0.2
     mean = module.mean_displacement.numpy()
-    monkeypatch.setattr(motion, "predict", lambda _m, _f, n, **_: np.tile(mean, (n, 1, 1)))
-    assert motion.evaluate({"motion": module}, store, rows, SMALL)["lmd"] == found["lmd_mean_pose"]
+    monkeypatch.setattr(work, "predict", lambda _m, _f, n, **_: np.tile(mean, (n, 1, 1)))
+    assert work.evaluate({"motion": module}, store, rows, SMALL)["lmd"] == found["lmd_mean_pose"]
 
 
 def test_mouth_distance_is_centred_and_relative_to_the_eyes(stores):
@@ -207,18 +208,18 @@ def test_correlation():
 
 
 def test_prediction_does_not_depend_on_the_length_of_the_speech(store):
-    module = motion.nets(store, SMALL)["motion"]
+    module = work.nets(store, SMALL)["motion"]
     features = np.random.default_rng(0).standard_normal((4600, 8)).astype(np.float32)
     encoder = store.info.encoder
-    whole = motion.predict(module, features, 2300, fps=25.0, encoder=encoder)
+    whole = work.predict(module, features, 2300, fps=25.0, encoder=encoder)
     assert whole.shape == (2300, 68, 2) and whole.dtype == np.float32
-    part = motion.predict(module, features[:400], 150, fps=25.0, encoder=encoder)
+    part = work.predict(module, features[:400], 150, fps=25.0, encoder=encoder)
     assert whole[:150] == pytest.approx(part, abs=1e-6)
-    assert motion.predict(module, features, 0, fps=25.0, encoder=encoder).shape == (0, 68, 2)
+    assert work.predict(module, features, 0, fps=25.0, encoder=encoder).shape == (0, 68, 2)
 
 
 def test_features_of_another_encoder_are_refused(store, stores, tmp_path):
-    module = motion.nets(store, SMALL)["motion"]
+    module = work.nets(store, SMALL)["motion"]
     other = replace(stores.ENCODER, version="2")
     path = stores.write_store(tmp_path / "o.h5", n_frames=30, encoder=other)
     wanted = r"o\.h5 has the speech features drawn-2.*drawn-1"
@@ -285,7 +286,7 @@ def test_it_learns_when_people_wait():
         batch = {
             "windows": heard.expand(8, -1, -1, -1), "displacement": moved, "picture": pictures,
         }  # fmt: skip
-        found = motion.losses(nets, batch, config)["motion"]
+        found = work.losses(nets, batch, config)["motion"]
         optimiser.zero_grad()
         found["loss"].backward()
         optimiser.step()
@@ -299,7 +300,7 @@ def test_it_learns_when_people_wait():
 
 def contextual(store, **values):
     torch.manual_seed(1)
-    return motion.nets(store, replace(FULL, **values))["motion"].eval()
+    return work.nets(store, replace(FULL, **values))["motion"].eval()
 
 
 def test_context_looks_back_and_never_ahead(store):
@@ -329,7 +330,7 @@ def test_a_stream_gives_what_the_whole_speech_gives(store, fps, sizes):
     features = np.random.default_rng(0).standard_normal((160, 8)).astype(np.float32)
     n_frames = round(160 / 50 * fps)
     known = {"fps": fps, "encoder": encoder, "picture": store["displacement"][5]}
-    whole = motion.predict(module, features, n_frames, **known)
+    whole = work.predict(module, features, n_frames, **known)
     stream = MouthStream(module, **known)
     assert stream.look_ahead_s == pytest.approx(0.19)
     parts, start = [], 0
@@ -367,7 +368,7 @@ def test_sound_in_pieces_gives_what_the_whole_sound_gives(store, piece):
     module, encode = contextual(store), Summing(store)
     wave = np.random.default_rng(0).standard_normal(8000 * 3).astype(np.float32)
     picture = store["displacement"][5]
-    whole = motion.predict(
+    whole = work.predict(
         module, encode(wave), 75, fps=25.0, encoder=encode.info, picture=picture
     )  # fmt: skip
     stream = SpeechStream(
@@ -412,14 +413,14 @@ def test_impossible_contexts_are_refused(wrong):
 
 def test_augmented_batches_depend_on_seed_and_step_alone(store):
     config = replace(FULL, speed=0.2)
-    one, again, other = (motion.batches(store, config, "train")(step) for step in (4, 4, 5))
+    one, again, other = (work.batches(store, config, "train")(step) for step in (4, 4, 5))
     assert one["windows"].shape == (8, 20, 20, 8)
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not torch.equal(one["windows"], other["windows"])
 
 
 def test_mirrored_faces_are_learned_as_well(store):
-    module = motion.nets(store, FULL)["motion"]
+    module = work.nets(store, FULL)["motion"]
     rest = module.basis.bias.detach()
     full = module.scatter(rest[None])[0].numpy()
     assert geometry.mirror(full) == pytest.approx(full, abs=1e-6)
@@ -430,13 +431,13 @@ def test_the_shape_of_the_mouth_counts_apart_from_its_place():
     shifted = gt.clone()
     shifted[..., 48:, :] += 0.3
     config = replace(FULL, points="speech")
-    landmark, temporal = motion.compare(shifted, gt, config)
+    landmark, temporal = work.compare(shifted, gt, config)
     wanted = terms.OTHER * np.hypot(0.3, 0.3) / 18  # one of 17 jaw points and a place
     assert landmark.item() == pytest.approx(wanted, rel=0.02)
     assert temporal.item() < 1e-6
     opened = gt.clone()
     opened[..., 57, 1] += 0.2
-    assert motion.compare(opened, gt, config)[0] > 0.015
+    assert work.compare(opened, gt, config)[0] > 0.015
 
 
 def test_lips_that_should_be_shut_are_pulled_together(stores):

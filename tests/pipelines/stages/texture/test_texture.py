@@ -9,7 +9,7 @@ import torch
 from tkit.errors import ConfigError
 from tkit.face import crops, drawing, geometry
 from tkit.pipelines.stages import texture
-from tkit.pipelines.stages.texture import data, regions, terms
+from tkit.pipelines.stages.texture import data, regions, terms, work
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop
@@ -312,9 +312,9 @@ def test_the_focus_lies_on_mouth_and_eyes(stores, size):
 
 
 def test_batches_follow_from_seed_and_step(store):
-    draw = texture.batches(store, config(batch_size=3), "train")
-    again = texture.batches(store, config(batch_size=3), "train")
-    other = texture.batches(store, config(batch_size=3, seed=1), "train")
+    draw = work.batches(store, config(batch_size=3), "train")
+    again = work.batches(store, config(batch_size=3), "train")
+    other = work.batches(store, config(batch_size=3, seed=1), "train")
     first = draw(7)
     assert first["frames"].shape == (3, 2, 3, 128, 128)
     assert first["landmarks"].shape == (3, 2, 1, 128, 128)
@@ -327,7 +327,7 @@ def test_batches_follow_from_seed_and_step(store):
 
 
 def test_samples_are_consecutive_frames_with_an_identity_of_the_speaker(store):
-    batch = texture.batches(store, config(batch_size=6, **PLAIN), "train")(0)
+    batch = work.batches(store, config(batch_size=6, **PLAIN), "train")(0)
     frames = net.image_tensor(store["crops"][:])
     speaker = np.repeat([row.speaker for row in store.clips], [r.n_frames for r in store.clips])
 
@@ -422,8 +422,8 @@ def test_held_out_clips_are_never_drawn(store):
     assert {row.speaker for row in kept} == {name for name, count in per_speaker.items() if count}
     assert len(kept) == sum(per_speaker.values()) > 0
     assert data.held_out(rows, 0) == []
-    with_them = texture.batches(store, config(batch_size=6, **PLAIN), "train")(0)
-    without = texture.batches(store, config(batch_size=6, hold_out=2, **PLAIN), "train")(0)
+    with_them = work.batches(store, config(batch_size=6, **PLAIN), "train")(0)
+    without = work.batches(store, config(batch_size=6, hold_out=2, **PLAIN), "train")(0)
     frames = torch.cat([net.image_tensor(store["crops"][row.frames]) for row in kept])
 
     def seen(batch: dict[str, torch.Tensor]) -> bool:
@@ -446,11 +446,11 @@ def test_shut_eyes_are_found_and_drawn(store, monkeypatch):
     assert {first for stretches in found for _, first in stretches} == {4, 5}
     last = [(row, first) for each in found for row, first in each if first + 2 > row.n_frames]
     assert last == []
-    batch = texture.batches(store, config(batch_size=4, blink_share=1.0, **PLAIN), "train")(0)
+    batch = work.batches(store, config(batch_size=4, blink_share=1.0, **PLAIN), "train")(0)
     shut = [net.image_tensor(store["crops"][row.frame_start + 4 :][:2]) for row in rows]
     for frames in batch["frames"]:
         assert any((frames[0] == image).all() for one in shut for image in one)
-    none = texture.batches(store, config(batch_size=4, blink_share=0.0, **PLAIN), "train")(0)
+    none = work.batches(store, config(batch_size=4, blink_share=0.0, **PLAIN), "train")(0)
     assert not torch.equal(none["frames"], batch["frames"])
 
 
@@ -468,8 +468,8 @@ PAPER = {key: PAPER[key] for key in PAPER.keys() - {"width", "patch_width", "bat
 @pytest.mark.parametrize("sizes", [PAPER, {}], ids=["paper", "lite"])
 def test_one_batch_is_overfitted(store, sizes):
     settings = config(width=8, landmark_width=4, same_clip=1.0, **sizes, **PLAIN)
-    nets = texture.nets(store, settings)
-    batch = texture.batches(store, settings, "train")(3)
+    nets = work.nets(store, settings)
+    batch = work.batches(store, settings, "train")(3)
     prior = batch.pop("prior")[..., 16:28, 10:22]
     batch = {name: maps[..., 64:112, 40:88] for name, maps in batch.items()}  # the lower face
     batch["prior"] = prior * (128 / 48)  # in half sizes of what was cut out
@@ -481,7 +481,7 @@ def test_one_batch_is_overfitted(store, sizes):
     }
     logged = []
     for _ in range(60):
-        found = texture.losses(nets, batch, settings)
+        found = work.losses(nets, batch, settings)
         for name, optimiser in players.items():
             own = list(nets[name].parameters())
             gradients = torch.autograd.grad(
@@ -504,10 +504,10 @@ def test_one_batch_is_overfitted(store, sizes):
 
 def test_the_discriminator_judges_the_frames_that_were_made_and_leaves_their_maker_alone(store):
     settings = config(adversarial_weight=0.5)
-    nets = texture.nets(store, settings)
-    batch = texture.batches(store, settings, "train")(0)
+    nets = work.nets(store, settings)
+    batch = work.batches(store, settings, "train")(0)
     before = set(batch)
-    found = texture.losses(nets, batch, settings)
+    found = work.losses(nets, batch, settings)
     assert set(batch) == before  # nothing talks through the batch
     own, others = (list(nets[name].parameters()) for name in ("patchgan", "texture"))
     judged = found["patchgan"]["loss"]
@@ -515,7 +515,7 @@ def test_the_discriminator_judges_the_frames_that_were_made_and_leaves_their_mak
     alone = torch.autograd.grad(judged, others, retain_graph=True, allow_unused=True)
     assert all(gradient is None for gradient in alone)
     wanted = torch.autograd.grad(found["texture"]["loss"], others, retain_graph=True)
-    idle = texture.losses(nets, batch, replace(settings, adversarial_weight=0.0))
+    idle = work.losses(nets, batch, replace(settings, adversarial_weight=0.0))
     other = torch.autograd.grad(idle["texture"]["loss"], others)
     assert any(not torch.equal(*pair) for pair in zip(wanted, other, strict=True))
     nobody = torch.autograd.grad(idle["patchgan"]["loss"], own, allow_unused=True)
@@ -524,15 +524,15 @@ def test_the_discriminator_judges_the_frames_that_were_made_and_leaves_their_mak
 
 def test_a_frozen_mouth_is_warned_of(store):
     settings = config()
-    nets = texture.nets(store, settings)
-    batch = texture.batches(store, settings, "train")(0)
+    nets = work.nets(store, settings)
+    batch = work.batches(store, settings, "train")(0)
 
     def frozen(landmarks, identity_landmarks, identity, prior):
         attention = torch.ones(len(landmarks), 1, 128, 128)
         return net.Maps(identity, attention, torch.zeros_like(identity), None)
 
     with pytest.warns(UserWarning, match="attention map is saturated"):
-        texture.losses(nets | {"texture": frozen}, batch, settings)
+        work.losses(nets | {"texture": frozen}, batch, settings)
 
 
 def test_both_players_train_and_a_resumed_run_is_an_uninterrupted_one(store, tmp_path):
@@ -548,9 +548,9 @@ def test_both_players_train_and_a_resumed_run_is_an_uninterrupted_one(store, tmp
 
 
 def test_evaluation_stands_beside_the_static_row(store):
-    nets = texture.nets(store, config())
+    nets = work.nets(store, config())
     rows = store.select("val")
-    found = texture.evaluate(nets, store, rows, config(eval_frames=5))
+    found = work.evaluate(nets, store, rows, config(eval_frames=5))
     assert set(found) == {
         "psnr", "psnr_static", "psnr_mouth", "psnr_mouth_static",
         "att_mean", "att_saturated", "att_mouth", "att_elsewhere",
@@ -573,7 +573,7 @@ def test_a_generator_that_copies_scores_as_the_static_row(store, monkeypatch):
 
     monkeypatch.setattr(module, "paint", copy)
     rows = store.select("val")
-    found = texture.evaluate({"texture": module}, store, rows, config())
+    found = work.evaluate({"texture": module}, store, rows, config())
     assert found["psnr"] == found["psnr_static"]
     assert found["psnr_mouth"] == found["psnr_mouth_static"]
     assert found["att_mean"] == found["att_saturated"] == found["att_mouth"] == 1.0
@@ -581,9 +581,9 @@ def test_a_generator_that_copies_scores_as_the_static_row(store, monkeypatch):
 
 def test_psnr_has_its_known_values():
     gt = np.zeros((2, 4, 4, 3), np.uint8)
-    assert texture.psnr(pred=gt + 255, gt=gt) == 0.0
-    assert texture.psnr(pred=gt + 1, gt=gt) == pytest.approx(48.1308, abs=1e-4)
-    assert texture.psnr(pred=gt, gt=gt) == pytest.approx(98.13, abs=0.01)
+    assert work.psnr(pred=gt + 255, gt=gt) == 0.0
+    assert work.psnr(pred=gt + 1, gt=gt) == pytest.approx(48.1308, abs=1e-4)
+    assert work.psnr(pred=gt, gt=gt) == pytest.approx(98.13, abs=0.01)
 
 
 def test_the_papers_settings_are_shipped():
