@@ -1,0 +1,75 @@
+"""Read what strangers wrote, JSON, TOML and arrays, so that nothing but ``ValueError`` is raised.
+
+The libraries raise what they like of files that are damaged or made to do harm: ``RecursionError``
+of values within values within values, ``tokenize.TokenError`` of the head of an array. Sizes that a
+file declares are compared with those it has before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tokenize
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SEAL = b"\nsha256 "  # and 64 digits: the last bytes of a sealed file
+
+
+def from_json(text: str) -> Any:
+    """Return the value of a JSON text; ``ValueError`` if it is none, or nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """Return the table of a TOML text; ``ValueError`` if it is none, or nested too deeply."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+
+
+def read_array(path: str | Path) -> np.ndarray[Any, Any]:
+    """Map a ``.npy`` file of numbers into memory, read-only; no archive and no pickle is opened.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no such file, or shorter than the array that it declares.
+    """
+    import numpy as np
+
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its head is damaged ({type(error).__name__})") from None
+    except (TypeError, OverflowError, EOFError, AttributeError) as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def sealed(content: bytes) -> bytes:
+    """Return content with its SHA-256 behind it, by which :func:`unsealed` notices any change."""
+    return content + _SEAL + hashlib.sha256(content).hexdigest().encode()
+
+
+def unsealed(data: bytes) -> bytes:
+    """Return what :func:`sealed` was given; ``ValueError`` if it has changed or has no seal.
+
+    Examples
+    --------
+    >>> unsealed(sealed(b"kept"))
+    b'kept'
+    """
+    length = len(data) - len(_SEAL) - 64
+    if length < 0 or data != sealed(data[:length]):
+        raise ValueError("it is not as it was written: its SHA-256 is another")
+    return data[:length]
