@@ -1,5 +1,7 @@
 """Read what strangers wrote, JSON, TOML and arrays, so that nothing but ``ValueError`` is raised.
 
+And show their texts so that they steer nothing.
+
 The libraries raise what they like of files that are damaged or made to do harm: ``RecursionError``
 of values within values within values, ``tokenize.TokenError`` of the head of an array. Sizes that a
 file declares are compared with those it has before anything is allocated.
@@ -17,6 +19,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+# Line ends, what steers a terminal or turns the direction of a text, and halves of characters,
+# which no file can hold.
+CONTROLS = dict.fromkeys(
+    (*range(32), *range(127, 160), 0x061C, *range(0x200E, 0x2010), *range(0x2028, 0x202F),
+     *range(0x2066, 0x206A), 0xFEFF, *range(0xD800, 0xE000)),
+    "?",
+)  # fmt: skip
 _SEAL = b"\nsha256 "  # and 64 digits: the last bytes of a sealed file
 
 
@@ -34,6 +43,17 @@ def from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
+
+
+def plain(text: str) -> str:
+    """Replace control characters and line ends, so that a name stays within its cell or line.
+
+    Examples
+    --------
+    >>> plain("two\\nlines")
+    'two?lines'
+    """
+    return text.translate(CONTROLS)
 
 
 def read_array(path: str | Path) -> np.ndarray[Any, Any]:
@@ -58,7 +78,12 @@ def read_array(path: str | Path) -> np.ndarray[Any, Any]:
 
 def sealed(content: bytes) -> bytes:
     """Return content with its SHA-256 behind it, by which :func:`unsealed` notices any change."""
-    return content + _SEAL + hashlib.sha256(content).hexdigest().encode()
+    return content + seal(hashlib.sha256(content).hexdigest())
+
+
+def seal(sha256: str) -> bytes:
+    """Return what stands behind sealed content of which this is the SHA-256, in hexadecimal."""
+    return _SEAL + sha256.encode()
 
 
 def unsealed(data: bytes) -> bytes:

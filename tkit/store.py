@@ -353,7 +353,7 @@ class Store:
             # No lock: some network drives give none, and a finished store is never written again.
             self._file = h5py.File(self.path, "r", locking=False)
         except OSError as error:
-            raise StoreError(f"{self.path}: {_why_not_opened(self.path, error)}") from error
+            raise StoreError(f"{self.path}: {_why_not_opened(error)}") from error
         try:
             with _telling(f"{self.path}: not a store of this tkit, or damaged"):
                 self._read()
@@ -691,13 +691,11 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _why_not_opened(path: Path, error: OSError) -> str:
+def _why_not_opened(error: OSError) -> str:
     """The system's reason, where it is one, or that this is another kind of file."""
     if error.errno:
         return f"cannot be opened ({error.strerror or _reason(error)})"
-    with path.open("rb") as file:
-        is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
-    return f"damaged ({_reason(error)})" if is_hdf5 else "not an HDF5 file"
+    return f"not an HDF5 file that can be read ({_reason(error)})"
 
 
 def _rows(data: np.ndarray) -> Iterator[tuple[Any, ...]]:

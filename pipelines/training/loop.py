@@ -9,6 +9,7 @@ uninterrupted one.
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 import signal
@@ -27,7 +28,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tkit.errors import ConfigError, TkitError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, sha256_of
+from tkit.parsing import from_json, seal, unsealed
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import results, runs
 from tkit.pipelines.training.stage import STAGES, Stage
@@ -322,6 +324,8 @@ class Trainer:
         }
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
+            with temporary.open("ab") as file:  # behind the archive, where nothing reads it
+                file.write(seal(sha256_of(temporary)))
 
     def _record(self) -> dict[str, Any]:
         return results.record(self.stage, self.config, self.store, steps=self.step)
@@ -329,8 +333,9 @@ class Trainer:
     def restore(self, path: Path) -> None:
         """Take over a checkpoint of the same stage, config and data."""
         try:
-            state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
-            there = json.loads(state["record"])
+            content = io.BytesIO(unsealed(path.read_bytes()))
+            state = torch.load(content, map_location=self.accelerator.device, weights_only=True)
+            there = from_json(state["record"])
         except (*DAMAGED, KeyError, TypeError, ValueError, OSError) as error:
             raise WeightsError(f"{path}: not a checkpoint of tkit ({error})") from error
         here = json.loads(json.dumps(self._record()))  # as it was written: tuples became lists

@@ -41,7 +41,7 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
             rows = csv.reader(file)
             names = [name.strip() for name in next(rows, [])]  # OpenFace writes ", " between them
             cells = np.array([row for row in rows if row], np.float64)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, csv.Error, OSError) as error:
         raise MediaError(f"{path}: not a table of OpenFace ({error})") from error
     missing = [name for name in ("timestamp", "success", *COLUMNS) if name not in names]
     if missing:
@@ -49,6 +49,8 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
             f"{path}: not a table of OpenFace with 2-D points: {missing[0]} is missing "
             f"({len(missing)} columns); run FeatureExtraction with -2Dfp"
         )
+    if cells.ndim != 2 - (not cells.size) or not np.isfinite(cells).all():
+        raise MediaError(f"{path}: not a table of OpenFace: not all of its cells are numbers")
     cells = cells.reshape(-1, len(names))
     column = {name: cells[:, index] for index, name in enumerate(names)}
     flat = np.stack([column[name] for name in COLUMNS], axis=1)

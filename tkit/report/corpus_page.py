@@ -21,9 +21,9 @@ from tkit.face import crops, geometry
 from tkit.face.drawing import CLOSED_LINES, OPEN_LINES
 from tkit.face.overlay import openings
 from tkit.files import require_path
+from tkit.parsing import plain
 from tkit.progress import bar
 from tkit.report import pages
-from tkit.report.tables import plain
 from tkit.store import STORE, Row, Store
 from tkit.watched import StoppedError, watched
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tkit.parsing import plain
 from tkit.report import CONTROL_ROWS, Cell, Report, latex, pages
-from tkit.report.tables import ARROWS, interval, number, plain, shortfall
+from tkit.report.tables import ARROWS, interval, number, shortfall
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from collections import defaultdict
 from typing import Any, TypeVar
 
 from tkit.errors import ScoreError
+from tkit.parsing import from_json as parsed
+from tkit.parsing import plain
 from tkit.report import (
     CONTROL_ROWS,
     Cell,
@@ -33,10 +35,6 @@ NOT_APPLICABLE = "n/a"
 COMMON = ", common clips"  # of the names of rows on the clips that all methods have
 UNEQUAL = "*"  # beside the number of clips of rows that have others than these
 MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
-# Line ends, what steers a terminal, and halves of characters, which no file can hold.
-CONTROLS = dict.fromkeys(
-    (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000)), "?"
-)
 Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison)
 
 
@@ -68,7 +66,7 @@ def from_json(text: str) -> Report:
         If the text is no such report.
     """
     try:
-        content = json.loads(text)
+        content = parsed(text)
         return Report(
             protocol=content.get("protocol", ""),
             methods=_methods(content["methods"]),
@@ -177,17 +175,6 @@ def left_out(rejects: list[Unscored]) -> list[str]:
     if len(lines) > MAX_LINES:
         told.append(f"  … {len(lines) - MAX_LINES} more; --json has all of them")
     return [plain(f"clips left out, wholly or in one metric: {total}"), *told]
-
-
-def plain(text: str) -> str:
-    """Replace control characters and line ends, so that a name stays within its cell or line.
-
-    Examples
-    --------
-    >>> plain("two\\nlines")
-    'two?lines'
-    """
-    return text.translate(CONTROLS)
 
 
 def number(value: float | None) -> str:

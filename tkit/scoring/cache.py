@@ -1,7 +1,8 @@
 """Keep the statistics of finished clips in a folder, and look them up.
 
 A clip is known again by a hash of everything its statistics depend on: the plan with the versions
-of tkit and of the landmark back-end, and path, size and time of change of its files.
+of tkit and of the landmark back-end, and path, size and time of change of its files. Behind them
+stands their SHA-256; a clip whose statistics have changed is measured again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import numpy as np
 from tkit import __version__
 from tkit.files import atomic_path
 from tkit.metrics import Stats
+from tkit.parsing import from_json as parsed
+from tkit.parsing import sealed, unsealed
 from tkit.report import Unscored
 from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.pairing import ClipFiles
@@ -39,12 +42,12 @@ class _Remembering:
         path = self._folder / f"{key(files, plan)}.json"
         if path.is_file():
             try:
-                return from_json(path.read_text(encoding="utf-8"))
-            except (ValueError, LookupError, TypeError):
+                return from_json(unsealed(path.read_bytes()).decode())
+            except (ValueError, LookupError, TypeError, AttributeError):
                 path.unlink()  # damaged: measured again
         measured = self._measure(files, plan)
         with atomic_path(path) as temporary:
-            temporary.write_text(to_json(measured), encoding="utf-8")
+            temporary.write_bytes(sealed(to_json(measured).encode()))
         return measured
 
 
@@ -103,7 +106,7 @@ def to_json(measured: Measured) -> str:
 
 def from_json(text: str) -> Measured:
     """Read what :func:`to_json` wrote."""
-    content = _unpacked(json.loads(text))
+    content = _unpacked(parsed(text))
     rejects = [Unscored(**reject) for reject in content["rejects"]]
     sums = content["sums"]
     stats = {
