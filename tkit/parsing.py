@@ -9,6 +9,7 @@ file declares are compared with those it has before anything is allocated.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import tokenize
@@ -27,6 +28,21 @@ CONTROLS = dict.fromkeys(
     "?",
 )  # fmt: skip
 _SEAL = b"\nsha256 "  # and 64 digits: the last bytes of a sealed file
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text in UTF-8, with or without a byte-order mark, in UTF-16, or else in Latin-1.
+
+    What is neither of the first two is of one of the 8-bit codes that people have, of which only
+    the most frequent can be told; its plain letters are right in any case.
+    """
+    data = Path(path).read_bytes()
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def from_json(text: str) -> Any:

@@ -332,12 +332,8 @@ class Trainer:
 
     def restore(self, path: Path) -> None:
         """Take over a checkpoint of the same stage, config and data."""
-        try:
-            content = io.BytesIO(unsealed(path.read_bytes()))
-            state = torch.load(content, map_location=self.accelerator.device, weights_only=True)
-            there = from_json(state["record"])
-        except (*DAMAGED, KeyError, TypeError, ValueError, OSError) as error:
-            raise WeightsError(f"{path}: not a checkpoint of tkit ({error})") from error
+        state = read_checkpoint(path, device=self.accelerator.device)
+        there = state["record"]
         here = json.loads(json.dumps(self._record()))  # as it was written: tuples became lists
         config = here.pop("config"), there.pop("config")
         differ = _differences(*config, ignore=configs.FREE_FIELDS)
@@ -351,6 +347,24 @@ class Trainer:
         if self.average:
             self.average.load_state_dict(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def read_checkpoint(path: Path, *, device: Any) -> dict[str, Any]:
+    """Read what :meth:`Trainer.save` wrote, its record as a dictionary.
+
+    Raises
+    ------
+    WeightsError
+        If it is no checkpoint, or is not as it was written.
+    """
+    try:
+        content = io.BytesIO(unsealed(path.read_bytes()))
+        state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
+        state["record"] = from_json(state["record"])
+    except (*DAMAGED, KeyError, TypeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: not a checkpoint of tkit ({reason})") from error
+    return state
 
 
 def _differences(

@@ -20,9 +20,9 @@ from pathlib import Path
 from tkit.errors import TkitError
 
 LONGEST_S, MOST_BYTES = 20.0, 2 * 2**30
-NUMBERS = b"0123456789"
 TOKENS = [  # of texts: what changes the meaning of what follows
-    b"[", b"]", b"{", b"}", b'"', b"'", b",", b":", b"=", b"\n", b"\0", b"\xff", b"-", b"1e999", b"NaN",
+    b"[", b"]", b"{", b"}", b'"', b"'", b",", b":", b"=", b"\n", b"\0", b"\xff", b"-", b"1e999",
+    b"NaN",
     b"null", b"true", b"99999999999999999999", b"\xe2\x80\xae", b"[" * 5000, b'{"a":' * 5000,
 ]  # fmt: skip
 
@@ -42,7 +42,9 @@ def mutated(data: bytes, rng: random.Random, *, text: bool = False) -> bytes:
         elif kind == 2:  # sizes and offsets at their limits
             value = rng.choice([0, 1, -1, 2**7, 2**15, 2**31 - 1, 2**31, 2**62, 2**63 - 1])
             width = rng.choice([1, 2, 4, 8])
-            out[at : at + width] = (value % 2 ** (8 * width)).to_bytes(width, rng.choice(["little", "big"]))
+            out[at : at + width] = (value % 2 ** (8 * width)).to_bytes(
+                width, rng.choice(["little", "big"])
+            )
         elif kind == 3:
             del out[at : at + size]
         elif kind == 4:

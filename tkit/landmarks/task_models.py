@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -43,9 +44,21 @@ def load(path: str) -> tuple[Run, Run]:
     WeightsError
         If the file is not a face landmarker.
     """
+    detector, mesh = unpack(path)
+    make = by_litert if importlib.util.find_spec("ai_edge_litert") else by_opencv
+    try:
+        networks = make(detector), make(mesh)
+        _fits(*networks)
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: its networks cannot be loaded ({error})") from error
+    return networks
+
+
+def unpack(path: str | Path) -> tuple[bytes, bytes]:
+    """Take both networks out of a ``.task`` file; :class:`WeightsError` if they are not in it."""
     try:
         with zipfile.ZipFile(require_path(path, "model file")) as archive:
-            detector, mesh = _member(archive, DETECTOR), _member(archive, MESH)
+            return _member(archive, DETECTOR), _member(archive, MESH)
     # What zipfile raises of archives that are damaged, locked, or packed in other ways.
     except (
         zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RuntimeError,
@@ -55,13 +68,6 @@ def load(path: str) -> tuple[Run, Run]:
             f"{path}: not a face landmarker; wanted is a .task file that holds {DETECTOR} and "
             f"{MESH}"
         ) from error
-    make = by_litert if importlib.util.find_spec("ai_edge_litert") else by_opencv
-    try:
-        networks = make(detector), make(mesh)
-        _fits(*networks)
-    except (ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: its networks cannot be loaded ({error})") from error
-    return networks
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -26,6 +26,7 @@ from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.pairing import ClipFiles
 from tkit.scoring.view import points_tokens
 
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError)
 Measure = Callable[[ClipFiles, Plan], Measured]
 
 
@@ -42,12 +43,12 @@ class _Remembering:
         path = self._folder / f"{key(files, plan)}.json"
         if path.is_file():
             try:
-                return from_json(unsealed(path.read_bytes()).decode())
-            except (ValueError, LookupError, TypeError, AttributeError):
+                return unpacked(path.read_bytes())
+            except DAMAGED:
                 path.unlink()  # damaged: measured again
         measured = self._measure(files, plan)
         with atomic_path(path) as temporary:
-            temporary.write_bytes(sealed(to_json(measured).encode()))
+            temporary.write_bytes(packed(measured))
         return measured
 
 
@@ -77,6 +78,16 @@ def _state(path: Path) -> list[Any]:
         return [str(path), [_state(entry) for entry in sorted(path.iterdir())]]
     about = path.stat()
     return [str(path), about.st_size, about.st_mtime_ns]
+
+
+def packed(measured: Measured) -> bytes:
+    """Content of a clip's file: its statistics and their SHA-256."""
+    return sealed(to_json(measured).encode())
+
+
+def unpacked(data: bytes) -> Measured:
+    """Read what :func:`packed` made; one of ``DAMAGED`` if it has changed."""
+    return from_json(unsealed(data).decode())
 
 
 def to_json(measured: Measured) -> str:
