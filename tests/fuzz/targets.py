@@ -169,13 +169,12 @@ def _old_store(folder: Path) -> list[Path]:
     new, old = _store(folder)[0], folder / "old.h5"
     with h5py.File(new) as source, h5py.File(old, "w") as target:
         target.attrs.update(source.attrs)
-        source.visititems(
-            lambda name, item: (
-                target.create_dataset(name, data=item[...])
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
+
+        def copy(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                target[name] = item[...]
+
+        source.visititems(copy)
     new.unlink()
     return [old]
 
