@@ -35,7 +35,8 @@ EMPTY = "-"
 NOT_APPLICABLE = "n/a"
 COMMON = ", common clips"  # of the names of rows on the clips that all methods have
 UNEQUAL = "*"  # beside the number of clips of rows that have others than these
-FORMULA = "=", "+", "-", "@"  # what a spreadsheet computes begins so
+# What a spreadsheet computes begins so, also where it takes a semicolon for the end of a cell.
+FORMULA = re.compile(r"((?:^|;)\s*)(?=[=+\-@])")
 # Signs of Markdown within a line; brackets around an interval mean nothing.
 SIGNS = re.compile(r"(\[-?[\d.]+, -?[\d.]+\])|([\\`*_\[\]<>|~&#])")
 MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
@@ -143,8 +144,7 @@ def unsteering(text: str) -> str:
     >>> unsteering("=1+1"), unsteering("ours")
     ("'=1+1", 'ours')
     """
-    text = plain(text)
-    return f"'{text}" if text.lstrip().startswith(FORMULA) else text
+    return FORMULA.sub(r"\1'", plain(text))
 
 
 def marked(text: str) -> str:
