@@ -572,10 +572,10 @@ def _attribute(place: h5py.Group, name: str, kind: type) -> Any:
 
 
 def _fitting(name: str, value: Any, kind: type) -> Any:
-    value = float(value) if kind is float and type(value) is int else value
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise ValueError(f"its {name} is {value!r}")
-    return value
+    fitting = float(value) if kind is float and type(value) is int else value
+    if type(fitting) is not kind or fitting != fitting or fitting in (math.inf, -math.inf):
+        raise ValueError(f"its {name} is {value!r:.80}")
+    return fitting
 
 
 def _read_info(file: h5py.File) -> StoreInfo:
@@ -700,5 +700,5 @@ def _why_not_opened(error: OSError) -> str:
 
 def _rows(data: np.ndarray) -> Iterator[tuple[Any, ...]]:
     """Rows of a table as Python values; column by column, so that 33,000 clips open quickly."""
-    columns = ((data.dtype[name].kind, data[name].tolist()) for name in data.dtype.names)
+    columns = ((data.dtype[name].kind, data[name].tolist()) for name in data.dtype.names or ())
     return zip(*(map(bytes.decode, v) if kind == "S" else v for kind, v in columns), strict=True)

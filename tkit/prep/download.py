@@ -266,7 +266,8 @@ def _target(member: zipfile.ZipInfo, inside: Path, archive: str) -> Path:
         or bool(windows.drive or windows.root)
         or ".." in windows.parts
         or kind not in (0, stat.S_IFREG)
-        or windows.parts[:1] in ((), (_ARCHIVES,))  # where it is noted what has been unpacked
+        or [part.casefold() for part in windows.parts[:1]]
+        in ([], [_ARCHIVES])  # where it is noted what has been unpacked
         or "\0" in name
     )
     target = inside / name

@@ -427,11 +427,16 @@ def _part(kind: type[Part], fields: dict[str, Any]) -> Part:
     if fields.get("value", 0.0) is None and str(fields.get("note", "")).startswith("inf"):
         known["value"] = math.inf
     for name, value in known.items():
-        wanted = str(kind.__dataclass_fields__[name].type).split(" | ")  # as it is annotated
-        if type(value).__name__ in wanted or (value is None and "None" in wanted):
-            continue
-        if type(value) is not int or "float" not in wanted:
-            what = "no number" if {"float", "int"} & {*wanted} else "no text"
-            raise ValueError(f"{name} is {value!r:.80}, {what}")
-        known[name] = float(value)
+        known[name] = _fitting(name, value, str(kind.__dataclass_fields__[name].type))
     return kind(**known)
+
+
+def _fitting(name: str, value: Any, annotation: str) -> Any:
+    """A field's value, if it is of the kind that is annotated."""
+    wanted = set(annotation.split(" | "))
+    if type(value).__name__ in wanted or (value is None and "None" in wanted):
+        return value
+    if type(value) is int and "float" in wanted:
+        return float(value)
+    what = "no number" if wanted & {"float", "int"} else "no text"
+    raise ValueError(f"{name} is {value!r:.80}, {what}")
