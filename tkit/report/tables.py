@@ -434,6 +434,8 @@ def _part(kind: type[Part], fields: dict[str, Any]) -> Part:
 def _fitting(name: str, value: Any, annotation: str) -> Any:
     """A field's value, if it is of the kind that is annotated."""
     wanted = set(annotation.split(" | "))
+    if isinstance(value, float) and not math.isfinite(value) and name != "value":
+        raise ValueError(f"{name} is {value}, no number")
     if type(value).__name__ in wanted or (value is None and "None" in wanted):
         return value
     if type(value) is int and "float" in wanted:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from tkit.errors import WeightsError
+from tkit.parsing import plain
 from tkit.zoo import Net
 from tkit.zoo.nets.deepspeech.tensorflow import Node, Saved
 
@@ -302,6 +303,7 @@ def _unknown(saved: Saved, where: str) -> WeightsError:
         held = f"a graph with the operations {', '.join(ops[:40])}"
     else:
         held = f"a checkpoint with the variables {', '.join(sorted(saved.tensors)[:20])}"
+    held = plain(held)
     return WeightsError(
         f"{where}: not a DeepSpeech graph of version 0.1 to 0.9, nor a checkpoint of 0.1 or 0.7 to "
         f"0.9; it is {held}"
