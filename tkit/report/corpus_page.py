@@ -33,6 +33,7 @@ STILL_S = 10.0  # without progress, after which a store cannot be read
 NAMED = 3  # clips named beside a reason
 WIDTH, HEIGHT, LEFT, BOTTOM = 440, 150, 30, 18  # of the curves and their margins, px
 MIN_TOP = 0.5  # upper end of the curves' axis, unless an opening is larger
+MAX_TOP = 5.0  # and of no mouth larger than this
 
 
 @dataclass(frozen=True)
@@ -280,7 +281,7 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 def curves(seen: Seen) -> str:
     """Draw mouth opening and eye aspect ratio over time as SVG."""
-    count, top = len(seen.values), max(MIN_TOP, float(seen.values.max()))
+    count, top = len(seen.values), min(max(MIN_TOP, float(seen.values.max())), MAX_TOP)
     seconds, step = count / seen.row.fps, (WIDTH - LEFT) / count
 
     def height(value: Any) -> Any:  # a number or an array of them, px from the top

@@ -47,10 +47,7 @@ class Transformers:
                 folder, local_files_only=True, use_safetensors=True, trust_remote_code=False,
                 output_loading_info=True,
             )  # fmt: skip
-        except (
-            OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError,
-            ZeroDivisionError, AssertionError, SafetensorError,
-        ) as error:  # fmt: skip
+        except _damaged() as error:
             reason = " ".join(str(error).split())
             raise WeightsError(f"{folder}: transformers cannot load it: {reason}") from error
         lost = [key for key in about["missing_keys"] if not key.endswith("masked_spec_embed")]
@@ -147,6 +144,17 @@ def _wants_normalised(folder: Path) -> bool:
         return bool(about.get("do_normalize", True))
     except (OSError, ValueError, AttributeError) as error:
         raise WeightsError(f"{path}: not a JSON object ({error})") from error
+
+
+def _damaged() -> tuple[type[Exception], ...]:
+    """What the library raises of folders that hold no model, or not the one they declare."""
+    from huggingface_hub import errors
+
+    return (
+        OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError,
+        ZeroDivisionError, AssertionError, SafetensorError,
+        getattr(errors, "StrictDataclassError", ValueError),  # not in all versions
+    )  # fmt: skip
 
 
 def _libraries() -> tuple[Any, Any]:
