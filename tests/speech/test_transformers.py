@@ -106,5 +106,5 @@ def test_a_config_that_declares_what_its_file_cannot_hold_is_refused(folder, cha
 def test_pickles_in_the_folder_are_not_read(folder):
     path = folder("hubert")
     (path / "model.safetensors").rename(path / "pytorch_model.bin")
-    with pytest.raises(WeightsError, match="model.safetensors"):
+    with pytest.raises(WeightsError, match=r"model\.safetensors"):
         ENCODERS.get("transformers").load(path)
