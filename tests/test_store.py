@@ -1,3 +1,4 @@
+import random
 import time
 
 import h5py
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from tkit.clips import Clip, Reject, Word
-from tkit.errors import StoreError, UsageError
+from tkit.errors import StoreError, TkitError, UsageError
 from tkit.store import EncoderInfo, Store, StoreInfo, create
 
 INFO = StoreInfo(
@@ -112,3 +113,132 @@ def test_broken_stores_are_told_apart(tmp_path):
         del file["clips"]
     with pytest.raises(StoreError, match="not a store"):
         Store(path)
+
+
+def content(path):
+    """Everything that a store says, and what it finds broken."""
+    with Store(path) as store:
+        problems = store.problems()
+        there = [name for name in LONG if name in ("points", "speech") or store.has_crops]
+        values = {name: store[name][:].tobytes() for name in there}
+        speakers = {name: neutral.tobytes() for name, neutral in store.speakers.items()}
+        said = store.info, store.clips, store.rejects, store.notes, store.words(), speakers
+    return problems, (said, values)
+
+
+LONG = ["points", "displacement", "pose", "valid", "speech", "crops", "crop_pose"]
+
+
+def test_no_changed_byte_goes_unsaid(tmp_path):
+    path = tmp_path / "x.h5"
+    write(path, crop=8)
+    good = path.read_bytes()
+    _, truth = content(path)
+    rng, outcomes = random.Random(0), []
+    for number in range(200):
+        data = bytearray(good)
+        at, size = rng.randrange(len(data) - 8), rng.choice([1, 2, 8])
+        if number % 2:
+            data[at] ^= 1 << rng.randrange(8)
+        else:  # also words of zeros to words of ones, which fletcher32 cannot tell apart
+            data[at : at + size] = (b"\0" if rng.random() < 0.5 else b"\xff") * size
+        path.write_bytes(data)
+        try:
+            problems, found = content(path)
+            outcomes.append("told" if problems else "same" if found == truth else "silent")
+        except TkitError:
+            outcomes.append("told")
+    assert "silent" not in outcomes
+    assert outcomes.count("told") > 50
+
+
+def test_what_fletcher32_cannot_see_is_seen(tmp_path):
+    path = tmp_path / "x.h5"
+    write(path)
+    with h5py.File(path, "a") as file:  # HDF5 renews its own checksums
+        file["speech"][3] += 1
+        file.attrs["fps"] = 30.0
+    with Store(path) as store:
+        problems = store.problems()
+    assert "/speech has changed since it was written" in problems
+    assert "an attribute has changed since it was written" in problems
+
+
+def test_values_that_cannot_be_meant_are_told(tmp_path):
+    path = tmp_path / "x.h5"
+    write(path)
+    with h5py.File(path, "a") as file:
+        file["points"][2, 5] = 1e30
+        file["placed"].resize(3, axis=0)
+        file["words"][0] = (7, 0.1, 0.2, b"bin")
+    with Store(path) as store:
+        problems = " ".join(store.problems())
+    assert "/points has values beyond" in problems
+    assert "/placed has 3 rows" in problems
+    assert "/words names clip 7 of 2" in problems
+
+
+def test_a_store_from_before_the_checksums_is_read_and_called_unchecked(tmp_path):
+    write(tmp_path / "new.h5", crop=8)
+    with h5py.File(tmp_path / "new.h5") as new, h5py.File(tmp_path / "old.h5", "w") as old:
+        old.attrs.update(new.attrs)
+        for name in (*LONG, "placed", "clips", "words", "rejects", "speakers/name"):
+            old[name] = new[name][...]
+        for name in ("speakers/neutral", "canonical/neutral"):
+            old[name] = new[name][...]
+    with Store(tmp_path / "old.h5") as store:
+        assert not store.is_sealed
+        assert store.problems() == []
+    assert content(tmp_path / "old.h5") == content(tmp_path / "new.h5")
+
+
+def elsewhere(file, name, path):
+    """Put a link of every kind in place of a data set; the last is none."""
+    shape, dtype = file[name].shape, file[name].dtype
+    del file[name]
+    yield "link", lambda: file.__setitem__(name, h5py.ExternalLink(path, name))
+    yield "link", lambda: file.__setitem__(name, h5py.SoftLink("/pose"))
+    external = [(path, 0, h5py.h5f.UNLIMITED)]
+    yield "other files", lambda: file.create_dataset(name, shape, dtype, external=external)
+    layout = h5py.VirtualLayout(shape, dtype)
+    layout[...] = h5py.VirtualSource(path, name, shape, dtype)
+    yield "other files", lambda: file.create_virtual_dataset(name, layout)
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("name", ["points", "canonical/neutral", "clips"])
+def test_nothing_outside_the_file_is_read(tmp_path, name, kind):
+    write(tmp_path / "other.h5")
+    write(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        message, put = list(elsewhere(file, name, str(tmp_path / "other.h5")))[kind]
+        put()
+    with pytest.raises(StoreError, match=message):
+        Store(tmp_path / "x.h5")
+
+
+def test_what_a_file_cannot_hold_is_not_read(tmp_path):
+    for name, shape in (("points", (10**12, 68, 2)), ("crops", (10**12, 8, 8, 3))):
+        write(tmp_path / "x.h5", crop=8)
+        with h5py.File(tmp_path / "x.h5", "a") as file:
+            file[name].resize(shape)
+        with pytest.raises(StoreError, match="cannot hold"), Store(tmp_path / "x.h5") as store:
+            store[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fps", 0.0),
+        ("fps", "fast"),
+        ("window", [1, 2]),
+        ("encoder", "[" * 100000),
+        ("encoder", "1"),
+    ],
+)
+def test_attributes_of_the_wrong_kind_are_told(tmp_path, name, value):
+    write(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file.attrs[name] = value
+    with pytest.raises(StoreError, match="damaged"):
+        Store(tmp_path / "x.h5")

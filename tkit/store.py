@@ -17,13 +17,23 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
 /notes         (K,)              table    optional: id, text: what should be known of used clips
 /speakers/name (P,), /speakers/neutral (P, 68, 2) float64, canonical coordinates
 /canonical/neutral (68, 2)       float64  the mean neutral face
+/checksums                       attribute ``sha256``: JSON, a data set to the SHA-256 of its type,
+                                 shape and values; "/" to that of the root attributes
 Root attributes: schema, tkit, corpus, protocol, landmarks, lips (signatures of the back-ends),
 fps, window, encoder (JSON of :class:`EncoderInfo`).
+
+Every data set carries HDF5's own checksums (fletcher32), so a changed one is noticed when it is
+read; what they cannot see (attributes, names, two changes that cancel) the SHA-256 do, when the
+store is examined. Stores written before 0.4.0 have neither. A store may come from strangers: what
+it declares is compared with the layout and with the size of the file before anything is read, and
+no reference that leaves the file is followed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,8 +47,10 @@ from tkit import __version__
 from tkit.clips import Clip, Reject, Remark, Word
 from tkit.errors import StoreError, UsageError
 from tkit.files import atomic_path, require_path
+from tkit.parsing import from_json
 
 SCHEMA = 1
+STORE = "store; make one with tkit prep"  # where there is none
 _CLIP_COLUMNS = {
     "id": str,
     "speaker": str,
@@ -53,6 +65,53 @@ _CLIP_COLUMNS = {
 _WORD_COLUMNS = {"clip": "i8", "start_s": "f8", "end_s": "f8", "text": str}
 _REJECT_COLUMNS = {"id": str, "step": str, "reason": str}
 _NOTE_COLUMNS = {"id": str, "text": str}
+_FRAME_ARRAYS = {  # of the layout above: shape of a row, where one is fixed, and kind of values
+    "points": ((68, 2), "f"),
+    "displacement": ((68, 2), "f"),
+    "pose": ((2, 3), "f"),
+    "valid": ((), "b"),
+    "placed": ((68,), "b"),
+    "crops": ((None, None, 3), "u"),
+    "crop_pose": ((2, 3), "f"),
+}
+_LONG = {**_FRAME_ARRAYS, "speech": ((None,), "f")}
+_ATTRIBUTES = {
+    "corpus": str,
+    "protocol": str,
+    "landmarks": str,
+    "lips": str,
+    "fps": float,
+    "window": int,
+    "encoder": str,
+    "tkit": str,
+    "schema": int,
+}
+_ENCODER = {
+    "name": str,
+    "version": str,
+    "sha256": str,
+    "dim": int,
+    "rate_hz": float,
+    "offset_s": float,
+    "window_rate": str,
+}
+_LIMITS = {  # of values that can be meant
+    "points": 1e6,  # px
+    "displacement": 1e3,  # inter-ocular distances
+    "pose": 1e6,
+    "crop_pose": 1e6,
+    "speech": 1e6,
+}
+_BLOCK_BYTES = 2**22  # read at once where everything is read
+_CHUNK_BYTES = 2**26  # of the largest chunk that is unpacked for one row
+_DEFLATE, _FLETCHER32 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
+_MOST_DEFLATED = 1032  # bytes that one byte of deflate can stand for
+_ATTRIBUTE_BYTES = 2**16
+# What h5py raises, depending on what is damaged, wherever HDF5 finds it or h5py stumbles over it.
+_DAMAGED = (
+    OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError,
+    IndexError, MemoryError, SystemError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,6 +195,7 @@ class Writer:
         self._file = file
         self._clips: list[tuple[Any, ...]] = []
         self._words: list[tuple[Any, ...]] = []
+        self._sums: dict[str, Any] = {}
         for key, value in asdict(info).items():
             file.attrs[key] = json.dumps(value, sort_keys=True) if key == "encoder" else value
         # Chunks of about 64 kB: a training window touches one or two of them.
@@ -153,8 +213,19 @@ class Writer:
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: str, chunk: int, **kw: Any) -> None:
         self._file.create_dataset(
-            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(chunk, *shape), **kw
-        )
+            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(chunk, *shape),
+            fletcher32=True, **kw
+        )  # fmt: skip
+        self._sums[name] = hashlib.sha256()
+
+    def _table(self, name: str, data: np.ndarray) -> None:
+        """Write a data set that is read as a whole."""
+        shape = data.shape[1:]
+        self._file.create_dataset(
+            name, data=data, maxshape=(None, *shape), chunks=(max(len(data), 1), *shape),
+            fletcher32=True,
+        )  # fmt: skip
+        self._sums[name] = hashlib.sha256(_bytes(data))
 
     def add(self, clip: Clip, arrays: Mapping[str, np.ndarray], *, split: str, fps: float) -> None:
         """Append one clip.
@@ -174,8 +245,10 @@ class Writer:
         for name, data in arrays.items():
             dataset = self._file[name]
             start = dataset.shape[0]
+            data = np.ascontiguousarray(data, dataset.dtype)
             dataset.resize(start + len(data), axis=0)
             dataset[start:] = data
+            self._sums[name].update(_bytes(data))
         index = len(self._clips)
         self._clips.append(row)
         self._words += [(index, word.start_s, word.end_s, word.text) for word in clip.words]
@@ -190,19 +263,29 @@ class Writer:
     ) -> None:
         """Write the tables; nothing can be added after it."""
         rows = [(reject.id, reject.step, reject.reason) for reject in rejects]
-        self._file["clips"] = _table(self._clips, _CLIP_COLUMNS)
-        self._file["words"] = _table(self._words, _WORD_COLUMNS)
-        self._file["rejects"] = _table(rows, _REJECT_COLUMNS)
+        self._table("clips", _as_table(self._clips, _CLIP_COLUMNS))
+        self._table("words", _as_table(self._words, _WORD_COLUMNS))
+        self._table("rejects", _as_table(rows, _REJECT_COLUMNS))
         remarks = [(remark.id, remark.text) for remark in notes]
         if remarks:
-            self._file["notes"] = _table(remarks, _NOTE_COLUMNS)
-        for group in ("speakers", "canonical"):  # made on the fly they would carry the time of day
+            self._table("notes", _as_table(remarks, _NOTE_COLUMNS))
+        for group in (
+            "speakers",
+            "canonical",
+            "checksums",
+        ):  # made on the fly they would carry the time of day
             self._file.create_group(group)
         names = sorted(speakers)
-        self._file["speakers/name"] = _table([(name,) for name in names], {"name": str})["name"]
+        self._table("speakers/name", _as_table([(name,) for name in names], {"name": str})["name"])
         neutrals = [speakers[name] for name in names]
-        self._file["speakers/neutral"] = np.array(neutrals, np.float64).reshape(-1, 68, 2)
-        self._file["canonical/neutral"] = np.asarray(canonical, np.float64)
+        self._table("speakers/neutral", np.array(neutrals, np.float64).reshape(-1, 68, 2))
+        self._table("canonical/neutral", np.asarray(canonical, np.float64))
+        sums = {
+            name: _closed(digest, self._file[name].dtype, self._file[name].shape)
+            for name, digest in self._sums.items()
+        }
+        sums["/"] = _sum_of(asdict(_read_info(self._file)))
+        self._file["checksums"].attrs["sha256"] = json.dumps(sums, sort_keys=True)
 
 
 @contextmanager
@@ -214,8 +297,38 @@ def create(path: str | Path, info: StoreInfo, *, crop_size: int = 0) -> Iterator
     crop_size : int
         Pixels of the square face crops; 0 stores none.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="v110") as file:
+    # Nobody else knows the temporary file, and some network drives give no locks.
+    with (
+        atomic_path(path) as temporary,
+        h5py.File(temporary, "w", libver="v110", locking=False) as file,
+    ):
         yield Writer(file, info, crop_size=crop_size)
+
+
+class Array:
+    """One of the long arrays, read piece by piece.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    where : str
+        Store and name, for messages.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, where: str) -> None:
+        self._dataset, self._where = dataset, where
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype: np.dtype = dataset.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        """Read rows; :class:`StoreError` where their bytes are not those that were written."""
+        try:
+            return self._dataset[index]
+        except OSError as error:
+            raise StoreError(f"{self._where} cannot be read: {_reason(error)}") from error
 
 
 class Store:
@@ -234,27 +347,37 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = require_path(path, "store; make one with tkit prep")
-        self._arrays: dict[str, h5py.Dataset] = {}
+        self.path = require_path(path, STORE)
+        self._arrays: dict[str, Array] = {}
         try:
-            self._file = h5py.File(self.path, "r")
+            # No lock: some network drives give none, and a finished store is never written again.
+            self._file = h5py.File(self.path, "r", locking=False)
         except OSError as error:
-            raise StoreError(f"{self.path}: not an HDF5 file") from error
+            raise StoreError(f"{self.path}: {_why_not_opened(error)}") from error
         try:
-            self.info = _read_info(self._file)
-            self.clips = [Row(*row) for row in _rows(self._file["clips"])]
-            self.rejects = [Reject(*row) for row in _rows(self._file["rejects"])]
-            notes = _rows(self._file["notes"]) if "notes" in self._file else ()
-            self.notes = [Remark(*row) for row in notes]
-            names = [name.decode() for name in self._file["speakers/name"][:]]
-            self.speakers = dict(zip(names, self._file["speakers/neutral"][:], strict=True))
-            self.canonical = self._file["canonical/neutral"][:]
-        except (KeyError, ValueError, TypeError) as error:
-            self._file.close()
-            raise StoreError(f"{self.path}: not a store of this tkit ({error})") from error
+            with _telling(f"{self.path}: not a store of this tkit, or damaged"):
+                self._read()
         except StoreError:
             self._file.close()
             raise
+
+    def _read(self) -> None:
+        """Read all but the long arrays."""
+        file = self._file
+        self._names = {name for name in file if name in _LONG}
+        self.info = _read_info(file)
+        self.clips = [Row(*row) for row in _rows(_table(file, "clips", _CLIP_COLUMNS))]
+        self.rejects = [Reject(*row) for row in _rows(_table(file, "rejects", _REJECT_COLUMNS))]
+        notes = _rows(_table(file, "notes", _NOTE_COLUMNS)) if "notes" in file else ()
+        self.notes = [Remark(*row) for row in notes]
+        names = [name.decode() for name in _small(file, "speakers/name", (None,), "S")]
+        neutrals = _small(file, "speakers/neutral", (None, 68, 2), "f")
+        self.speakers = dict(zip(names, neutrals, strict=True))
+        self.canonical = _small(file, "canonical/neutral", (68, 2), "f")
+        self._sums = _read_sums(file)
+        lengths = len(self["points"]), len(self["speech"])
+        for row in self.clips:
+            _require_inside(row, *lengths)
 
     def __enter__(self) -> Store:
         return self
@@ -263,23 +386,41 @@ class Store:
         self._file.close()
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether it has checksums; those written before 0.4.0 have not."""
+        return self._sums is not None
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all long arrays, unpacked: what :meth:`examine` goes through."""
+        there = (self[name] for name in self._names)
+        return sum(math.prod(array.shape) * array.dtype.itemsize for array in there)
+
+    @property
     def has_crops(self) -> bool:
         """Whether face crops were stored (``tkit prep --crops``)."""
-        return "crops" in self._file
+        return "crops" in self._names
 
-    def __getitem__(self, name: str) -> h5py.Dataset:
+    def __getitem__(self, name: str) -> Array:
         """Return one of the long arrays by its name in the layout."""
         if name not in self._arrays:  # finding one in the file takes as long as reading a clip
-            if name not in self._file:
+            if name not in self._names:
                 hint = "; prepare the corpus with --crops" if name.startswith("crop") else ""
                 raise StoreError(f"{self.path}: has no /{name}{hint}")
-            self._arrays[name] = self._file[name]
+            shape, kind = _LONG[name]
+            with _telling(f"{self.path}: /{name} cannot be read"):
+                dataset = _dataset(self._file, name, (None, *shape), kind)
+            self._arrays[name] = Array(dataset, f"{self.path}: /{name}")
         return self._arrays[name]
 
     def words(self) -> dict[str, list[Word]]:
         """Return the word alignment of every clip id that has one."""
         found: dict[str, list[Word]] = {}
-        for clip, start_s, end_s, text in _rows(self._file["words"]):
+        with _telling(f"{self.path}: /words cannot be read"):
+            rows = list(_rows(_table(self._file, "words", _WORD_COLUMNS)))
+        for clip, start_s, end_s, text in rows:
+            if not 0 <= clip < len(self.clips):
+                raise StoreError(f"{self.path}: /words names clip {clip} of {len(self.clips)}")
             found.setdefault(self.clips[clip].id, []).append(Word(start_s, end_s, text))
         return found
 
@@ -293,42 +434,95 @@ class Store:
 
     def problems(self) -> list[str]:
         """Return what is broken in this store, one sentence each; empty when it is sound."""
-        found = []
-        file = self._file
-        frame_arrays = ["points", "displacement", "pose", "valid"]
-        frame_arrays += [name for name in ("crops", "crop_pose") if name in file]
-        missing = [name for name in [*frame_arrays, "speech"] if name not in file]
+        return [found for found in self.examine() if isinstance(found, str)]
+
+    def examine(self) -> Iterator[str | int]:
+        """Read the whole store and yield what is broken, one sentence each.
+
+        Between the sentences come numbers: bytes that have been read since the number before.
+        """
+        optional = {"placed", *(["crops", "crop_pose"] if not self.has_crops else [])}
+        missing = [name for name in _LONG if name not in self._names | optional]
         if missing:
-            return [f"/{name} is missing" for name in missing]
-        n_frames, n_speech = file["points"].shape[0], file["speech"].shape[0]
-        for name in frame_arrays:
-            if file[name].shape[0] != n_frames:
-                found.append(f"/{name} has {file[name].shape[0]} rows, /points has {n_frames}")
-        if file["speech"].shape[1] != self.info.encoder.dim:
-            found.append(
-                f"/speech has {file['speech'].shape[1]} columns, not {self.info.encoder.dim}"
-            )
+            yield from (f"/{name} is missing" for name in missing)
+            return
+        parts = [
+            self._misfits(),
+            *map(self._examine_array, filter(self._names.__contains__, _LONG)),
+        ]
+        for part in (*parts, self._examine_tables()):
+            try:
+                yield from part
+            except StoreError as error:
+                yield str(error).removeprefix(f"{self.path}: ")
+
+    def _misfits(self) -> Iterator[str]:
+        """What does not fit together, by lengths alone."""
+        n_frames, n_speech = len(self["points"]), len(self["speech"])
+        for name in _FRAME_ARRAYS:
+            if name in self._names and len(self[name]) not in (n_frames, 0 * (name == "placed")):
+                yield f"/{name} has {len(self[name])} rows, /points has {n_frames}"
+        if self["speech"].shape[1] != self.info.encoder.dim:
+            yield f"/speech has {self['speech'].shape[1]} columns, not {self.info.encoder.dim}"
         frame = row_start = 0
         for row in self.clips:
             if (row.frame_start, row.speech_start) != (frame, row_start):
-                found.append(f"{row.id}: does not start where the clip before ends")
+                yield f"{row.id}: does not start where the clip before ends"
                 break
             frame, row_start = frame + row.n_frames, row_start + row.n_speech
             if row.speaker not in self.speakers:
-                found.append(f"{row.id}: speaker {row.speaker!r} has no neutral")
+                yield f"{row.id}: speaker {row.speaker!r} has no neutral"
         if (frame, row_start) != (n_frames, n_speech):
-            found.append(
-                f"/clips covers {frame} frames, {row_start} speech rows of {n_frames}, {n_speech}"
-            )
-        for name in ("points", "displacement", "pose", "speech"):
-            for start in range(0, file[name].shape[0], 65536):
-                if not np.isfinite(file[name][start : start + 65536]).all():
-                    found.append(f"/{name} has values that are not finite")
-                    break
-        return found
+            yield f"/clips covers {frame} frames, {row_start} speech rows of {n_frames}, {n_speech}"
+
+    def _examine_array(self, name: str) -> Iterator[str | int]:
+        array, digest, limit = self[name], hashlib.sha256(), _LIMITS.get(name)
+        row_bytes = max(math.prod(array.shape[1:]) * array.dtype.itemsize, 1)
+        chunk = (self._file[name].chunks or (1,))[0]
+        step = max(_BLOCK_BYTES // row_bytes // chunk, 1) * chunk  # whole chunks
+        finite = plausible = True
+        for start in range(0, len(array), step):
+            block = array[start : start + step]
+            digest.update(_bytes(block))
+            if limit:
+                finite &= bool(np.isfinite(block).all())
+                plausible &= bool((np.abs(block) <= limit).all())
+            yield block.nbytes
+        if not finite:
+            yield f"/{name} has values that are not finite"
+        elif not plausible:
+            yield f"/{name} has values beyond {limit:g}"
+        yield from self._changed(name, _closed(digest, array.dtype, array.shape))
+
+    def _examine_tables(self) -> Iterator[str]:
+        yield from self._changed("/", _sum_of(asdict(self.info)))
+        tables = ["clips", "words", "rejects", "speakers/name", "speakers/neutral"]
+        tables += ["canonical/neutral", *(["notes"] if "notes" in self._file else [])]
+        for name in tables:
+            with _telling(f"{self.path}: /{name} cannot be read"):
+                data = _whole(_dataset(self._file, name, None, None))
+            digest = hashlib.sha256(_bytes(data))
+            yield from self._changed(name, _closed(digest, data.dtype, data.shape))
+        for name, values in (
+            ("speakers", [*self.speakers.values()]),
+            ("canonical", self.canonical),
+        ):
+            if not np.isfinite(values).all():
+                yield f"/{name}/neutral has values that are not finite"
+        words = [word for words in self.words().values() for word in words]
+        if not all(0 <= word.start_s <= word.end_s < math.inf for word in words):
+            yield "/words has words that end before they begin, or never"
+        for name in (self._sums or {}).keys() - {"/", *_LONG, *tables}:
+            yield f"/checksums has one of /{name}, which is not there"
+
+    def _changed(self, name: str, digest: str) -> Iterator[str]:
+        """Say so where a part is not as it was written."""
+        if self._sums is not None and self._sums.get(name) != digest:
+            what = "an attribute" if name == "/" else f"/{name}"
+            yield f"{what} has changed since it was written"
 
 
-def _table(rows: list[tuple[Any, ...]], columns: Mapping[str, Any]) -> np.ndarray:
+def _as_table(rows: list[tuple[Any, ...]], columns: Mapping[str, Any]) -> np.ndarray:
     """Make a compound array; text columns are UTF-8 of fixed length, as long as the longest.
 
     HDF5 pads texts of variable length with whatever was in memory, and equal stores shall have
@@ -344,19 +538,167 @@ def _table(rows: list[tuple[Any, ...]], columns: Mapping[str, Any]) -> np.ndarra
     return np.array([tuple(row) for row in cells], np.dtype(fields))
 
 
+def _bytes(data: np.ndarray) -> bytes | memoryview:
+    """Values as they stand in memory, in the order of their index."""
+    return np.ascontiguousarray(data).view(np.uint8).data if data.size else b""
+
+
+def _closed(digest: Any, dtype: np.dtype, shape: tuple[int, ...]) -> str:
+    """SHA-256 of values, their type and shape."""
+    digest.update(repr((dtype.descr, tuple(shape))).encode())
+    return str(digest.hexdigest())
+
+
+def _sum_of(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _read_sums(file: h5py.File) -> dict[str, str] | None:
+    """The SHA-256 of the parts by their names; None in a store without."""
+    if "checksums" not in file:
+        return None
+    sums = from_json(_attribute(_group(file, "checksums"), "sha256", str))
+    if not isinstance(sums, dict):
+        raise ValueError("its checksums are none")
+    return sums
+
+
+def _attribute(place: h5py.Group, name: str, kind: type) -> Any:
+    """One attribute as a Python value of a kind."""
+    found = h5py.h5a.open(place.id, name.encode())
+    if found.shape != () or found.get_storage_size() > _ATTRIBUTE_BYTES:
+        raise ValueError(f"its {name} is no single value")
+    return _fitting(name, np.asarray(place.attrs[name]).item(), kind)
+
+
+def _fitting(name: str, value: Any, kind: type) -> Any:
+    fitting = float(value) if kind is float and type(value) is int else value
+    if type(fitting) is not kind or fitting != fitting or fitting in (math.inf, -math.inf):
+        raise ValueError(f"its {name} is {value!r:.80}")
+    return fitting
+
+
 def _read_info(file: h5py.File) -> StoreInfo:
-    attributes = {key: np.asarray(value).item() for key, value in file.attrs.items()}
-    if attributes.get("schema") != SCHEMA:
+    schema = _attribute(file, "schema", int) if "schema" in file.attrs else None
+    if schema != SCHEMA:
         raise StoreError(
-            f"{file.filename}: store schema is {attributes.get('schema')}, this tkit reads "
+            f"{file.filename}: store schema is {schema}, this tkit reads "
             f"{SCHEMA}; prepare the corpus again"
         )
-    attributes["encoder"] = EncoderInfo(**json.loads(attributes["encoder"]))
-    return StoreInfo(**attributes)
+    values = {name: _attribute(file, name, kind) for name, kind in _ATTRIBUTES.items()}
+    told = from_json(values.pop("encoder"))
+    if not isinstance(told, dict):
+        raise ValueError(f"its encoder is {told!r}")
+    told = {name: _fitting(f"encoder's {name}", value, _ENCODER.get(name, type(None)))
+            for name, value in told.items()}  # fmt: skip
+    encoder = EncoderInfo(**told)
+    info = StoreInfo(encoder=encoder, **values)
+    for name, value in (("fps", info.fps), ("speech rate", encoder.rate_hz)):
+        if not 0 < value <= 1e6:
+            raise ValueError(f"its {name} is {value:g}")
+    if info.window < 1 or encoder.dim < 1:
+        raise ValueError(f"its window is {info.window}, of {encoder.dim} columns")
+    return info
 
 
-def _rows(table: h5py.Dataset) -> Iterator[tuple[Any, ...]]:
+def _group(file: h5py.Group, name: str) -> Any:
+    """What a name in a file stands for; a name that leads elsewhere is refused."""
+    link = file.get(name, getlink=True)
+    if link is not None and not isinstance(link, h5py.HardLink):
+        raise StoreError(
+            f"{file.file.filename}: /{name} is a link to elsewhere; it is not followed"
+        )
+    return file[name]
+
+
+def _dataset(file: h5py.File, name: str, shape: Any, kind: str | None) -> h5py.Dataset:
+    """Open a data set whose values lie in this file, and whose type and sizes can be true.
+
+    Parameters
+    ----------
+    shape : tuple or None
+        Its lengths, None where any will do.
+    kind : str or None
+        Of its values, as numpy's ``dtype.kind``.
+    """
+    found: Any = file
+    for part in name.split("/"):
+        found = _group(found, part)
+    where = f"{file.filename}: /{name}"
+    if not isinstance(found, h5py.Dataset):
+        raise StoreError(f"{where} is no array")
+    if found.is_virtual or found.external:
+        raise StoreError(f"{where} lies in other files; they are not read")
+    if shape is not None and not (
+        len(shape) == len(found.shape or ())
+        and all(want in (None, have) for want, have in zip(shape, found.shape, strict=True))
+    ):
+        raise StoreError(f"{where} has the shape {found.shape}")
+    if kind is not None and found.dtype.kind != kind:
+        raise StoreError(f"{where} has values of type {found.dtype}")
+    about = found.id.get_create_plist()
+    filters = {about.get_filter(index)[0] for index in range(about.get_nfilters())}
+    if not filters <= {_DEFLATE, _FLETCHER32}:
+        raise StoreError(f"{where} is packed by a filter that no store uses")
+    size = math.prod(found.shape) * found.dtype.itemsize
+    most = Path(file.filename).stat().st_size * (_MOST_DEFLATED if _DEFLATE in filters else 1)
+    chunk = math.prod(found.chunks or (0,)) * found.dtype.itemsize
+    if size > most or (filters and chunk > max(_CHUNK_BYTES, size)):
+        raise StoreError(f"{where} declares {size} bytes, which this file cannot hold")
+    return found
+
+
+def _small(file: h5py.File, name: str, shape: tuple[int | None, ...], kind: str) -> np.ndarray:
+    """Read a data set as a whole; it is never packed, so the file's size bounds it."""
+    return _whole(_dataset(file, name, shape, kind))
+
+
+def _whole(found: h5py.Dataset) -> np.ndarray:
+    if found.compression:
+        raise StoreError(f"{found.file.filename}: {found.name} is packed, which no store does")
+    return found[...]
+
+
+def _table(file: h5py.File, name: str, columns: Mapping[str, Any]) -> np.ndarray:
+    """Read a table and check its columns."""
+    found = _dataset(file, name, (None,), "V")
+    kinds = ["S" if kind is str else kind[0] for kind in columns.values()]
+    dtype = found.dtype
+    if dtype.names != tuple(columns) or [dtype[column].kind for column in columns] != kinds:
+        raise StoreError(f"{file.filename}: /{name} has other columns: {dtype}")
+    return _whole(found)
+
+
+def _require_inside(row: Row, n_frames: int, n_speech: int) -> None:
+    spans = (row.frame_start, row.n_frames, n_frames), (row.speech_start, row.n_speech, n_speech)
+    if not all(0 <= start <= length and 0 <= count <= length for start, count, length in spans):
+        raise ValueError(f"{row.id} lies beyond the frames that there are")
+    if not 0 < row.fps <= 1e6:
+        raise ValueError(f"{row.id} has {row.fps:g} fps")
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Make one sentence of whatever h5py raises of a damaged file."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise StoreError(f"{what} ({_reason(error)})") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What h5py says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _why_not_opened(error: OSError) -> str:
+    """The system's reason, where it is one, or that this is another kind of file."""
+    if error.errno:
+        return f"cannot be opened ({error.strerror or _reason(error)})"
+    return f"not an HDF5 file that can be read ({_reason(error)})"
+
+
+def _rows(data: np.ndarray) -> Iterator[tuple[Any, ...]]:
     """Rows of a table as Python values; column by column, so that 33,000 clips open quickly."""
-    data = table[:]
-    columns = ((data.dtype[name].kind, data[name].tolist()) for name in data.dtype.names)
+    columns = ((data.dtype[name].kind, data[name].tolist()) for name in data.dtype.names or ())
     return zip(*(map(bytes.decode, v) if kind == "S" else v for kind, v in columns), strict=True)

@@ -16,6 +16,7 @@ from tkit.corpora import CORPORA, default_root
 from tkit.errors import NoFaceError, UsageError
 from tkit.files import refuse_overwrite, require_path
 from tkit.landmarks import Track
+from tkit.parsing import read_array
 from tkit.pipelines.animation.studio import Studio
 from tkit.progress import track
 from tkit.seeds import stable_seed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tkit.tracking import FrontEnds
 
 CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
+FARTHEST_PX = 1e6  # from the corner of a picture that a point of a face can lie
 SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
 
 
@@ -218,12 +220,21 @@ def read_head(path: Path, landmarker: Track) -> np.ndarray:
     from tkit.pipelines.animation.moves import head_moves
 
     if path.suffix == ".npy":
-        points = np.load(require_path(path, "file of points"))
-        if points.ndim != 3 or points.shape[1:] != (68, 2) or not np.isfinite(points).all():
-            raise UsageError(f"{path}: not points (T, 68, 2) as tkit landmarks writes them")
-        return head_moves(points)
+        return head_moves(_read_points(require_path(path, "file of points")))
     clip = media.read_clip(require_path(path, "video"))
     return head_moves(tracking.track_clip(clip, landmarker, video=str(path), max_gap=10).points)
+
+
+def _read_points(path: Path) -> np.ndarray:
+    """Read points (T, 68, 2) of a face."""
+    try:
+        points = read_array(path)
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path}: not an array that can be read ({error})") from error
+    is_face = points.ndim == 3 and len(points) and points.shape[1:] == (68, 2)
+    if not is_face or points.dtype.kind not in "fiu" or not (np.abs(points) < FARTHEST_PX).all():
+        raise UsageError(f"{path}: not points (T, 68, 2) as tkit landmarks writes them")
+    return np.asarray(points, np.float64)
 
 
 def make_all(

@@ -7,7 +7,6 @@ override them, and an unknown or ill-typed value raises :class:`~tkit.errors.Con
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from tkit import toml
 from tkit.errors import ConfigError, UsageError, did_you_mean
+from tkit.parsing import from_toml
 from tkit.pipelines.training.stage import STAGES
 
 
@@ -169,8 +169,8 @@ def read_values(name_or_path: str | Path) -> dict[str, Any]:
             raise UsageError(f"{name_or_path}: no such file or experiment{hint}")
         path = shipped[str(name_or_path)]
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return from_toml(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
 
 

@@ -9,6 +9,7 @@ uninterrupted one.
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 import signal
@@ -27,7 +28,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tkit.errors import ConfigError, TkitError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, sha256_of
+from tkit.parsing import from_json, seal, unsealed
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import results, runs
 from tkit.pipelines.training.stage import STAGES, Stage
@@ -322,17 +324,16 @@ class Trainer:
         }
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
+            with temporary.open("ab") as file:  # behind the archive, where nothing reads it
+                file.write(seal(sha256_of(temporary)))
 
     def _record(self) -> dict[str, Any]:
         return results.record(self.stage, self.config, self.store, steps=self.step)
 
     def restore(self, path: Path) -> None:
         """Take over a checkpoint of the same stage, config and data."""
-        try:
-            state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
-            there = json.loads(state["record"])
-        except (*DAMAGED, KeyError, TypeError, ValueError, OSError) as error:
-            raise WeightsError(f"{path}: not a checkpoint of tkit ({error})") from error
+        state = read_checkpoint(path, device=self.accelerator.device)
+        there = state["record"]
         here = json.loads(json.dumps(self._record()))  # as it was written: tuples became lists
         config = here.pop("config"), there.pop("config")
         differ = _differences(*config, ignore=configs.FREE_FIELDS)
@@ -346,6 +347,24 @@ class Trainer:
         if self.average:
             self.average.load_state_dict(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]
+
+
+def read_checkpoint(path: Path, *, device: Any) -> dict[str, Any]:
+    """Read what :meth:`Trainer.save` wrote, its record as a dictionary.
+
+    Raises
+    ------
+    WeightsError
+        If it is no checkpoint, or is not as it was written.
+    """
+    try:
+        content = io.BytesIO(unsealed(path.read_bytes()))
+        state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
+        state["record"] = from_json(state["record"])
+    except (*DAMAGED, KeyError, TypeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: not a checkpoint of tkit ({reason})") from error
+    return state
 
 
 def _differences(

@@ -7,6 +7,7 @@ its card, ``card.toml``.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import inspect
 import shutil
@@ -135,13 +136,12 @@ class Log:
 def read_losses(run: Run) -> list[tuple[int, str, float]]:
     """Read the log of a run: (step, name, value); a half-written last line is left out."""
     found = []
-    with run.losses.open(newline="") as file:
-        for row in list(csv.reader(file))[1:]:
-            try:
-                step, name, value = row
+    with run.losses.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.reader(file)
+        with contextlib.suppress(csv.Error, ValueError, StopIteration):
+            next(rows)
+            for step, name, value in rows:
                 found.append((int(step), name, float(value)))
-            except ValueError:
-                break
     return found
 
 
@@ -181,7 +181,12 @@ class Trained:
     @property
     def encoder(self) -> EncoderInfo:
         """The speech features of the store that it was trained on."""
-        return EncoderInfo(**self.weights.record["encoder"])
+        try:
+            return EncoderInfo(**self.weights.record["encoder"])
+        except (KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{self.weights.path}: does not say which speech features it was trained on"
+            ) from error
 
     @property
     def nets(self) -> dict[str, Any]:
@@ -296,7 +301,7 @@ def find(name_or_path: str | Path) -> Trained:
     is_stage = name in STAGES.names() and not is_there
     weights = _read(_released(STAGES.get(name)) if is_stage else name_or_path)
     trained_as = weights.record.get("stage")
-    if trained_as not in STAGES.names():
+    if not isinstance(trained_as, str) or trained_as not in STAGES.names():
         raise WeightsError(f"{weights.path}: weights of no stage of tkit but of a {weights.net}")
     return _trained(STAGES.get(trained_as), weights)
 
@@ -307,7 +312,10 @@ def _read(name_or_path: str | Path) -> released_weights.Weights:
 
 
 def _trained(stage: Stage, weights: released_weights.Weights) -> Trained:
-    config = configs.make(stage.config, weights.record["config"], where=str(weights.path))
+    values = weights.record.get("config")
+    if not isinstance(values, dict):
+        raise WeightsError(f"{weights.path}: has no settings of the stage {stage.name}")
+    config = configs.make(stage.config, values, where=str(weights.path))
     return Trained(stage, config, weights)
 
 

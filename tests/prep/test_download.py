@@ -240,3 +240,23 @@ def test_command(grid, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'g'}: 3 archives fetched\n" and "not verified" in err
     assert (tmp_path / "g/.archives/s2.zip").exists()
+
+
+def test_an_archive_of_zeros_without_end_is_not_unpacked(tmp_path):
+    with (
+        zipfile.ZipFile(tmp_path / "s1.zip", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("s1/a.mpg", "w") as member,
+    ):
+        for _ in range(200):
+            member.write(bytes(2**20))
+    with pytest.raises(DownloadError, match="that declare"):
+        download.unpack(tmp_path / "s1.zip", tmp_path / "g")
+    assert not (tmp_path / "g").exists()
+
+
+@pytest.mark.parametrize("name", [".archives/s1.zip.done", "./.archives/s2.zip.done"])
+def test_no_archive_says_that_another_is_unpacked(tmp_path, name):
+    (tmp_path / "s1.zip").write_bytes(packed({"s1/a.mpg": b"one", name: b""}))
+    with pytest.raises(DownloadError):
+        download.unpack(tmp_path / "s1.zip", tmp_path / "g")
+    assert not (tmp_path / "g").exists()

@@ -1,8 +1,11 @@
 """A report shows itself: as text, JSON and back, a data frame, LaTeX, in a notebook."""
 
+import csv
 import doctest
+import io
 import json
 import math
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -413,3 +416,86 @@ def test_a_comparison_of_an_older_report_says_what_it_was():
     found = report(a={"psnr": 30.0}, b={"psnr": 29.0})
     text = replace(found, comparisons=[old]).table()
     assert text.splitlines()[-1].endswith("p = 0.2 (Holm, signs of clips flipped)")
+
+
+NASTY = [
+    "=1+1", "@x", "a;=1+1", "a|b", "<script>x</script>", "`x`", "![x](y)", "two\nlines", "\x1b[2J",
+    "\u202eturned", "\\input{x}", "50 % & more", "x_y^z~", "# head",
+]  # fmt: skip
+
+
+def nasty(text):
+    """A report in which every text is one and the same."""
+    one = Cell(1.0, 0.5, 1.5, 3, text, "higher", text, text)
+    comparison = Comparison(text, text, "gt", 1.0, 0.5, 1.5, 0.01, 0.9, 1.2, 3, text, 0.02, 0.001,
+                            text, text, text)  # fmt: skip
+    return Report(
+        text, {text: {text: one}, "gt": {text: one}},
+        clips=[ClipScore(text, text, text, 1.0, 3)], rejects=[Unscored(text, text, text)],
+        comparisons=[comparison], common={text: {text: replace(one, n=2)}}, lacks=(text,),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_text_of_a_report_steers_what_shows_it(tmp_path, text):
+    from tkit.report import leaderboard
+
+    report = nasty(text)
+    (tmp_path / "x.json").write_text(report.to_json(), encoding="utf-8")
+    shown = {kind: render(report) for kind, render in formats.FORMATS.items() if kind != "json"}
+    rankings = leaderboard.merge([tmp_path / "x.json"])
+    shown |= {f"board {kind}": render(rankings) for kind, render in leaderboard.FORMATS.items()}
+    for kind, page in shown.items():
+        assert not set("\x1b\u202e\r\x9b") & set(page), kind
+        if "html" in kind:
+            assert "<script>x" not in page
+        elif kind in ("markdown", "board md"):
+            rows = [line for line in page.splitlines() if line.startswith("|")]
+            unescaped = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+            assert len(set(unescaped)) == 1, kind
+            outside = re.sub(r"(`+).*?\1", "", page)
+            assert not re.search(r"(?<!\\)<script|(?<!\\)!?\[x\]\(", outside), kind
+            assert "\n# head" not in page and "\nlines" not in page
+        elif "latex" in kind:
+            body = [line for line in page.splitlines() if not line.startswith("%")]
+            assert not any("\\input" in line or "\nlines" in line for line in body)
+            assert all(line.count("&") - line.count("\\&") == line.count(" & ") for line in body)
+        elif "csv" in kind:
+            cells = [cell for row in csv.reader(io.StringIO(page)) for cell in row]
+            parts = [part.strip() for cell in cells for part in cell.split(";")]
+            starts = [part for part in parts if part[:1] in ("=", "@", "+")]
+            assert not starts, kind
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"methods": {"a": {"psnr": 3}}},
+        {"methods": {"a": []}},
+        {"methods": []},
+        {"clips": [{"method": "a", "clip": "b", "metric": "psnr", "value": "x", "frames": 3}]},
+        {"clips": [{"method": "a"}]},
+        {"clips": 3},
+        {"rejects": [{"method": ["a"], "clip": "b", "reason": "c"}]},
+        {"speakers": [None]},
+        {"published": "grid"},
+        {"common": {"who": {}}},
+        {"lacks": 3},
+        {"comparisons": [{"metric": "none"}]},
+    ],
+)
+def test_malformed_reports_are_refused(full, change):
+    content = json.loads(full.to_json()) | change
+    with pytest.raises(ScoreError, match="not a JSON report"):
+        Report.from_json(json.dumps(content))
+    with pytest.raises(ScoreError, match="not a JSON report"):
+        Report.from_json("[" * 100_000)
+
+
+def test_a_comparison_names_methods_and_metrics_that_are_there(full):
+    content = json.loads(full.to_json())
+    for key in ("first", "second", "metric"):
+        other = json.loads(json.dumps(content))
+        other["comparisons"][0][key] = "nowhere"
+        with pytest.raises(ScoreError, match="not there"):
+            Report.from_json(json.dumps(other))

@@ -1,5 +1,7 @@
 """Local folders of speech models: tiny random ones, made here."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,23 @@ def test_missing_and_foreign_folders_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="type 'bert', not one of wav2vec2"):
         ENCODERS.get("transformers").load(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "change", [{"hidden_size": 2**20}, {"num_hidden_layers": 10**6}, {"intermediate_size": -1},
+               {"conv_dim": "wide"}, {"model_type": ["hubert"]}, {"num_hidden_layers": 2}],
+)  # fmt: skip
+def test_a_config_that_declares_what_its_file_cannot_hold_is_refused(folder, change):
+    path = folder("hubert") / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(WeightsError):
+        ENCODERS.get("transformers").load(path.parent)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pickles_in_the_folder_are_not_read(folder):
+    path = folder("hubert")
+    (path / "model.safetensors").rename(path / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match=r"model\.safetensors"):
+        ENCODERS.get("transformers").load(path)

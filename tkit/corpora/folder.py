@@ -10,6 +10,7 @@ from tkit.clips import Clip, Reject
 from tkit.corpora import Corpus
 from tkit.errors import CorpusError
 from tkit.media import VIDEO_SUFFIXES
+from tkit.parsing import read_text
 
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
@@ -42,8 +43,14 @@ def scan(root: str | Path) -> Iterator[Clip | Reject]:
             speaker=id_.split("/")[0],
             video=str(path),
             audio=str(sound) if sound.is_file() else "",
-            text=text.read_text(encoding="utf-8").strip() if text.is_file() else "",
+            text=_said(read_text(text)) if text.is_file() else "",
         )
+
+
+def _said(text: str) -> str:
+    """What is said; files of LRS2 and LRS3 say more, of which it is the line ``Text:``."""
+    first, *_ = text.strip().splitlines() or [""]
+    return first[5:].strip() if first.startswith("Text:") else text.strip()
 
 
 def _example(root: Path) -> None:

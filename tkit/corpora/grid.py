@@ -20,6 +20,7 @@ from tkit.clips import Clip, Reject, Word
 from tkit.corpora import Corpus, Splits
 from tkit.errors import CorpusError, UsageError
 from tkit.media import VIDEO_SUFFIXES
+from tkit.parsing import read_text
 
 UNITS_PER_S = 25_000  # of the alignment files: 1,000 units are one video frame
 
@@ -54,11 +55,11 @@ def read_alignment(path: str | Path) -> tuple[Word, ...]:
         If a line is not ``start end word``.
     """
     words = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
             start, end, text = line.split()
             word = Word(int(start) / UNITS_PER_S, int(end) / UNITS_PER_S, text.lower())
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise CorpusError(f"{path}, line {number}: not 'start end word'") from error
         if word.text not in ("sil", "sp"):
             words.append(word)

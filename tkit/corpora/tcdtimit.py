@@ -19,6 +19,7 @@ from tkit.clips import Clip, Reject, Word
 from tkit.corpora import Corpus, Splits
 from tkit.errors import CorpusError
 from tkit.media import VIDEO_SUFFIXES
+from tkit.parsing import read_text
 
 UNITS_PER_S = 10_000_000  # HTK's time is in units of 100 ns
 SIDE_VIEW = "30degcam"
@@ -39,7 +40,7 @@ def read_mlf(path: str | Path) -> dict[str, tuple[Word, ...]]:
     CorpusError
         If the file does not start like one, or a line is not ``start end label``.
     """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     if not lines or lines[0].strip() != "#!MLF!#":
         raise CorpusError(f"{path}: not an HTK master label file (no #!MLF!# in its first line)")
     labels: dict[str, tuple[Word, ...]] = {}
@@ -62,7 +63,7 @@ def _label(text: str, where: str) -> Word:
     try:
         start, end, label, *_ = text.split()  # a score may follow
         return Word(int(start) / UNITS_PER_S, int(end) / UNITS_PER_S, label.lower())
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise CorpusError(f"{where}: not 'start end label'") from error
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tkit.errors import MediaError, UsageError
 from tkit.landmarks import Landmarker, Note, Raw, ignore
+from tkit.parsing import read_text
 
 COLUMNS = [f"{axis}_{index}" for axis in "xy" for index in range(68)]
 SLACK = 3  # frames by which table and clip may differ in length
@@ -37,11 +38,10 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
         If columns are missing or a cell is not a number.
     """
     try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file)
-            names = [name.strip() for name in next(rows, [])]  # OpenFace writes ", " between them
-            cells = np.array([row for row in rows if row], np.float64)
-    except (ValueError, UnicodeDecodeError) as error:
+        rows = csv.reader(read_text(path).splitlines())
+        names = [name.strip() for name in next(rows, [])]  # OpenFace writes ", " between them
+        cells = np.array([row for row in rows if row], np.float64)
+    except (ValueError, csv.Error, OSError) as error:
         raise MediaError(f"{path}: not a table of OpenFace ({error})") from error
     missing = [name for name in ("timestamp", "success", *COLUMNS) if name not in names]
     if missing:
@@ -49,10 +49,17 @@ def read_table(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
             f"{path}: not a table of OpenFace with 2-D points: {missing[0]} is missing "
             f"({len(missing)} columns); run FeatureExtraction with -2Dfp"
         )
+    if cells.size % len(names):
+        raise MediaError(
+            f"{path}: not a table of OpenFace: its lines have other columns than names"
+        )
     cells = cells.reshape(-1, len(names))
+    used = [names.index(name) for name in ("timestamp", "success", *COLUMNS)]
+    if not np.isfinite(cells[:, used]).all():
+        raise MediaError(f"{path}: not a table of OpenFace: not all of its cells are numbers")
     column = {name: cells[:, index] for index, name in enumerate(names)}
     flat = np.stack([column[name] for name in COLUMNS], axis=1)
-    faces = column.get("face_id", np.zeros(len(cells))).astype(int)
+    faces = np.nan_to_num(column.get("face_id", np.zeros(len(cells)))).clip(-1e9, 1e9).astype(int)
     points = flat.reshape(-1, 2, 68).transpose(0, 2, 1)
     return column["timestamp"], faces, column["success"] > 0, points
 
@@ -88,7 +95,7 @@ def track(
     if len(numbers) > 1:
         note(f"{len(numbers)} faces: the points follow the one that is there longest")
     mine = faces == numbers[counts.argmax()] if len(numbers) else np.zeros(len(faces), bool)
-    where = np.rint(times_s * fps).astype(int)
+    where = np.rint((times_s * fps).clip(-1e9, 1e9)).astype(int)
     length = int(where.max()) + 1 if len(where) else 0
     if abs(length - len(frames)) > SLACK:
         raise MediaError(

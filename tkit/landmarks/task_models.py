@@ -7,9 +7,13 @@ A ``.task`` file is a zip of TFLite models. They run on LiteRT (``ai-edge-litert
 from __future__ import annotations
 
 import importlib.util
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +29,9 @@ MIN_SCORE = 0.5  # of a face, and of the mesh lying on one
 MARGIN = 1.5  # side of the square that is looked at, in sides of the face
 OVERLAP = 0.3  # boxes that share more (intersection over union) are one face
 
+MODEL_BYTES = 2**26  # of a network; those of the released files have 4 MB at most
+_NONE = np.zeros(0)
+
 Run = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
@@ -37,19 +44,48 @@ def load(path: str) -> tuple[Run, Run]:
     WeightsError
         If the file is not a face landmarker.
     """
+    detector, mesh = unpack(path)
+    make = by_litert if importlib.util.find_spec("ai_edge_litert") else by_opencv
+    try:
+        networks = make(detector), make(mesh)
+        _fits(*networks)
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: its networks cannot be loaded ({error})") from error
+    return networks
+
+
+def unpack(path: str | Path) -> tuple[bytes, bytes]:
+    """Take both networks out of a ``.task`` file; :class:`WeightsError` if they are not in it."""
     try:
         with zipfile.ZipFile(require_path(path, "model file")) as archive:
-            detector, mesh = archive.read(DETECTOR), archive.read(MESH)
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
+            return _member(archive, DETECTOR), _member(archive, MESH)
+    # What zipfile raises of archives that are damaged, locked, or packed in other ways.
+    except (
+        zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RuntimeError,
+        NotImplementedError, zlib.error, lzma.LZMAError, struct.error,
+    ) as error:  # fmt: skip
         raise WeightsError(
             f"{path}: not a face landmarker; wanted is a .task file that holds {DETECTOR} and "
             f"{MESH}"
         ) from error
-    make = by_litert if importlib.util.find_spec("ai_edge_litert") else by_opencv
-    try:
-        return make(detector), make(mesh)
-    except (ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: its networks cannot be loaded ({error})") from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Unpack one network; the archive says how large it is, and no more of it is unpacked."""
+    if archive.getinfo(name).file_size > MODEL_BYTES:
+        raise ValueError(f"{name} is larger than any")
+    return archive.read(name)
+
+
+def _fits(detector: Run, mesh: Run) -> None:
+    """Run both networks once; ``ValueError`` unless they give what is asked of them later."""
+    found = detector(np.zeros((DETECTOR_PX, DETECTOR_PX, 3), np.float32))
+    laid = mesh(np.zeros((MESH_PX, MESH_PX, 3), np.float32))
+    sizes = [found.get(name, np.zeros(0)).size for name in ("classificators", "regressors")]
+    n_anchors = len(_anchors())
+    meshes = [value for value in laid.values() if value.size == 3 * N_MESH]
+    if sizes != [n_anchors, 16 * n_anchors] or not meshes or not laid.get("Identity_1", _NONE).size:
+        raise ValueError("they are others than those of a face landmarker")
 
 
 def by_litert(model: bytes) -> Run:

@@ -165,13 +165,12 @@ def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read a picture file as (H, W, 3) uint8 RGB; EXIF rotation is applied, alpha is dropped."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
-    try:
-        with Image.open(require_path(path, "picture")) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise MediaError(f"{path}: not a picture that can be read") from error
+    from tkit.media import stills
+
+    with stills.opened(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tkit import media
 from tkit.errors import MediaError
+from tkit.parsing import read_array
 
 CHUNK_BYTES = 2**24  # of decoded frames of one video in memory; small enough to stay in the cache
 PICTURE_SUFFIXES = frozenset(".png .jpg .jpeg .bmp .tif .tiff .webp".split())
@@ -47,8 +48,8 @@ def _from_folder(folder: Path) -> Iterator[np.ndarray]:
 
 def _from_array(path: Path) -> Iterator[np.ndarray]:
     try:
-        frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        frames = read_array(path)
+    except (ValueError, OSError) as error:
         raise MediaError(f"{path}: not an array that can be read ({error})") from error
     if frames.ndim == 4 and frames.shape[3] == 1:
         frames = frames[..., 0]
@@ -63,7 +64,7 @@ def _from_array(path: Path) -> Iterator[np.ndarray]:
 
 
 def _is_gray(path: Path) -> bool:
-    shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    shape = read_array(path).shape
     return len(shape) == 3 or shape[3] == 1
 
 

@@ -7,8 +7,11 @@ When it is unpacked, an empty ``.archives/NAME.done`` says so and the archive is
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -16,10 +19,18 @@ from typing import Any
 from tkit.corpora import CORPORA, Corpus
 from tkit.errors import DownloadError, UsageError
 from tkit.files import atomic_path, require_path
+from tkit.parsing import plain, read_text
 from tkit.progress import bar
 
 CHUNK_BYTES = 1 << 20
+MOST_PACKED, SMALL_BYTES = 50, 2**26  # bytes of files that a byte of an archive can stand for
+_ARCHIVES = ".archives"
 _TIMEOUT_S = 60
+# What zipfile raises of archives that are damaged, locked or packed in other ways.
+_DAMAGED = (
+    zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, IndexError,
+    OverflowError, zlib.error, lzma.LZMAError, struct.error,
+)  # fmt: skip
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}  # by the number of hexadecimal digits
 
 Say = Callable[[str], None]
@@ -71,7 +82,7 @@ def download(
     unknown = [name for name in names if checksums is not None and name not in checksums]
     if unknown:
         raise UsageError(f"the checksum file has no line for {unknown[0]}")
-    folder = Path(root, ".archives")
+    folder = Path(root, _ARCHIVES)
     folder.mkdir(parents=True, exist_ok=True)
     fetched = []
     for name in names:
@@ -105,7 +116,7 @@ def read_checksums(path: str | Path) -> dict[str, str]:
         If a line is neither.
     """
     found = {}
-    text = require_path(path, "checksum file").read_text(encoding="utf-8")
+    text = read_text(require_path(path, "checksum file"))
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -215,14 +226,35 @@ def unpack(archive: str | Path, root: str | Path) -> int:
     inside = Path(root).resolve()
     try:
         with zipfile.ZipFile(archive) as file:
-            members = [member for member in file.infolist() if not member.is_dir()]
+            members = [member for member in file.infolist() if not _is_folder(member)]
+            _require_size(members, Path(archive))
             targets = [_target(member, inside, Path(archive).name) for member in members]
             for member, target in zip(members, targets, strict=True):
-                with atomic_path(target) as temporary, file.open(member) as source:
+                with _opened(file, member) as source, atomic_path(target) as temporary:
                     _copy(source, temporary)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise DownloadError(f"{archive}: damaged or not a plain zip file ({error})") from error
     return len(members)
+
+
+def _opened(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    try:
+        return file.open(member)
+    except OSError as error:  # an offset before the beginning
+        raise zipfile.BadZipFile(str(error)) from error
+
+
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return member.filename.endswith("/")
+
+
+def _require_size(members: Sequence[zipfile.ZipInfo], archive: Path) -> None:
+    """Refuse an archive that declares far more than videos and texts can be packed to."""
+    declared, there = sum(member.file_size for member in members), archive.stat().st_size
+    if declared > MOST_PACKED * there + SMALL_BYTES:
+        raise DownloadError(
+            f"{archive.name}: {there} bytes that declare {declared}; nothing was unpacked"
+        )
 
 
 def _target(member: zipfile.ZipInfo, inside: Path, archive: str) -> Path:
@@ -234,12 +266,15 @@ def _target(member: zipfile.ZipInfo, inside: Path, archive: str) -> Path:
         or bool(windows.drive or windows.root)
         or ".." in windows.parts
         or kind not in (0, stat.S_IFREG)
+        or [part.casefold() for part in windows.parts[:1]]
+        in ([], [_ARCHIVES])  # where it is noted what has been unpacked
+        or "\0" in name
     )
     target = inside / name
     if unsafe or not target.resolve().is_relative_to(inside):
         raise DownloadError(
-            f"{archive}: its member {name!r} would be written outside {inside} or is a link; "
-            "nothing was unpacked"
+            f"{archive}: its member {plain(name)!r} would be written outside {inside} or is a "
+            "link; nothing was unpacked"
         )
     return target
 

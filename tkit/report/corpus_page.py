@@ -8,24 +8,32 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tkit.errors import StoreError
 from tkit.face import crops, geometry
 from tkit.face.drawing import CLOSED_LINES, OPEN_LINES
 from tkit.face.overlay import openings
+from tkit.files import require_path
+from tkit.parsing import plain
+from tkit.progress import bar
 from tkit.report import pages
-from tkit.store import Row, Store
+from tkit.store import STORE, Row, Store
+from tkit.watched import StoppedError, watched
 
 SPEAKERS = 100  # shown on one page
 CLIPS = 6  # looked at of each speaker, evenly spread: memory and time do not grow with the corpus
+STILL_S = 10.0  # without progress, after which a store cannot be read
 NAMED = 3  # clips named beside a reason
 WIDTH, HEIGHT, LEFT, BOTTOM = 440, 150, 30, 18  # of the curves and their margins, px
 MIN_TOP = 0.5  # upper end of the curves' axis, unless an opening is larger
+MAX_TOP = 5.0  # and of no mouth larger than this
 
 
 @dataclass(frozen=True)
@@ -83,10 +91,15 @@ def facts(store: Store) -> Iterator[tuple[str, str]]:
 
 def lines(store: Store) -> Iterator[str]:
     """Yield the store as lines of text: facts, filled frames, notes, rejected clips."""
+    return map(plain, _lines(store))
+
+
+def _lines(store: Store) -> Iterator[str]:
     for name, text in facts(store):
         yield f"{name}: {text}"
+    valid = store["valid"][:]
     for row in store.clips:
-        filled = int((~store["valid"][row.frames]).sum())
+        filled = int((~valid[row.frames]).sum())
         if filled:
             yield f"filled: {row.id}: {filled} of {row.n_frames} frames"
     for remark in store.notes:
@@ -94,6 +107,67 @@ def lines(store: Store) -> Iterator[str]:
     yield f"rejected: {len(store.rejects)}"
     for reject in store.rejects:
         yield f"  {reject.id} ({reject.step}): {reject.reason}"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was read of a store: a line to show, or a problem, or progress in bytes.
+
+    Parameters
+    ----------
+    total : int
+        Bytes that there are, in the first of them.
+    """
+
+    line: str = ""
+    problem: str = ""
+    done: int = 0
+    total: int = 0
+
+
+def look_through(path: str | Path) -> Iterator[Looked]:
+    """Read a whole store and yield what there is to say of it, and what is broken."""
+    with Store(path) as store:
+        yield Looked(total=store.n_bytes)
+        yield from (Looked(line=line) for line in lines(store))
+        checked = "of every part" if store.is_sealed else "none: written before tkit kept them"
+        yield Looked(line=f"checksums: {checked}")
+        for found in store.examine():
+            yield Looked(problem=plain(found)) if isinstance(found, str) else Looked(done=found)
+
+
+def check(path: str | Path, *, say: Callable[[str], None]) -> list[str]:
+    """Read a whole store, in a process of its own, and return what is broken.
+
+    HDF5 can hang on a damaged file, or crash: the process is ended after :data:`STILL_S` seconds
+    without progress. A sound store may take any time.
+
+    Parameters
+    ----------
+    say : callable
+        Receives the lines of text that show the store.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    StoreError
+        If it is no store, or HDF5 hangs or crashes on it.
+    """
+    problems = []
+    looked = watched(look_through, require_path(path, STORE), still_s=STILL_S)
+    try:
+        first = next(looked)
+        with bar(first.total, desc="check", unit="B", unit_scale=True) as shown:
+            for part in looked:
+                shown.update(part.done)
+                if part.line:
+                    say(part.line)
+                if part.problem:
+                    problems.append(part.problem)
+    except StoppedError as error:
+        raise StoreError(f"{path}: damaged, and HDF5 cannot read it: {error}") from error
+    return problems
 
 
 def as_html(store: Store) -> str:
@@ -207,7 +281,7 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 def curves(seen: Seen) -> str:
     """Draw mouth opening and eye aspect ratio over time as SVG."""
-    count, top = len(seen.values), max(MIN_TOP, float(seen.values.max()))
+    count, top = len(seen.values), min(max(MIN_TOP, float(seen.values.max())), MAX_TOP)
     seconds, step = count / seen.row.fps, (WIDTH - LEFT) / count
 
     def height(value: Any) -> Any:  # a number or an array of them, px from the top

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tkit.parsing import plain
 from tkit.report import Report, tables
 
 RULES = [rf"\providecommand{{\{name}rule}}{{\hline}}" for name in ("top", "mid", "bottom")]
@@ -59,6 +60,6 @@ def tabular(columns: str, table: list[list[str]], *, comments: Sequence[str] = (
         Lines written above the table for those who read its source.
     """
     header, *rows = [" & ".join(row) + r" \\" for row in table]
-    lines = [f"% {tables.plain(comment)}" for comment in comments] + RULES
+    lines = [f"% {plain(comment)}" for comment in comments] + RULES
     lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", header, r"\midrule"]
     return "\n".join([*lines, *rows, r"\bottomrule", r"\end{tabular}"]) + "\n"

@@ -13,8 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tkit.parsing import plain
 from tkit.report import CONTROL_ROWS, Cell, Report, latex, pages
-from tkit.report.tables import ARROWS, interval, number, plain, shortfall
+from tkit.report.tables import (
+    ARROWS,
+    code,
+    interval,
+    marked,
+    number,
+    shortfall,
+    unsteering,
+)
 
 
 @dataclass(frozen=True)
@@ -148,8 +157,8 @@ def as_markdown(rankings: list[Ranking]) -> str:
     """One table a signature."""
     parts = []
     for ranking in rankings:
-        header, *body = rows(ranking)
-        lines = [f"`{ranking.signature}`", *_said(ranking), "", "| " + " | ".join(header) + " |"]
+        header, *body = ([marked(cell) for cell in row] for row in rows(ranking))
+        lines = [code(ranking.signature), *_said(ranking), "", "| " + " | ".join(header) + " |"]
         lines += ["|---" * len(header) + "|", *("| " + " | ".join(row) + " |" for row in body)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -164,8 +173,9 @@ def as_csv(rankings: list[Ranking]) -> str:
         for entry, row in zip(ranking.entries, rows(ranking)[1:], strict=True):
             numbers = [entry.cell.value, entry.cell.low, entry.cell.high]
             shown = ["" if value is None else repr(value) for value in numbers]
-            place = [ranking.metric, row[0], entry.method]
-            writer.writerow([*place, *shown, entry.report, ranking.signature])
+            place = [unsteering(ranking.metric), row[0], unsteering(entry.method)]
+            about = [unsteering(entry.report), unsteering(ranking.signature)]
+            writer.writerow([*place, *shown, *about])
     return text.getvalue()
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from tkit.parsing import plain
 from tkit.report import Report, tables
 
 if TYPE_CHECKING:
     import jinja2
+
+
+def _shown(value: Any) -> Any:
+    """What a template shows: no control characters; line ends mean nothing in HTML."""
+    import markupsafe
+
+    if not isinstance(value, str) or isinstance(value, markupsafe.Markup):
+        return value
+    return "\n".join(map(plain, value.split("\n")))
 
 
 @functools.cache
@@ -18,6 +28,7 @@ def _templates() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader("tkit.report"),
         autoescape=True,
+        finalize=_shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

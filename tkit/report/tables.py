@@ -12,10 +12,13 @@ import csv
 import io
 import json
 import math
+import re
 from collections import defaultdict
 from typing import Any, TypeVar
 
 from tkit.errors import ScoreError
+from tkit.parsing import from_json as parsed
+from tkit.parsing import plain
 from tkit.report import (
     CONTROL_ROWS,
     Cell,
@@ -32,11 +35,11 @@ EMPTY = "-"
 NOT_APPLICABLE = "n/a"
 COMMON = ", common clips"  # of the names of rows on the clips that all methods have
 UNEQUAL = "*"  # beside the number of clips of rows that have others than these
+# What a spreadsheet computes begins so, also where it takes a semicolon for the end of a cell.
+FORMULA = re.compile(r"((?:^|;)\s*)(?=[=+\-@])")
+# Signs of Markdown within a line; brackets around an interval mean nothing.
+SIGNS = re.compile(r"(\[-?[\d.]+, -?[\d.]+\])|([\\`*_\[\]<>|~&#])")
 MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
-# Line ends, what steers a terminal, and halves of characters, which no file can hold.
-CONTROLS = dict.fromkeys(
-    (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000)), "?"
-)
 Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison)
 
 
@@ -68,20 +71,39 @@ def from_json(text: str) -> Report:
         If the text is no such report.
     """
     try:
-        content = json.loads(text)
-        return Report(
-            protocol=content.get("protocol", ""),
+        content = parsed(text)
+        report = Report(
+            protocol=str(content.get("protocol", "")),
             methods=_methods(content["methods"]),
             clips=[_part(ClipScore, fields) for fields in content.get("clips", [])],
             rejects=[_part(Unscored, fields) for fields in content.get("rejects", [])],
             speakers=[_part(SpeakerScore, fields) for fields in content.get("speakers", [])],
             comparisons=[_part(Comparison, fields) for fields in content.get("comparisons", [])],
-            published=content.get("published", {}).get("corpus", ""),
+            published=str(content.get("published", {}).get("corpus", "")),
             common=_methods(content.get("common", {})),
-            lacks=tuple(content.get("lacks", ())),
+            lacks=tuple(map(str, content.get("lacks", ()))),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ScoreError(f"not a JSON report of tkit score: {error}") from error
+        _require_whole(report)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ScoreError(f"not a JSON report of tkit score: {plain(str(error))}") from error
+    return report
+
+
+def _require_whole(report: Report) -> None:
+    """Raise ``ValueError`` unless the parts of a report speak of the same methods and metrics."""
+    metrics = set(report.metrics)
+    for cells in report.common.values():
+        if cells.keys() != metrics:
+            raise ValueError("common clips of other metrics")
+    if not report.common.keys() <= report.methods.keys():
+        raise ValueError("common clips of a method that is not there")
+    for comparison in report.comparisons:
+        if {comparison.first, comparison.second} - report.methods.keys():
+            raise ValueError("a comparison of a method that is not there")
+        if comparison.metric not in metrics:
+            raise ValueError("a comparison in a metric that is not there")
+        if comparison.p is not None and comparison.family and comparison.least_p is None:
+            raise ValueError("a p without the least possible one")
 
 
 def _methods(content: dict[str, Any]) -> dict[str, dict[str, Cell]]:
@@ -89,13 +111,17 @@ def _methods(content: dict[str, Any]) -> dict[str, dict[str, Cell]]:
         method: {metric: _part(Cell, fields) for metric, fields in cells.items()}
         for method, cells in content.items()
     }
-    for cell in (cell for cells in methods.values() for cell in cells.values()):
-        if not cell.signature:
-            raise ValueError("a score without its signature")
-        if not all(isinstance(x, float | int | None) for x in (cell.value, cell.low, cell.high)):
-            raise ValueError("a score that is no number")
-        if cell.better not in ARROWS:
-            raise ValueError(f"better is {cell.better!r}, not one of {', '.join(ARROWS)}")
+    metrics = next(iter(methods.values()), {}).keys()
+    for cells in methods.values():
+        if cells.keys() != metrics:
+            raise ValueError("methods of different metrics")
+        for cell in cells.values():
+            if not cell.signature:
+                raise ValueError("a score without its signature")
+            if cell.better not in ARROWS:
+                raise ValueError(f"better is {cell.better!r}, not one of {', '.join(ARROWS)}")
+            if cell.n < 0:
+                raise ValueError(f"a score of {cell.n} clips")
     return methods
 
 
@@ -105,24 +131,54 @@ def as_csv(report: Report) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "clip", "metric", "value", "frames"])
     for clip in report.clips:
-        names = [plain(name) for name in (clip.method, clip.clip, clip.metric)]
+        names = [unsteering(name) for name in (clip.method, clip.clip, clip.metric)]
         writer.writerow([*names, repr(clip.value), clip.frames])
     return text.getvalue()
 
 
+def unsteering(text: str) -> str:
+    """A cell of CSV that spreadsheets take for a text: what would be a formula gets an apostrophe.
+
+    Examples
+    --------
+    >>> unsteering("=1+1"), unsteering("ours")
+    ("'=1+1", 'ours')
+    """
+    return FORMULA.sub(r"\1'", plain(text))
+
+
+def marked(text: str) -> str:
+    """Text of Markdown in which no sign means anything.
+
+    Examples
+    --------
+    >>> marked("a|b <i>")
+    'a\\\\|b \\\\<i\\\\>'
+    """
+    return SIGNS.sub(lambda found: found[1] or f"\\{found[2]}", plain(text))
+
+
+def code(text: str) -> str:
+    """Text as a span of code of Markdown, whatever back quotes it has."""
+    text = plain(text)
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    space = " " if len(fence) > 1 else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
 def as_markdown(report: Report) -> str:
     """The table of methods, then how it was measured and what was left out."""
-    header, *rows = cells(report)
+    header, *rows = ([marked(cell) for cell in row] for row in cells(report))
     lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     if said := notes(report):
-        lines += ["", *(f"- {line}" for line in said)]
-    lines += ["", f"Protocol `{plain(report.protocol)}`.", ""]
-    lines += [f"- `{signature}`" for signature in signatures(report)]
+        lines += ["", *(f"- {marked(line)}" for line in said)]
+    lines += ["", f"Protocol {code(report.protocol)}.", ""]
+    lines += [f"- {code(signature)}" for signature in signatures(report)]
     if pairs := comparison_lines(report):
-        lines += ["", "Paired comparisons:", "", *(f"- {line}" for line in pairs)]
+        lines += ["", "Paired comparisons:", "", *(f"- {marked(line)}" for line in pairs)]
     if rejects := summarise(report.rejects):
-        lines += ["", "Left out:", "", *(f"- {line}" for line in rejects)]
+        lines += ["", "Left out:", "", *(f"- {marked(line)}" for line in rejects)]
     return "\n".join(lines) + "\n"
 
 
@@ -177,17 +233,6 @@ def left_out(rejects: list[Unscored]) -> list[str]:
     if len(lines) > MAX_LINES:
         told.append(f"  … {len(lines) - MAX_LINES} more; --json has all of them")
     return [plain(f"clips left out, wholly or in one metric: {total}"), *told]
-
-
-def plain(text: str) -> str:
-    """Replace control characters and line ends, so that a name stays within its cell or line.
-
-    Examples
-    --------
-    >>> plain("two\\nlines")
-    'two?lines'
-    """
-    return text.translate(CONTROLS)
 
 
 def number(value: float | None) -> str:
@@ -379,6 +424,21 @@ def _clip_fields(clip: ClipScore | SpeakerScore) -> dict[str, Any]:
 def _part(kind: type[Part], fields: dict[str, Any]) -> Part:
     """One part of a report from its JSON fields; those that it has not are of another version."""
     known = {name: fields[name] for name in kind.__dataclass_fields__ if name in fields}
-    if fields.get("value", 0.0) is None and fields.get("note", "").startswith("inf"):
+    if fields.get("value", 0.0) is None and str(fields.get("note", "")).startswith("inf"):
         known["value"] = math.inf
+    for name, value in known.items():
+        known[name] = _fitting(name, value, str(kind.__dataclass_fields__[name].type))
     return kind(**known)
+
+
+def _fitting(name: str, value: Any, annotation: str) -> Any:
+    """A field's value, if it is of the kind that is annotated."""
+    wanted = set(annotation.split(" | "))
+    if isinstance(value, float) and not math.isfinite(value) and name != "value":
+        raise ValueError(f"{name} is {value}, no number")
+    if type(value).__name__ in wanted or (value is None and "None" in wanted):
+        return value
+    if type(value) is int and "float" in wanted:
+        return float(value)
+    what = "no number" if wanted & {"float", "int"} else "no text"
+    raise ValueError(f"{name} is {value!r:.80}, {what}")

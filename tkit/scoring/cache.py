@@ -1,7 +1,8 @@
 """Keep the statistics of finished clips in a folder, and look them up.
 
 A clip is known again by a hash of everything its statistics depend on: the plan with the versions
-of tkit and of the landmark back-end, and path, size and time of change of its files.
+of tkit and of the landmark back-end, and path, size and time of change of its files. Behind them
+stands their SHA-256; a clip whose statistics have changed is measured again.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import numpy as np
 from tkit import __version__
 from tkit.files import atomic_path
 from tkit.metrics import Stats
+from tkit.parsing import from_json as parsed
+from tkit.parsing import sealed, unsealed
 from tkit.report import Unscored
 from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.pairing import ClipFiles
 from tkit.scoring.view import points_tokens
 
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError)
 Measure = Callable[[ClipFiles, Plan], Measured]
 
 
@@ -39,12 +43,12 @@ class _Remembering:
         path = self._folder / f"{key(files, plan)}.json"
         if path.is_file():
             try:
-                return from_json(path.read_text(encoding="utf-8"))
-            except (ValueError, LookupError, TypeError):
+                return unpacked(path.read_bytes())
+            except DAMAGED:
                 path.unlink()  # damaged: measured again
         measured = self._measure(files, plan)
         with atomic_path(path) as temporary:
-            temporary.write_text(to_json(measured), encoding="utf-8")
+            temporary.write_bytes(packed(measured))
         return measured
 
 
@@ -76,6 +80,16 @@ def _state(path: Path) -> list[Any]:
     return [str(path), about.st_size, about.st_mtime_ns]
 
 
+def packed(measured: Measured) -> bytes:
+    """Content of a clip's file: its statistics and their SHA-256."""
+    return sealed(to_json(measured).encode())
+
+
+def unpacked(data: bytes) -> Measured:
+    """Read what :func:`packed` made; one of ``DAMAGED`` if it has changed."""
+    return from_json(unsealed(data).decode())
+
+
 def to_json(measured: Measured) -> str:
     """Write the statistics of one clip; arrays are kept to the bit.
 
@@ -103,7 +117,7 @@ def to_json(measured: Measured) -> str:
 
 def from_json(text: str) -> Measured:
     """Read what :func:`to_json` wrote."""
-    content = _unpacked(json.loads(text))
+    content = _unpacked(parsed(text))
     rejects = [Unscored(**reject) for reject in content["rejects"]]
     sums = content["sums"]
     stats = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tkit.errors import ScoreError, UsageError
 from tkit.files import require_path
+from tkit.parsing import read_text
 from tkit.report import CONTROL_ROWS, Unscored
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def read_map(path: Path) -> dict[str, str]:
         If a line has not two columns, or a prediction is named twice.
     """
     names: dict[str, str] = {}
-    for number, line in enumerate(require_path(path, "map").read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(require_path(path, "map")).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         columns = [part.strip() for part in line.split("\t" if "\t" in line else ",")]

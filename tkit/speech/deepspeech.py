@@ -121,7 +121,14 @@ def load(weights: str | Path) -> tuple[Any, str]:
     loaded = released_weights.load(path)
     if loaded.net != "deepspeech":
         raise WeightsError(f"{path}: weights of {loaded.net!r}, not of deepspeech")
-    return loaded.module, loaded.record["source_sha256"]
+    source = loaded.record.get("source_sha256")
+    try:
+        deepspeech.check(loaded.config)
+        if not isinstance(source, str):
+            raise ValueError("the file that it was made of is not named")
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return loaded.module, source
 
 
 def file_hash(path: Path) -> str:

@@ -6,18 +6,21 @@ extra) saves them; nothing is ever downloaded. All of them give 50 rows a second
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from tkit.errors import UsageError, WeightsError
 from tkit.files import sha256_of
+from tkit.parsing import from_json
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
 from tkit.store import EncoderInfo
+from tkit.zoo import shapes, without_memory
 
 FAMILIES = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "whisper")
 _FIRST_SPAN = 400  # samples behind row 0 of the convolutions of all but Whisper
@@ -38,10 +41,18 @@ class Transformers:
         torch, library = _libraries()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            model = library.AutoModel.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError) as error:
+            _require_sizes(folder, torch, library)
+            # Never its pickles, never code that lies in the folder.
+            model, about = library.AutoModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+                output_loading_info=True,
+            )  # fmt: skip
+        except _damaged() as error:
             reason = " ".join(str(error).split())
             raise WeightsError(f"{folder}: transformers cannot load it: {reason}") from error
+        lost = [key for key in about["missing_keys"] if not key.endswith("masked_spec_embed")]
+        if lost:
+            raise WeightsError(f"{folder}: model.safetensors has no {lost[0]} (of {len(lost)})")
         self._whisper = family == "whisper"
         if self._whisper:
             bands = model.config.num_mel_bins
@@ -90,18 +101,37 @@ def _inspect(folder: Path) -> tuple[str, str]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give one with config.json and its weights")
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = from_json((folder / "config.json").read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("config.json is no object")
         sha256 = sha256_of(folder / "model.safetensors")
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"{folder}: no readable config.json and model.safetensors here ({error})"
         ) from error
     family = config.get("model_type")
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise WeightsError(
             f"{folder}: a model of type {family!r}, not one of {', '.join(FAMILIES)}"
         )
     return family, sha256
+
+
+def _require_sizes(folder: Path, torch: Any, library: Any) -> None:
+    """Raise ``ValueError`` where a config declares a model that its file cannot hold."""
+    there = shapes(folder / "model.safetensors")
+    config = library.AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    # The library makes some parameters several times, and a base model lacks a head's.
+    with without_memory(8 * (len(there) + 8)):
+        parameters = list(
+            library.AutoModel.from_config(config, trust_remote_code=False).parameters()
+        )
+    declared = sum(parameter.numel() for parameter in parameters)
+    held = sum(math.prod(shape) for shape in there.values())
+    if declared > 2 * held:
+        raise ValueError(f"config.json declares {declared} parameters, of which {held} are there")
 
 
 def _wants_normalised(folder: Path) -> bool:
@@ -109,7 +139,22 @@ def _wants_normalised(folder: Path) -> bool:
     path = folder / "preprocessor_config.json"
     if not path.is_file():
         return True
-    return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", True))
+    try:
+        about = from_json(path.read_text(encoding="utf-8"))
+        return bool(about.get("do_normalize", True))
+    except (OSError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{path}: not a JSON object ({error})") from error
+
+
+def _damaged() -> tuple[type[Exception], ...]:
+    """What the library raises of folders that hold no model, or not the one they declare."""
+    from huggingface_hub import errors
+
+    return (
+        OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError,
+        ZeroDivisionError, AssertionError, SafetensorError,
+        getattr(errors, "StrictDataclassError", ValueError),  # not in all versions
+    )  # fmt: skip
 
 
 def _libraries() -> tuple[Any, Any]:

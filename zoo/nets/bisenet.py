@@ -14,9 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tkit.errors import WeightsError
-from tkit.files import require_path
 from tkit.zoo import Net
+from tkit.zoo.checkpoints import load_into
 
 
 @dataclass(frozen=True)
@@ -168,36 +167,8 @@ def load_checkpoint(path: str | Path) -> BiSeNet:
     WeightsError
         If the file is no checkpoint, or its keys or shapes are others; the message names them.
     """
-    import pickle
-
-    wanted = "wanted is the checkpoint 79999_iter.pth of BiSeNet, trained on CelebAMask-HQ"
-    try:
-        state = torch.load(require_path(path, "checkpoint"), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "it breaks off"
-        raise WeightsError(f"{path}: not a checkpoint ({first}); {wanted}") from error
-    net = BiSeNet(Config())
-    unfit = _misfits(state, net.state_dict())
-    if unfit:
-        raise WeightsError(f"{path}: does not fit BiSeNet ({unfit}); {wanted}")
-    net.load_state_dict(state)
-    return net.eval()
-
-
-def _misfits(state: object, own: dict[str, torch.Tensor]) -> str:
-    """What keeps a loaded object from being the state of a network; empty if nothing does."""
-    if not isinstance(state, dict) or not all(torch.is_tensor(value) for value in state.values()):
-        return "it holds no state dict"
-    reasons = []
-    for found, what in (
-        (sorted(own.keys() - state.keys()), "missing"),
-        (sorted(state.keys() - own.keys()), "unknown"),
-        (sorted(name for name in own.keys() & state.keys()
-                if own[name].shape != state[name].shape), "of another shape"),
-    ):  # fmt: skip
-        if found:
-            reasons.append(f"{len(found)} tensors {what}, first {found[0]}")
-    return "; ".join(reasons)
+    wanted = "BiSeNet trained on CelebAMask-HQ, usually 79999_iter.pth"
+    return load_into(BiSeNet(Config()), path, wanted=wanted)
 
 
 NET = Net("BiSeNet: a face to the 19 classes of CelebAMask-HQ", Config, BiSeNet)

@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tkit.errors import WeightsError
-from tkit.files import require_path
 from tkit.zoo import Net
+from tkit.zoo.checkpoints import load_into
 
 FRAMES = 5  # video frames a window
 ROWS = 20  # MFCC rows a window, 100 a second
@@ -82,16 +81,7 @@ def load_checkpoint(path: str | Path) -> SyncNet:
     WeightsError
         If the file holds none, or other keys or shapes.
     """
-    import pickle
-
-    try:
-        state = torch.load(require_path(path, "checkpoint"), map_location="cpu", weights_only=True)
-        net = SyncNet(Config())
-        net.load_state_dict(state)
-    except (RuntimeError, pickle.UnpicklingError, AttributeError, TypeError, EOFError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{path}: not a checkpoint of SyncNet v2 ({first})") from error
-    return net.eval()
+    return load_into(SyncNet(Config()), path, wanted="SyncNet v2, usually syncnet_v2.model")
 
 
 NET = Net("SyncNet v2: lips against sound", Config, SyncNet)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from tkit import toml
 from tkit.errors import UsageError, WeightsError
 from tkit.files import atomic_path, sha256_of
+from tkit.parsing import from_toml
 
 SUFFIXES = ".safetensors", ".onnx"  # of weights; what runs without torch is released as ONNX
 
@@ -77,8 +77,8 @@ def read_card(path: str | Path) -> Card:
     """Read a card; :class:`WeightsError` if it is not one."""
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = from_toml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: not a card ({error})") from error
     try:
         scores = tuple(_checked(Reported, score) for score in values.pop("scores", ()))

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from tkit.errors import WeightsError
+from tkit.parsing import plain
 from tkit.zoo import Net
 from tkit.zoo.nets.deepspeech.tensorflow import Node, Saved
 
@@ -142,20 +143,27 @@ def convert(saved: Saved, *, where: str) -> DeepSpeech:
     WeightsError
         If this is no DeepSpeech that is known here; the message names the file's operations.
     """
+    try:
+        return _built(saved, where)
+    except WeightsError:
+        raise
+    # What arrays and attributes of other kinds or shapes than DeepSpeech's lead to.
+    except (KeyError, ValueError, IndexError, TypeError, struct.error, RuntimeError) as error:
+        raise _unknown(saved, where) from error
+
+
+def _built(saved: Saved, where: str) -> DeepSpeech:
     family = next((key for key in _SCOPES if f"{_SCOPES[key][0]}/kernel" in saved.tensors), None)
     old_names = "h1" in saved.tensors
     if family is None or not (old_names or "layer_1/weights" in saved.tensors):
         raise _unknown(saved, where)
-    try:
-        if family == "0.1":
-            facts, forget_bias = _features_01(), 1.0
-        else:
-            facts, forget_bias = _features(saved, family)
-        dense = [_dense(saved.tensors, number, old_names) for number in (1, 2, 3, 5, 6)]
-        kernels = [saved.tensors[f"{scope}/kernel"] for scope in _SCOPES[family]]
-        biases = [saved.tensors[f"{scope}/bias"] for scope in _SCOPES[family]]
-    except (KeyError, ValueError, IndexError) as error:
-        raise _unknown(saved, where) from error
+    if family == "0.1":
+        facts, forget_bias = _features_01(), 1.0
+    else:
+        facts, forget_bias = _features(saved, family)
+    dense = [_dense(saved.tensors, number, old_names) for number in (1, 2, 3, 5, 6)]
+    kernels = [saved.tensors[f"{scope}/kernel"] for scope in _SCOPES[family]]
+    biases = [saved.tensors[f"{scope}/bias"] for scope in _SCOPES[family]]
     config = Config(
         widths=tuple(weights.shape[1] for weights, _ in dense[:4]),
         cell=kernels[0].shape[1] // 4,
@@ -165,15 +173,27 @@ def convert(saved: Saved, *, where: str) -> DeepSpeech:
         inputs=dense[0][0].shape[0],
         **facts,
     )
+    check(config)
     state = _dense_state(dense)
     for kernel, bias, suffix in zip(kernels, biases, ("", "_reverse"), strict=False):
         state |= _lstm_state(kernel, bias, config.cell, forget_bias, suffix)
+    # Sizes first: they are compared with those of the arrays before there is any memory for them.
+    with torch.device("meta"):
+        wanted = DeepSpeech(config).state_dict()
+    if any(state[name].shape != tuple(value.shape) for name, value in wanted.items()):
+        raise _unknown(saved, where)
     module = DeepSpeech(config)
-    try:
-        module.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
-    except RuntimeError as error:
-        raise _unknown(saved, where) from error
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
     return module.eval().requires_grad_(False)
+
+
+def check(config: Config) -> None:
+    """Raise ``ValueError`` unless features can be made as a file says."""
+    window, hop, every = config.window, config.hop, config.every
+    times = 0 < hop <= window <= config.sample_rate == 16000 and 0 < every <= 10
+    bands = 0 <= config.low_hz < config.high_hz <= config.sample_rate / 2 and config.clip > 0
+    if not (times and bands and config.inputs == 494 and config.chain in ("psf", "tensorflow")):
+        raise ValueError("features that cannot be made")
 
 
 def _features_01() -> dict[str, Any]:
@@ -283,6 +303,7 @@ def _unknown(saved: Saved, where: str) -> WeightsError:
         held = f"a graph with the operations {', '.join(ops[:40])}"
     else:
         held = f"a checkpoint with the variables {', '.join(sorted(saved.tensors)[:20])}"
+    held = plain(held)
     return WeightsError(
         f"{where}: not a DeepSpeech graph of version 0.1 to 0.9, nor a checkpoint of 0.1 or 0.7 to "
         f"0.9; it is {held}"

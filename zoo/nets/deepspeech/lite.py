@@ -24,7 +24,8 @@ def as_graph(saved: Saved) -> Saved:
     """
     tensors = saved.tensors
     products = [node for node in saved.nodes.values() if node.op == "MatMul"]
-    biases = {node.inputs[1]: node.inputs[2] for node in products if node.inputs[1] in tensors}
+    layers = [node.inputs for node in products if len(node.inputs) == 3]
+    biases = {weights: bias for _, weights, bias in layers if weights in tensors}
     if len(biases) != len(_LAYERS):
         return saved
     named = {}
@@ -43,8 +44,8 @@ def as_graph(saved: Saved) -> Saved:
 def _forget_bias(saved: Saved) -> float:
     """Return the number that is added to a gate before its sigmoid, if there is one."""
     for node in saved.nodes.values():
-        before = saved.nodes.get(node.inputs[0]) if node.op == "Sigmoid" else None
+        before = saved.nodes.get(node.inputs[0]) if node.op == "Sigmoid" and node.inputs else None
         if before and before.op == "Add":
             added = [saved.tensors[name] for name in before.inputs if name in saved.tensors]
-            return float(added[0].item()) if added else 0.0
+            return float(added[0].item()) if added and added[0].size == 1 else 0.0
     return 0.0

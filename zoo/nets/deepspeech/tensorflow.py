@@ -3,10 +3,14 @@
 Only what a trained network needs is read: the nodes of a graph with their attributes, and the
 values of constants and variables. Formats: protocol buffers (GraphDef, TensorProto, BundleEntry),
 the directory at the end of a ``.pbmm`` and the LevelDB table of a checkpoint's ``.index``.
+
+The files come from strangers: every size is compared with the bytes that there are before anything
+is allocated, every field with the kind that it has in the format.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 from collections.abc import Iterator
@@ -23,6 +27,10 @@ _VALUE_FIELDS = {5: "<f4", 6: "<f8"}  # of TensorProto: float_val, double_val
 _INTEGER_FIELDS = (7, 10)  # int_val, int64_val
 _TABLE_MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _PACKAGE = "memmapped_package://"
+# No file of Mozilla's comes near these.
+_MOST_REPEATED = 2**16  # values of a constant that is one number
+_MOST_NODES, _MOST_AXES = 100_000, 8
+_INDEX_BYTES, _KEY_BYTES, _MOST_ENTRIES = 2**20, 2**9, 10_000
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def read(path: str | Path) -> Saved:
         if directory:
             return _read_graph(directory.pop(_PACKAGE + "."), directory)
         return _read_graph(data, {})
-    except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, IndexError, struct.error, OSError) as error:
         raise WeightsError(
             f"{path}: not a TensorFlow graph (.pb, .pbmm) or checkpoint that can be read ({error})"
         ) from error
@@ -108,23 +116,46 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
             raise ValueError(f"an integer without end at byte {position}")
 
 
-def _text(value: memoryview) -> str:
-    return bytes(value).decode()
+def _message(value: Any) -> memoryview:
+    """A field's bytes; a number in their place would be taken for a length."""
+    if isinstance(value, memoryview):
+        return value
+    raise ValueError("a number where there should be a text or message")
 
 
-def _signed(value: int) -> int:
+def _number(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    raise ValueError("a text or message where there should be a number")
+
+
+def _text(value: Any) -> str:
+    return bytes(_message(value)).decode()
+
+
+def _signed(value: Any) -> int:
+    value = _number(value) & (2**64 - 1)
     return value - (1 << 64) if value >> 63 else value
 
 
-def _integers(value: Any) -> list[int]:
-    """Return a repeated integer, which is packed or comes one by one."""
+def _integers(value: Any) -> np.ndarray:
+    """Return a repeated integer (n,) int64, which is packed or comes one by one."""
     if isinstance(value, int):
-        return [_signed(value)]
-    found, position = [], 0
-    while position < len(value):
-        number, position = _varint(value, position)
-        found.append(_signed(number))
-    return found
+        return np.array([_signed(value)], np.int64)
+    data = np.frombuffer(value, np.uint8)
+    ends = np.flatnonzero(data < 0x80) + 1
+    if not len(ends) or ends[-1] != len(data):
+        raise ValueError("packed integers that break off")
+    starts = np.concatenate([[0], ends[:-1]])
+    lengths = ends - starts
+    if lengths.max() > 10:
+        raise ValueError("an integer without end")
+    found = np.zeros(len(ends), np.uint64)
+    for place in range(int(lengths.max())):
+        more = np.flatnonzero(lengths > place)
+        bits = data[starts[more] + place].astype(np.uint64) & np.uint64(0x7F)
+        found[more] |= bits << np.uint64(7 * place)
+    return found.view(np.int64)
 
 
 # -- graphs -------------------------------------------------------------------------------------
@@ -134,10 +165,12 @@ def _read_graph(data: memoryview, regions: dict[str, memoryview]) -> Saved:
     nodes, tensors = {}, {}
     for number, value in fields(data):
         if number == 1:
-            name, node = parse_node(value)
+            name, node = parse_node(_message(value))
             nodes[name] = node
+            if len(nodes) > _MOST_NODES:
+                raise ValueError(f"it holds more than {_MOST_NODES} nodes")
             if node.op == "Const":
-                tensor = parse_tensor(node.attributes["value"])
+                tensor = parse_tensor(_message(node.attributes["value"]))
                 if tensor is not None:
                     tensors[name] = tensor
             elif node.op == "ImmutableConst":
@@ -159,8 +192,8 @@ def parse_node(data: memoryview) -> tuple[str, Node]:
         elif number == 3:
             inputs.append(_text(value))
         elif number == 5:
-            entry = dict(fields(value))
-            attributes[_text(entry[1])] = _attribute(entry.get(2, memoryview(b"")))
+            entry = dict(fields(_message(value)))
+            attributes[_text(entry[1])] = _attribute(_message(entry.get(2, memoryview(b""))))
     return name, Node(op, tuple(inputs), attributes)
 
 
@@ -168,58 +201,78 @@ def _attribute(data: memoryview) -> Any:
     """Value of an attribute; shapes become tuples, tensors stay bytes until they are needed."""
     for number, value in fields(data):
         if number == 2:
-            return bytes(value)
+            return bytes(_message(value))
         if number in (3, 5, 6):  # integer, bool, type
             return _signed(value)
         if number == 4:
-            return struct.unpack("<f", value)[0]
+            return struct.unpack("<f", _message(value))[0]
         if number == 7:
             return _shape(value)
         if number == 8:
-            return value
+            return _message(value)
     return None
 
 
 def _shape(data: memoryview) -> tuple[int, ...]:
-    return tuple(
-        _signed(dict(fields(value)).get(1, 0)) for number, value in fields(data) if number == 2
-    )
+    messages = [value for number, value in fields(_message(data)) if number == 2]
+    if len(messages) > _MOST_AXES:
+        raise ValueError(f"an array of {len(messages)} axes")
+    return tuple(_signed(dict(fields(_message(value))).get(1, 0)) for value in messages)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    """Values of an array; the lengths of one that is stored are known."""
+    if min(shape, default=0) < 0:
+        raise ValueError(f"an array of the shape {shape}")
+    return math.prod(shape)
 
 
 def parse_tensor(data: memoryview) -> np.ndarray | None:
     """Value of a TensorProto; strings become an object array, other kinds are left out (None)."""
     dtype, content = 0, None
     shape: tuple[int, ...] = ()
-    values: list[Any] = []
+    values: list[np.ndarray] = [np.zeros(0, np.int64)]
     strings: list[bytes] = []
     for number, value in fields(data):
         if number == 1:
-            dtype = value
+            dtype = _number(value)
         elif number == 2:
             shape = _shape(value)
         elif number == 4:
-            content = value
+            content = _message(value)
         elif number in _VALUE_FIELDS:
-            values.extend(np.frombuffer(value, _VALUE_FIELDS[number]).tolist())
+            values.append(np.frombuffer(_message(value), _VALUE_FIELDS[number]))
         elif number in _INTEGER_FIELDS:
-            values.extend(_integers(value))
+            values.append(_integers(value))
         elif number == 8:
-            strings.append(bytes(value))
+            strings.append(bytes(_message(value)))
     if strings:
         return np.array(strings, object)
     if dtype not in _DTYPES:
         return None
     if content is not None:
-        return np.frombuffer(content, _DTYPES[dtype]).reshape(shape)
-    size = int(np.prod(shape))
-    values += [values[-1] if values else 0] * (size - len(values))  # the last one repeats
-    return np.array(values[:size], _DTYPES[dtype]).reshape(shape)
+        return np.frombuffer(content, _DTYPES[dtype], _size(shape)).reshape(shape)
+    return _filled(np.concatenate(values), shape, _DTYPES[dtype])
+
+
+def _filled(values: np.ndarray, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Array of the values in a file, of which the last repeats."""
+    size = _size(shape)
+    if size > max(len(values), _MOST_REPEATED):
+        raise ValueError(f"an array of {size} numbers of which {len(values)} are there")
+    last = values[-1:] if len(values) else np.zeros(1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = np.concatenate([values[:size], np.repeat(last, max(size - len(values), 0))])
+        return whole.astype(dtype).reshape(shape)
 
 
 def _mapped(node: Node, regions: dict[str, memoryview]) -> np.ndarray:
-    region = regions[node.attributes["memory_region_name"].decode()]
-    shape, dtype = node.attributes["shape"], np.dtype(_DTYPES[node.attributes["dtype"]])
-    return np.frombuffer(region, dtype, int(np.prod(shape))).reshape(shape)
+    about = node.attributes
+    region, shape = about.get("memory_region_name"), about.get("shape")
+    if not isinstance(region, bytes) or not isinstance(shape, tuple):
+        raise ValueError("a constant that does not say where it lies, or how large it is")
+    dtype = np.dtype(_DTYPES[_number(about.get("dtype"))])
+    return np.frombuffer(regions[region.decode()], dtype, _size(shape)).reshape(shape)
 
 
 def _directory(data: memoryview) -> dict[str, memoryview]:
@@ -230,9 +283,12 @@ def _directory(data: memoryview) -> dict[str, memoryview]:
     if not 0 < start < len(data) - 8:
         return {}
     try:
-        elements = [dict(fields(value)) for _, value in fields(data[start:-8])]
-        found = {_text(element[2]): (element.get(1, 0), element.get(3)) for element in elements}
-    except (ValueError, KeyError, IndexError, TypeError, UnicodeDecodeError):
+        elements = [dict(fields(_message(value))) for _, value in fields(data[start:-8])]
+        found = {
+            _text(element[2]): (_number(element.get(1, 0)), _number(element.get(3, 0)))
+            for element in elements
+        }
+    except (ValueError, KeyError, IndexError):
         return {}  # the last bytes of an ordinary graph happened to be a small number
     if _PACKAGE + "." not in found:
         return {}
@@ -249,23 +305,29 @@ def _directory(data: memoryview) -> dict[str, memoryview]:
 
 def _read_checkpoint(index: Path) -> dict[str, np.ndarray]:
     """Read all variables of a checkpoint (V2: a table of entries, and raw data)."""
+    if index.stat().st_size > _INDEX_BYTES:
+        raise ValueError("its index is larger than any")
     prefix, tensors, shards = index.with_suffix(""), {}, {}
     entries = {}
     for key, value in _table(memoryview(index.read_bytes())):
         entries[key.decode()] = dict(fields(memoryview(value)))
-    n_shards = entries.pop("").get(1, 1)
+        if len(entries) > _MOST_ENTRIES:
+            raise ValueError(f"it holds more than {_MOST_ENTRIES} variables")
+    n_shards = _number(entries.pop("").get(1, 1))
     for name, entry in entries.items():
-        if entry.get(1) not in _DTYPES:
+        dtype = _DTYPES.get(_number(entry.get(1, 0)))
+        if dtype is None:
             continue
-        shard = entry.get(3, 0)
+        shard = _number(entry.get(3, 0))
         if shard not in shards:
             path = prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{n_shards:05d}")
             if not path.is_file():
                 raise UsageError(f"{path}: missing; a checkpoint is an index and its data files")
             shards[shard] = memoryview(path.read_bytes())
-        start, size = entry.get(4, 0), entry[5]
-        values = np.frombuffer(shards[shard][start : start + size], _DTYPES[entry[1]])
-        tensors[name] = values.reshape(_shape(entry.get(2, memoryview(b""))))
+        start, size = _number(entry.get(4, 0)), _number(entry[5])
+        shape = _shape(entry.get(2, memoryview(b"")))
+        values = np.frombuffer(shards[shard][start : start + size], dtype, _size(shape))
+        tensors[name] = values.reshape(shape)
     return tensors
 
 
@@ -276,8 +338,13 @@ def _table(data: memoryview) -> Iterator[tuple[bytes, bytes]]:
     position = len(data) - 48
     for _ in range(2):  # the handle of the meta block, which is not needed
         _, position = _varint(data, position)
+    seen = set()
     for _, handle in _block(data, *_handle(data, position)):
-        yield from _block(data, *_handle(memoryview(handle), 0))
+        place = _handle(memoryview(handle), 0)
+        if place in seen:
+            raise ValueError("a block that stands in the index twice")
+        seen.add(place)
+        yield from _block(data, *place)
 
 
 def _handle(data: memoryview, position: int) -> tuple[int, int]:
@@ -298,5 +365,7 @@ def _block(data: memoryview, start: int, size: int) -> Iterator[tuple[bytes, byt
         length, position = _varint(block, position)
         key = key[:shared] + bytes(block[position : position + fresh])
         position += fresh
+        if len(key) > _KEY_BYTES:
+            raise ValueError("a name that is longer than any")
         yield key, bytes(block[position : position + length])
         position += length

@@ -3,6 +3,9 @@
 Only what a trained network needs: operations with the tensors that they read, constant tensors
 (dequantised), options of custom operations. Formats: FlatBuffers (schema.fbs of TensorFlow Lite,
 fields by number) and, for the options, FlexBuffers. No package of TensorFlow's is needed.
+
+The files come from strangers: parts are looked for inside the file only, and as everything in it is
+told by offsets, of which many may lead to the same large part, no more is read than it is long.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from tkit.zoo.nets.deepspeech.tensorflow import Node, Saved
 
 _DTYPES = {0: "<f4", 1: "<f2", 2: "<i4", 4: "<i8", 9: "i1"}  # TensorType
 _STRING, _INT8 = 5, 9
+_TIMES_READ = 4  # how often all bytes of a file are read, at most
 _CUSTOM = 32
 _OPS = {  # BuiltinOperator, as the graph calls them
     0: "Add", 2: "ConcatV2", 6: "Dequantize", 9: "MatMul", 14: "Sigmoid", 18: "Mul", 19: "Relu",
@@ -27,41 +31,67 @@ _OPS = {  # BuiltinOperator, as the graph calls them
 }  # fmt: skip
 
 
+class File:
+    """The bytes of a FlatBuffer, and how many more may be read in vectors."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = memoryview(data)
+        self._left = _TIMES_READ * len(data)
+
+    def number(self, place: int, kind: str) -> Any:
+        """Return the number at a place, of a ``struct`` format."""
+        if place < 0:
+            raise ValueError("an offset that leads before the beginning")
+        return struct.unpack_from(kind, self.data, place)[0]
+
+    def follow(self, place: int) -> int:
+        """Return where the offset at a place leads."""
+        return place + int(self.number(place, "<I"))
+
+    def spend(self, n_bytes: int) -> None:
+        """Count what is read."""
+        self._left -= n_bytes
+        if self._left < 0:
+            raise ValueError("its parts lie in each other")
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of a FlatBuffer: fields by number, absent ones have a default."""
 
-    data: memoryview
+    file: File
     start: int
 
     def _place(self, number: int) -> int | None:
-        vtable = self.start - _number(self.data, self.start, "<i")
+        vtable = self.start - self.file.number(self.start, "<i")
         entry = 4 + 2 * number
-        if entry >= _number(self.data, vtable, "<H"):
+        if entry >= self.file.number(vtable, "<H"):
             return None
-        offset = _number(self.data, vtable + entry, "<H")
+        offset = self.file.number(vtable + entry, "<H")
         return self.start + offset if offset else None
 
     def number(self, field: int, kind: str) -> int:
         """Return a number of the given ``struct`` format; 0 where it is left out."""
         place = self._place(field)
-        return 0 if place is None else _number(self.data, place, kind)
+        return 0 if place is None else self.file.number(place, kind)
 
     def table(self, field: int) -> Table | None:
         """Return the table that a field points to."""
         place = self._place(field)
-        return None if place is None else Table(self.data, _follow(self.data, place))
+        return None if place is None else Table(self.file, self.file.follow(place))
 
     def tables(self, field: int) -> list[Table]:
         """Return a field's vector of tables."""
         start, size = self._vector(field)
+        self.file.spend(4 * size)
         places = range(start, start + 4 * size, 4)
-        return [Table(self.data, _follow(self.data, place)) for place in places]
+        return [Table(self.file, self.file.follow(place)) for place in places]
 
     def array(self, field: int, dtype: str) -> np.ndarray:
         """Return a field's vector of numbers."""
         start, size = self._vector(field)
-        return np.frombuffer(self.data, dtype, size, start)
+        self.file.spend(np.dtype(dtype).itemsize * size)
+        return np.frombuffer(self.file.data, dtype, size, start)
 
     def text(self, field: int) -> str:
         """Return a field's string."""
@@ -71,16 +101,8 @@ class Table:
         place = self._place(field)
         if place is None:
             return 0, 0
-        start = _follow(self.data, place)
-        return start + 4, _number(self.data, start, "<I")
-
-
-def _number(data: memoryview, place: int, kind: str) -> Any:
-    return struct.unpack_from(kind, data, place)[0]
-
-
-def _follow(data: memoryview, place: int) -> int:
-    return place + _number(data, place, "<I")
+        start = self.file.follow(place)
+        return start + 4, self.file.number(start, "<I")
 
 
 def read(path: str | Path) -> Saved:
@@ -102,12 +124,12 @@ def read(path: str | Path) -> Saved:
     path = Path(path)
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
-    data = memoryview(path.read_bytes())
+    file = File(path.read_bytes())
     try:
-        if bytes(data[4:8]) != b"TFL3":
+        if bytes(file.data[4:8]) != b"TFL3":
             raise ValueError("it does not start like one")
-        return _read_model(Table(data, _follow(data, 0)))
-    except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
+        return _read_model(Table(file, file.follow(0)))
+    except (ValueError, KeyError, IndexError, struct.error) as error:
         raise WeightsError(f"{path}: not a .tflite file that can be read ({error})") from error
 
 
@@ -157,6 +179,8 @@ def _value(tensor: Table, data: np.ndarray) -> np.ndarray | None:
         shape = [1] * values.ndim
         shape[quantised.number(6, "<i")] = -1
         scale, zero = scale.reshape(shape), zero.reshape(shape)
+    if np.broadcast_shapes(values.shape, scale.shape, zero.shape) != values.shape:
+        raise ValueError("more scales than values")
     return (values - zero.astype(np.float32)) * scale
 
 

@@ -1,0 +1,116 @@
+"""Read what strangers wrote, JSON, TOML and arrays, so that nothing but ``ValueError`` is raised.
+
+And show their texts so that they steer nothing.
+
+The libraries raise what they like of files that are damaged or made to do harm: ``RecursionError``
+of values within values within values, ``tokenize.TokenError`` of the head of an array. Sizes that a
+file declares are compared with those it has before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import json
+import tokenize
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Line ends, what steers a terminal or turns the direction of a text, and halves of characters,
+# which no file can hold.
+CONTROLS = dict.fromkeys(
+    (*range(32), *range(127, 160), 0x061C, *range(0x200E, 0x2010), *range(0x2028, 0x202F),
+     *range(0x2066, 0x206A), 0xFEFF, *range(0xD800, 0xE000)),
+    "?",
+)  # fmt: skip
+_SEAL = b"\nsha256 "  # and 64 digits: the last bytes of a sealed file
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text in UTF-8, with or without a byte-order mark, in UTF-16, or else in Latin-1.
+
+    What is neither of the first two is of one of the 8-bit codes that people have, of which only
+    the most frequent can be told; its plain letters are right in any case.
+    """
+    data = Path(path).read_bytes()
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def from_json(text: str) -> Any:
+    """Return the value of a JSON text; ``ValueError`` if it is none, or nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """Return the table of a TOML text; ``ValueError`` if it is none, or nested too deeply."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+
+
+def plain(text: str) -> str:
+    """Replace control characters and line ends, so that a name stays within its cell or line.
+
+    Examples
+    --------
+    >>> plain("two\\nlines")
+    'two?lines'
+    """
+    return text.translate(CONTROLS)
+
+
+def read_array(path: str | Path) -> np.ndarray[Any, Any]:
+    """Map a ``.npy`` file of numbers into memory, read-only; no archive and no pickle is opened.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no such file, or shorter than the array that it declares.
+    """
+    import numpy as np
+
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its head is damaged ({type(error).__name__})") from None
+    except (TypeError, OverflowError, EOFError, AttributeError) as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def sealed(content: bytes) -> bytes:
+    """Return content with its SHA-256 behind it, by which :func:`unsealed` notices any change."""
+    return content + seal(hashlib.sha256(content).hexdigest())
+
+
+def seal(sha256: str) -> bytes:
+    """Return what stands behind sealed content of which this is the SHA-256, in hexadecimal."""
+    return _SEAL + sha256.encode()
+
+
+def unsealed(data: bytes) -> bytes:
+    """Return what :func:`sealed` was given; ``ValueError`` if it has changed or has no seal.
+
+    Examples
+    --------
+    >>> unsealed(sealed(b"kept"))
+    b'kept'
+    """
+    length = len(data) - len(_SEAL) - 64
+    if length < 0 or data != sealed(data[:length]):
+        raise ValueError("it is not as it was written: its SHA-256 is another")
+    return data[:length]
