@@ -63,6 +63,12 @@ def test_graphs_are_refused_by_what_they_hold(tmp_path, name):
         tensorflow.read(tmp_path / "x.pb")
 
 
+def test_names_of_operations_steer_no_terminal(tmp_path):
+    (tmp_path / "x.pb").write_bytes(message(1, message(1, b"a") + message(2, b"Co\n\x1b[2Jst")))
+    with pytest.raises(WeightsError, match=r"the operations Co\?\?\[2Jst$"):
+        convert(tensorflow.read(tmp_path / "x.pb"), where="x")
+
+
 def test_one_number_may_stand_for_a_bias(tmp_path):
     (tmp_path / "x.pb").write_bytes(constant(dims(8192), ONE))
     np.testing.assert_array_equal(tensorflow.read(tmp_path / "x.pb").tensors["h1"], np.ones(8192))
