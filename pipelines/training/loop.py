@@ -27,7 +27,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tkit.errors import ConfigError, TkitError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, claimed
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import results, runs
 from tkit.pipelines.training.stage import STAGES, Stage
@@ -79,7 +79,10 @@ def fit(
         )
     main = accelerator.is_main_process
     run = runs.open_run(out, resume=resume, force=force)
-    with _settings(config):
+    with ExitStack() as held:
+        if main:
+            held.enter_context(claimed(run.folder, folder=True))
+        held.enter_context(_settings(config))
         trainer = Trainer(stage, config, store, accelerator)
         if resume:
             trainer.restore(run.checkpoint)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import OutputExistsError, UsageError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, writing
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training.stage import STAGES, Stage
 from tkit.store import EncoderInfo
@@ -114,22 +114,24 @@ class Log:
         rows = [row for row in read_losses(run) if row[0] <= done] if done else []
         with atomic_path(run.losses) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows([("step", "name", "value"), *rows])
-        self._file = run.losses.open("a", newline="")
+        self._run, self._file = run, run.losses.open("a", newline="")
         self._board = SummaryWriter(run.log, purge_step=done + 1 if done else None)
 
     def __enter__(self) -> Log:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._board.close()
+        with writing(self._run.folder):
+            self._file.close()
+            self._board.close()
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Log values after ``step`` steps."""
-        csv.writer(self._file).writerows((step, name, value) for name, value in values.items())
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        with writing(self._run.folder):
+            csv.writer(self._file).writerows((step, name, value) for name, value in values.items())
+            self._file.flush()
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
 
 
 def read_losses(run: Run) -> list[tuple[int, str, float]]:

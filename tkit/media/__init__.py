@@ -21,6 +21,8 @@ from tkit.media.decoding import Converter, Grid, Sound
 from tkit.media.encoding import Subsampler
 
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
+# Those that take what write_video writes, H.264 and AAC.
+WRITTEN_SUFFIXES = VIDEO_SUFFIXES - {".mpg", ".mpeg", ".webm"}
 SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
 
 av.logging.set_level(av.logging.PANIC)  # damaged frames are counted by us, not printed by FFmpeg

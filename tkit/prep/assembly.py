@@ -6,13 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tkit import store
 from tkit.clips import Clip, Reject, Remark
 from tkit.errors import CorpusError
 from tkit.face import geometry
 from tkit.prep.neutrals import neutrals
+from tkit.prep.parts import MACHINE, read_part
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,20 @@ class Summary:
     rejects: list[Reject]
     notes: list[Remark]
 
+    @property
+    def failed(self) -> list[Reject]:
+        """The rejects that are no fault of the clip's but of the machine."""
+        return [reject for reject in self.rejects if reject.step == MACHINE]
 
-def usable(clips: list[Clip], parts: list[Path]) -> tuple[list[tuple[Clip, Path]], list[Reject]]:
+
+def usable(parts: list[tuple[Clip, Path]]) -> tuple[list[tuple[Clip, Path]], list[Reject]]:
     """Split clips into those whose part holds arrays, with the part, and those it refuses."""
     kept, rejects = [], []
-    for clip, part in zip(clips, parts, strict=True):
-        with np.load(part) as arrays:
-            if "reason" in arrays:
-                rejects.append(Reject(clip.id, "prep", str(arrays["reason"])))
-            else:
-                kept.append((clip, part))
+    for clip, part in parts:
+        if reason := read_part(part, "reason"):
+            rejects.append(Reject(clip.id, "prep", str(reason["reason"])))
+        else:
+            kept.append((clip, part))
     return kept, rejects
 
 
@@ -74,8 +77,7 @@ def assemble(
     n_frames = 0
     with store.create(out, info, crop_size=crop_size) as writer:
         for clip, part in kept:
-            with np.load(part) as loaded:
-                arrays = dict(loaded)
+            arrays = read_part(part)
             notes += [Remark(clip.id, str(text)) for text in arrays.pop("notes")]
             arrays["displacement"], arrays["pose"] = geometry.canonicalise(
                 arrays["points"], neutral=own[clip.speaker], canonical=canonical

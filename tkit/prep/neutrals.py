@@ -9,6 +9,7 @@ import numpy as np
 
 from tkit.clips import Clip
 from tkit.face import geometry
+from tkit.prep.parts import read_part
 
 NEUTRAL_FRAMES = 6000  # at most this many frames of a speaker, evenly spread, make the neutral
 
@@ -43,8 +44,7 @@ def _some_points(parts: Iterable[Path]) -> np.ndarray:
     per_clip = max(NEUTRAL_FRAMES // len(paths), 1)
     chosen = []
     for path in paths[:: max(len(paths) // NEUTRAL_FRAMES, 1)]:
-        with np.load(path) as arrays:
-            points = arrays["points"]
+        points = read_part(path, "points")["points"]
         step = max(len(points) // per_clip, 1)
         chosen.append(points[::step])
     return np.concatenate(chosen)

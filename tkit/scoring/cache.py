@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tkit import __version__
-from tkit.files import atomic_path
+from tkit.files import atomic_path, require_room, sweep
 from tkit.metrics import Stats
 from tkit.report import Unscored
 from tkit.scoring.measuring import Measured, Plan
@@ -27,7 +27,9 @@ Measure = Callable[[ClipFiles, Plan], Measured]
 
 
 def remembering(measure: Measure, folder: Path) -> Measure:
-    """Return ``measure`` with results kept below ``folder``."""
+    """Return ``measure`` with results kept below ``folder``, if that can be written."""
+    require_room(folder)
+    sweep(folder)
     return _Remembering(measure, Path(folder).absolute())
 
 
@@ -43,6 +45,8 @@ class _Remembering:
             except (ValueError, LookupError, TypeError):
                 path.unlink()  # damaged: measured again
         measured = self._measure(files, plan)
+        if measured.machine:  # tried again, not kept
+            return measured
         with atomic_path(path) as temporary:
             temporary.write_text(to_json(measured), encoding="utf-8")
         return measured
