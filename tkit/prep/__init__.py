@@ -9,7 +9,6 @@ does not grow with the corpus.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -111,29 +110,18 @@ def prepare(
         names = {
             clip: folder / parts.part_name(clip, settings, encoder.signature) for clip in clips
         }
-        todo = [pair for pair in names.items() if not parts.is_sound(pair[1])]
-        done = len(clips) - len(todo)
-        for reject in _run(
-            todo, settings, jobs=jobs, cluster=cluster, done=done, progress=progress
-        ):
-            if strict and reject:
-                raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
-            if reject and reject.step == parts.MACHINE:
-                rejects.append(reject)
-        failed = {reject.id for reject in rejects}
-        there = [pair for pair in names.items() if pair[0].id not in failed]
-        if missing := sum(not name.exists() for _, name in there):
-            raise CorpusError(
-                f"{missing} of {len(names)} parts are not in {folder}: do the cluster's workers "
-                "see this folder under the same path?"
-            )
-        kept, refused = assembly.usable(there)
+        failed = _make_parts(
+            names, settings, jobs=jobs, cluster=cluster, strict=strict, progress=progress
+        )
+        kept, refused = assembly.usable(
+            [pair for pair in names.items() if pair[0].id not in failed]
+        )
         built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
         summary = assembly.assemble(
             built,
             _info(corpus, scheme, settings, encoder),
             kept,
-            sorted(rejects + refused, key=lambda reject: reject.id),
+            sorted([*rejects, *refused, *failed.values()], key=lambda reject: reject.id),
             splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
             crop_size=settings.crops * settings.crop_size,
         )
@@ -175,22 +163,38 @@ def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) ->
     )
 
 
-def _run(
-    todo: list[tuple[Clip, Path]],
+def _make_parts(
+    names: dict[Clip, Path],
     settings: Settings,
     *,
     jobs: int,
     cluster: str,
-    done: int,
+    strict: bool,
     progress: bool,
-) -> Iterator[Reject | None]:
-    calls = [(clip, path, settings) for clip, path in todo]
+) -> dict[str, Reject]:
+    """Make the parts that are missing or damaged; return the clips that have none, by id.
+
+    These are no fault of the clips but of the machine.
+    """
+    calls = [(clip, path, settings) for clip, path in names.items() if not parts.is_sound(path)]
     about: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "lost": parts.reject_of}
     made = parallel.run(parts.make_part, calls, **about) if calls else ()
-    rejected = 0
-    with bar(done + len(todo), initial=done, desc="prep", unit="clip", show=progress) as shown:
+    done, rejected, failed = len(names) - len(calls), 0, {}
+    with bar(len(names), initial=done, desc="prep", unit="clip", show=progress) as shown:
         for reject in made:
+            if reject:
+                if strict:
+                    raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
+                if reject.step == parts.MACHINE:
+                    failed[reject.id] = reject
             rejected += reject is not None
             shown.set_postfix(rejected=rejected)
             shown.update()
-            yield reject
+    missing = sum(not path.exists() for clip, path in names.items() if clip.id not in failed)
+    if missing:
+        folder = next(iter(names.values())).parent
+        raise CorpusError(
+            f"{missing} of {len(names)} parts are not in {folder}: do the cluster's workers see "
+            "this folder under the same path?"
+        )
+    return failed
