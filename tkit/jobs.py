@@ -108,7 +108,9 @@ def _in_processes(
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     todo, died = deque(range(len(calls))), set()
-    idle, running, done = [_worker(jobs) for _ in range(jobs)], {}, []
+    idle = [_worker(jobs) for _ in range(jobs)]
+    running: dict[Any, tuple[int, Any]] = {}
+    done: list[tuple[int, Any]] = []
     try:
         while todo or running:
             while todo and idle:

@@ -121,7 +121,7 @@ def prepare(
             built,
             _info(corpus, scheme, settings, encoder),
             kept,
-            sorted([*rejects, *refused, *failed.values()], key=lambda reject: reject.id),
+            [*rejects, *refused, *failed.values()],
             splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
             crop_size=settings.crops * settings.crop_size,
         )
