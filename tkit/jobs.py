@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
 import os
@@ -19,6 +20,7 @@ from tkit.errors import ClusterError, Fault, TkitError, UsageError
 
 LOCAL = "local"  # a cluster of this machine's processes, for trying it out
 _WAIT_S = 10
+_LOOK_S = 0.02  # between two looks for results of a cluster
 _GONE_S = 30  # a cluster that has been without scheduler or workers for so long does not come back
 _MAX_GROWTH = 8e9  # bytes
 # Of libraries that work with several threads; as joblib sets them for its workers.
@@ -197,49 +199,70 @@ def _on_cluster(
 ) -> Iterator[tuple[int, Any]]:
     """Yield index and result of every call; a :class:`Fault` where workers died of it.
 
-    How often the scheduler tries a call again is its setting ``allowed-failures``; ours: once.
+    How often the scheduler tries a call again is its setting ``allowed-failures``; ours: once. Each
+    worker has one call at a time, or those that wait there would be taken for what it died of.
     """
     with connected(cluster, jobs) as client:
-        from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
-        futures = [client.submit(function, *call, pure=False) for call in calls]
-        places = {future.key: index for index, future in enumerate(futures)}
-        done, since = as_completed(futures), time.monotonic()
-        del futures  # results that were taken need not stay in the workers' memory
-        while done.count():
-            batch = done.next_batch(block=False)
-            if not batch:
-                since = _alive(client, cluster, since)
-                time.sleep(0.05)
-            for future in batch:
-                if future.status in ("cancelled", "lost"):
-                    raise _gone(cluster, "the scheduler")
+        todo, lost = deque(range(len(calls))), set()
+        running: dict[int, Any] = {}
+        workers = _Workers(client, cluster)
+        while todo or running:
+            while todo and len(running) < workers.count():
+                index = todo.popleft()
+                running[index] = client.submit(function, *calls[index], pure=False)
+            done = [index for index, future in running.items() if future.done()]
+            if not done:
+                workers.count()
+                time.sleep(_LOOK_S)
+            for index in done:
+                future = running.pop(index)
                 error = future.exception() if future.status == "error" else None
-                if isinstance(error, KilledWorker):
-                    yield places[future.key], _died("")
-                elif error is not None:
-                    raise error
+                if future.status in ("lost", "cancelled"):  # with the worker that had the result
+                    workers.require_scheduler()
+                    if index not in lost:
+                        lost.add(index)
+                        todo.append(index)
+                        continue
+                    error = KilledWorker
+                if error is None:
+                    yield index, future.result()
+                elif error is KilledWorker or isinstance(error, KilledWorker):
+                    yield index, _died("")
                 else:
-                    yield places[future.key], future.result()
+                    raise error
 
 
-def _alive(client: Any, cluster: str, since: float) -> float:
-    """Return when the cluster last was seen alive; :class:`ClusterError` if that is long ago."""
-    now = time.monotonic()
-    if now - since < 1:
-        return since
-    missing = "the scheduler"
-    if client.status == "running":
-        missing = "every worker"
-        try:
-            if client.sync(client.scheduler.ncores, callback_timeout=_WAIT_S):
-                return now
-        except OSError:  # distributed's time-outs and closed connections
-            missing = "the scheduler"
-    if client.status == "closed" or now - since > _GONE_S:
-        raise _gone(cluster, missing)
-    return since
+class _Workers:
+    """How many workers a cluster has, asked once a second."""
+
+    def __init__(self, client: Any, cluster: str) -> None:
+        self._client, self._cluster = client, cluster
+        self._asked = self._alive = 0.0
+        self._count = 1
+
+    def count(self) -> int:
+        """Return their number; :class:`ClusterError` if there has been none for long."""
+        now = time.monotonic()
+        if now - self._asked < 1:
+            return self._count
+        self._asked, self._alive = now, self._alive or now
+        self.require_scheduler()
+        with contextlib.suppress(OSError):  # distributed's time-outs and closed connections
+            self._count = len(
+                self._client.sync(self._client.scheduler.ncores, callback_timeout=_WAIT_S)
+            )
+            if self._count:
+                self._alive = now
+        if now - self._alive > _GONE_S:
+            raise _gone(self._cluster, "every worker")
+        return self._count
+
+    def require_scheduler(self) -> None:
+        """Raise :class:`ClusterError` if there is no connection to the scheduler."""
+        if self._client.status not in ("running", "connecting"):
+            raise _gone(self._cluster, "the scheduler")
 
 
 def _gone(cluster: str, what: str) -> ClusterError:

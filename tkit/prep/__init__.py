@@ -116,6 +116,7 @@ def prepare(
         kept, refused = assembly.usable(
             [pair for pair in names.items() if pair[0].id not in failed]
         )
+        _require_all(refused, strict=strict)
         built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
         summary = assembly.assemble(
             built,
@@ -125,6 +126,7 @@ def prepare(
             splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
             crop_size=settings.crops * settings.crop_size,
         )
+        _require_all([one for one in summary.rejects if one not in rejects], strict=strict)
         built.replace(out)
         if not summary.failed:  # else the next run has only these to make
             shutil.rmtree(folder)
@@ -163,6 +165,11 @@ def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) ->
     )
 
 
+def _require_all(rejects: list[Reject], *, strict: bool) -> None:
+    if strict and rejects:
+        raise CorpusError(f"{rejects[0].id}: {rejects[0].reason} (--strict)")
+
+
 def _make_parts(
     names: dict[Clip, Path],
     settings: Settings,
@@ -183,8 +190,7 @@ def _make_parts(
     with bar(len(names), initial=done, desc="prep", unit="clip", show=progress) as shown:
         for reject in made:
             if reject:
-                if strict:
-                    raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
+                _require_all([reject], strict=strict)
                 if reject.step == parts.MACHINE:
                     failed[reject.id] = reject
             rejected += reject is not None
