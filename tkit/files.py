@@ -205,8 +205,7 @@ def _set_mark(mark: Path, path: Path) -> bool:
     """Write the mark of this process; False if it has one there already."""
     while True:
         try:
-            with mark.open("x", encoding="utf-8") as file:
-                file.write(f"{_me()} {os.getpid()} {socket.gethostname()}\n")
+            _write_mark(mark)
             return True
         except FileExistsError:
             pass
@@ -226,6 +225,18 @@ def _set_mark(mark: Path, path: Path) -> bool:
             if _read_mark(taken) != holder:
                 taken.rename(mark)
             taken.unlink(missing_ok=True)
+
+
+def _write_mark(mark: Path) -> None:
+    handle = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        os.write(handle, f"{_me()} {os.getpid()} {socket.gethostname()}\n".encode())
+        os.fsync(handle)
+    except OSError:
+        mark.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
 
 
 def _read_mark(mark: Path) -> str:

@@ -21,7 +21,7 @@ CASES = {
     "prep": ("prep folder --root IN/corpus --speech logmel --out OUT/x.h5 --force", "x.h5"),
     "check": ("check IN/tiny.h5 --html OUT/x.html --force", "x.html"),
     "train": ("train motion --data IN/tiny.h5 --steps 3 --device cpu --out OUT/run --force", ""),
-    "eval": ("eval motion --data IN/tiny.h5 --split all --json OUT/x.json --force", "x.json"),
+    "eval": ("eval blink --data IN/tiny.h5 --split all --json OUT/x.json --force", "x.json"),
     "score json": (SCORE + " --json OUT/x.json --force", "x.json"),
     "score csv": (SCORE + " --csv OUT/x.csv --force", "x.csv"),
     "score md": (SCORE + " --md OUT/x.md --force", "x.md"),
