@@ -30,6 +30,11 @@ import numpy as np
 
 from tkit.scoring import statistics
 
+if (
+    __name__ == "coverage"
+):  # numba looks for the package of this name, from a script beside this one
+    raise ImportError("benchmarks/coverage.py is not the package coverage")
+
 SPEAKERS = (2, 3, 4, 6, 10, 20, 40)
 GOAL = 0.93  # of the coverage
 EVENTS = 5.0  # blinks expected of a speaker

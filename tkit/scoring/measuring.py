@@ -146,12 +146,17 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
         for method, video in videos.items()
         if method not in refused
     }
-    found |= {name: row.points(clip.whole.points, again) for name, row in rows.items()}
+    found |= {
+        name: {} if gt.no_points else row.points(clip.whole.points, again)
+        for name, row in rows.items()
+    }
+    no_points = {method: video.no_points for method, video in videos.items()}
     for method, placed in found.items():
         if isinstance(placed, Fault):
             measured.refuse(method, placed)
             continue
-        stats, failed = tallies[method].finish(placed)
+        reason = no_points.get(method, "") or (gt.no_points and f"ground truth: {gt.no_points}")
+        stats, failed = tallies[method].finish(placed, reason)
         for name in (method, *(files.missing if method == baselines.STAND_IN else ())):
             if name == baselines.STAND_IN and name not in plan.rows:
                 continue
@@ -305,9 +310,12 @@ class _Tally:
                 view = measurement.view
                 self._measure(measurement, pred[view][:both], gt[view][:both])
 
-    def finish(self, points: Chunk) -> tuple[dict[str, Stats], dict[str, Fault]]:
+    def finish(self, points: Chunk, no_points: str) -> tuple[dict[str, Stats], dict[str, Fault]]:
         """Measure what waits for the end; statistics by score, and why some are missing."""
         self._whole.points = points
+        if no_points:
+            wanting = [entry for entry in self._plan.measurements if entry.view in POINTS]
+            self._failed |= {score: Fault(no_points) for entry in wanting for score in entry.scores}
         for measurement in self._plan.measurements:
             if measurement.at_end:
                 pred = self._whole.get(measurement.view)
