@@ -97,6 +97,8 @@ class writing:  # noqa: N801  (used as a function, like those of contextlib)
 
     def _reason(self, error: Exception) -> str:
         cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, FileExistsError):  # of mkdir
+            return f"{cause.filename} is a file, not a folder"
         if isinstance(cause, OSError):
             named = {str(cause.filename), str(cause.filename2)}
             if self._temporary is None or cause.errno in _FULL or str(self._temporary) in named:
