@@ -290,7 +290,9 @@ def connected(cluster: str, jobs: int) -> Iterator[Any]:
             "a cluster needs dask: pip install 'talking-face-toolkit[cluster]', or leave --cluster "
             "out and use --jobs"
         ) from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("distributed"):  # each has a level of its own; what matters we say
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     if cluster == LOCAL:
         with (
             dask.config.set({"distributed.scheduler.allowed-failures": 1}),
