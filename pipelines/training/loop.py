@@ -28,7 +28,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tkit.errors import ConfigError, TkitError, WeightsError
-from tkit.files import atomic_path, sha256_of
+from tkit.files import atomic_path, claimed, sha256_of
 from tkit.parsing import from_json, seal, unsealed
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import results, runs
@@ -81,7 +81,10 @@ def fit(
         )
     main = accelerator.is_main_process
     run = runs.open_run(out, resume=resume, force=force)
-    with _settings(config):
+    with ExitStack() as held:
+        if main:
+            held.enter_context(claimed(run.folder, folder=True))
+        held.enter_context(_settings(config))
         trainer = Trainer(stage, config, store, accelerator)
         if resume:
             trainer.restore(run.checkpoint)

@@ -6,6 +6,7 @@ Frames are ``(H, W, 3)`` uint8 RGB, upright (a rotation flag is applied). Sound 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,12 +16,14 @@ from typing import Any
 import av
 import numpy as np
 
-from tkit.errors import MediaError, NoSoundError
+from tkit.errors import MediaError, NoSoundError, one_line
 from tkit.files import atomic_path, require_path
 from tkit.media.decoding import Converter, Grid, Sound
 from tkit.media.encoding import Subsampler
 
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
+# Those that take what write_video writes, H.264 and AAC.
+WRITTEN_SUFFIXES = VIDEO_SUFFIXES - {".mpg", ".mpeg", ".webm"}
 SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
 
 av.logging.set_level(av.logging.PANIC)  # damaged frames are counted by us, not printed by FFmpeg
@@ -256,7 +259,9 @@ def _open(path: str | Path, mode: str = "r") -> Any:
         if path.stat().st_size == 0:
             raise MediaError(f"{path}: the file is empty (0 bytes)")
     try:
-        return av.open(str(path), "w") if mode == "w" else av.open(str(path), "r")
+        # "file:", or a name like 12:30.wav would be taken for one of another protocol.
+        url = f"file:{path}"
+        return av.open(url, "w") if mode == "w" else av.open(url, "r")
     except (av.error.FFmpegError, ValueError) as error:
         doing = "read as video or sound" if mode == "r" else "written"
         raise MediaError(f"{path}: cannot be {doing} ({_reason(error)})") from error
