@@ -94,7 +94,8 @@ def test_size_and_rate_policies(folders):
     reasons = {r.clip: r.reason for r in score(folders).rejects}
     assert reasons == {
         "s1/a": "pictures of 96 x 64, ground truth has 48 x 32",
-        "s1/b": "50 frames a second, ground truth has 25",
+        "s1/b": "50 frames a second, ground truth has 25; --fps nearest takes what is shown at its "
+        "times",
     }
     report = score(folders, changed(size="resize", fps="nearest"))
     assert report.rejects == []

@@ -1,7 +1,8 @@
 """Pictures, videos and sound in and out (PyAV).
 
-Frames are ``(H, W, 3)`` uint8 RGB, upright (a rotation flag is applied). Sound is mono float32 in
-[-1, 1]. Time zero is the first video frame: sound that starts earlier is cut, later is padded.
+Frames are ``(H, W, 3)`` uint8 RGB as a player shows them: upright and mirrored as the file says,
+with square pixels, each at its time stamp. Sound is mono float32 in [-1, 1]. Time zero is the first
+video frame: sound that starts earlier is cut, later is padded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 
 from tkit.errors import MediaError, NoSoundError
 from tkit.files import atomic_path, require_path
-from tkit.media.decoding import Converter, Grid, Sound
+from tkit.media.clock import Grid, stated_rate
+from tkit.media.decoding import Converter, Sound
 from tkit.media.encoding import Subsampler
 
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
@@ -84,28 +86,32 @@ def read_clip(
     MediaError
         If there is no decodable picture.
     """
+    frames: list[np.ndarray] = []
+    held: list[bool] = []
     with _open(video) as container:
-        if not container.streams.video:
-            raise MediaError(f"{video}: no picture in this file")
-        stream = container.streams.video[0]
-        rate = fps or float(stream.average_rate or stream.guessed_rate or 25)
+        stream = _picture_of(container, video)
+        rate = fps or stated_rate(stream) or 25.0
         sound = Sound(sample_rate) if container.streams.audio else None
-        grid = Grid(rate)
+        convert, grid = Converter(stream), Grid(rate, video)
         stop_s = None if max_frames is None else (max_frames + 0.5) / rate
         for frame in _decode(container, with_sound=sound is not None):
             if sound and isinstance(frame, av.AudioFrame):
                 sound.add(frame)
             elif stop_s is None or grid.elapsed_s(frame) <= stop_s:
-                grid.add(frame)
+                for image, repeats in grid.add(frame, convert(frame)):
+                    frames.append(image)
+                    held.append(repeats)
             else:
                 break
-    frames, held = grid.finish(max_frames)
-    if not len(frames):
+    frames, held = frames[:max_frames], held[:max_frames]
+    if not frames:
         raise MediaError(f"{video}: no frame of this file can be decoded")
+    if any(image.shape != frames[0].shape for image in frames):
+        raise MediaError(f"{video}: the picture changes its size within the file")
     wave = sound.finish(grid.start_s) if sound else np.zeros(0, np.float32)
     if not wave.size and audio:
         wave = read_audio(audio, sample_rate=sample_rate)
-    return Media(frames=frames, fps=rate, held=held, wave=wave, sample_rate=sample_rate)
+    return Media(np.stack(frames), rate, np.array(held), wave, sample_rate)
 
 
 def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
@@ -113,23 +119,42 @@ def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
     yield from map(np.ascontiguousarray, open_video(path)[1])
 
 
-def open_video(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:
-    """Open a video once: its frame rate (0 where it states none), and its frames as above."""
+def open_video(path: str | Path, *, fps: float = 0.0) -> tuple[float, Iterator[np.ndarray]]:
+    """Open a video once: its own frame rate (0 where it states none), and its frames as above.
+
+    They lie on the time grid of :func:`read_clip`.
+
+    Parameters
+    ----------
+    fps : float, optional
+        Rate of the grid; by default the file's own.
+    """
     container = _open(path)
-    if not container.streams.video:
+    try:
+        stream = _picture_of(container, path)
+    except MediaError:
         container.close()
+        raise
+    own = stated_rate(stream)
+    return own, _frames_of(container, path, fps or own)
+
+
+def _picture_of(container: Any, path: str | Path) -> Any:
+    if not container.streams.video:
         raise MediaError(f"{path}: no picture in this file")
-    stream = container.streams.video[0]
-    return float(stream.average_rate or stream.guessed_rate or 0), _frames_of(container, path)
+    return container.streams.video[0]
 
 
-def _frames_of(container: Any, path: str | Path) -> Iterator[np.ndarray]:
-    convert = Converter()
+def _frames_of(container: Any, path: str | Path, fps: float) -> Iterator[np.ndarray]:
+    grid = Grid(fps, path) if fps else None  # without a rate, one frame after the other
     count = 0
     with container:
+        convert = Converter(container.streams.video[0])
         for frame in _decode(container, with_sound=False):
-            yield convert(frame)
-            count += 1
+            image = convert(frame)
+            for shown, _ in grid.add(frame, image) if grid else [(image, False)]:
+                yield shown
+                count += 1
     if not count:
         raise MediaError(f"{path}: no frame of this file can be decoded")
 

@@ -1,4 +1,4 @@
-"""From decoded PyAV frames to arrays: upright RGB on a regular time grid, mono sound."""
+"""From decoded PyAV frames to arrays: RGB as it is shown, mono sound."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from tkit.errors import MediaError
+from tkit.media.orientation import shown_width, square_pixels, upright
 
 
 class Converter:
-    """Decoded frames to upright RGB with one reused scaler: making one a frame is slow."""
+    """Decoded frames to RGB as it is shown, with one reused scaler: making one a frame is slow.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    stream : av.VideoStream, optional
+        Says how wide a pixel is; by default pixels are square.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
         self._reformatter = VideoReformatter()
+        self._ratio = stream.sample_aspect_ratio if stream is not None else None
 
     def __call__(self, frame: Any) -> np.ndarray:
         """Return the frame (H, W, 3) uint8 RGB; its rows may lie apart in memory."""
@@ -25,55 +32,9 @@ class Converter:
         plane = converted.planes[0]
         shape, strides = (converted.height, converted.width, 3), (plane.line_size, 3, 1)
         rgb = np.ndarray(shape, np.uint8, memoryview(plane), strides=strides)
-        return np.rot90(rgb, round(getattr(frame, "rotation", 0) / 90) % 4)
-
-
-class Grid:
-    """Put frames with time stamps on a regular grid: hold the latest frame until the next."""
-
-    def __init__(self, fps: float) -> None:
-        self.fps = fps
-        self.start_s: float | None = None
-        self._convert = Converter()
-        self._frames: list[np.ndarray] = []
-        self._held: list[bool] = []
-        self._last: np.ndarray | None = None
-        self._next_s = 0.0  # where the next frame would be if the stream had no time stamps
-
-    def elapsed_s(self, frame: Any) -> float:
-        """Seconds since the first frame."""
-        time_s = frame.time if frame.time is not None else (self.start_s or 0.0) + self._next_s
-        return time_s - (time_s if self.start_s is None else self.start_s)
-
-    def add(self, frame: Any) -> None:
-        """Put one decoded frame where its time stamp says."""
-        elapsed_s = self.elapsed_s(frame)
-        if self.start_s is None:
-            self.start_s = frame.time or 0.0
-        image = self._convert(frame)
-        # The grid point nearest to the time stamp; half a period of slack absorbs rounding.
-        index = max(round(elapsed_s * self.fps), 0)
-        while len(self._frames) < index:  # points passed since the last frame
-            self._frames.append(image if self._last is None else self._last)
-            self._held.append(True)
-        if len(self._frames) == index:
-            self._frames.append(image)
-            self._held.append(False)
-        elif self._held[index]:
-            self._frames[index], self._held[index] = image, False
-        self._last = image
-        self._next_s = elapsed_s + 1 / self.fps
-
-    def finish(self, max_frames: int | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return frames (T, H, W, 3) uint8, and which of them (T,) only repeat the one before."""
-        frames, held = self._frames[:max_frames], self._held[:max_frames]
-        if not frames:
-            return np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, bool)
-        first = frames[0].shape
-        same = [image.shape == first for image in frames]
-        if not all(same):
-            raise MediaError("the picture changes its size within the file")
-        return np.stack(frames), np.array(held)
+        if self._ratio not in (None, 1):
+            rgb = square_pixels(rgb, shown_width(shape[1], self._ratio))
+        return upright(rgb, frame)
 
 
 class Sound:

@@ -221,7 +221,10 @@ def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool =
     if not pred.fps or not gt.fps:
         return f"the {'ground truth' if pred.fps else 'prediction'} states no frame rate"
     if abs(pred.fps - gt.fps) > FPS_TOLERANCE * gt.fps:
-        return f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}"
+        return (
+            f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}; --fps nearest takes "
+            "what is shown at its times"
+        )
     return ""
 
 
@@ -233,5 +236,11 @@ def unequal(*, pred: Reader, gt: Reader) -> str:
     if pred.problem:
         return pred.problem
     if pred.count != gt.count:
-        return f"{pred.count} frames, ground truth has {gt.count}"
+        shorter = min(pred.count, gt.count)
+        hint = (
+            f"; --length cut compares the first {shorter}"
+            if pred.count + gt.count - 2 * shorter == 1
+            else ""
+        )
+        return f"{pred.count} frames, ground truth has {gt.count}{hint}"
     return ""
