@@ -20,7 +20,7 @@ from tkit.errors import MediaError, NoSoundError
 from tkit.files import atomic_path, require_path
 from tkit.media.clock import Grid, stated_rate
 from tkit.media.decoding import Converter, Sound
-from tkit.media.encoding import Subsampler
+from tkit.media.encoding import BT601, LIMITED_RANGE, Subsampler
 
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
 SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
@@ -92,7 +92,7 @@ def read_clip(
         stream = _picture_of(container, video)
         rate = fps or stated_rate(stream) or 25.0
         sound = Sound(sample_rate) if container.streams.audio else None
-        convert, grid = Converter(stream), Grid(rate, video)
+        convert, grid = Converter(stream, video), Grid(rate, video)
         stop_s = None if max_frames is None else (max_frames + 0.5) / rate
         for frame in _decode(container, with_sound=sound is not None):
             if sound and isinstance(frame, av.AudioFrame):
@@ -149,7 +149,7 @@ def _frames_of(container: Any, path: str | Path, fps: float) -> Iterator[np.ndar
     grid = Grid(fps, path) if fps else None  # without a rate, one frame after the other
     count = 0
     with container:
-        convert = Converter(container.streams.video[0])
+        convert = Converter(container.streams.video[0], path)
         for frame in _decode(container, with_sound=False):
             image = convert(frame)
             for shown, _ in grid.add(frame, image) if grid else [(image, False)]:
@@ -240,6 +240,7 @@ def write_video(
     with atomic_path(path) as temporary, _open(temporary, "w") as container:
         video = container.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.codec_context.colorspace, video.codec_context.color_range = BT601, LIMITED_RANGE
         # One thread, no code for special processors: the same frames give the same bytes.
         same = {"threads": "1", "x264-params": "cpu-independent=1"}
         video.options = {"crf": str(crf), "preset": "veryfast", **same}

@@ -6,34 +6,30 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
 
+from tkit.media.colour import ToRgb
 from tkit.media.orientation import shown_width, square_pixels, upright
 
 
 class Converter:
-    """Decoded frames to RGB as it is shown, with one reused scaler: making one a frame is slow.
+    """Decoded frames of one stream to RGB as it is shown.
 
     Parameters
     ----------
-    stream : av.VideoStream, optional
-        Says how wide a pixel is; by default pixels are square.
+    stream : av.VideoStream
+    name : path
+        Of the file, for messages.
     """
 
-    def __init__(self, stream: Any = None) -> None:
-        self._reformatter = VideoReformatter()
-        self._ratio = stream.sample_aspect_ratio if stream is not None else None
+    def __init__(self, stream: Any, name: Any) -> None:
+        self._to_rgb = ToRgb(stream, name)
+        self._ratio = stream.sample_aspect_ratio
 
     def __call__(self, frame: Any) -> np.ndarray:
         """Return the frame (H, W, 3) uint8 RGB; its rows may lie apart in memory."""
-        converted = self._reformatter.reformat(
-            frame, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1
-        )
-        plane = converted.planes[0]
-        shape, strides = (converted.height, converted.width, 3), (plane.line_size, 3, 1)
-        rgb = np.ndarray(shape, np.uint8, memoryview(plane), strides=strides)
+        rgb = self._to_rgb(frame)
         if self._ratio not in (None, 1):
-            rgb = square_pixels(rgb, shown_width(shape[1], self._ratio))
+            rgb = square_pixels(rgb, shown_width(rgb.shape[1], self._ratio))
         return upright(rgb, frame)
 
 
