@@ -189,12 +189,14 @@ def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture file as (H, W, 3) uint8 RGB; EXIF rotation is applied, alpha is dropped."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    """Read a picture file as (H, W, 3) uint8 RGB: upright, scaled to 8 bits, alpha on white."""
+    from PIL import Image, UnidentifiedImageError
+
+    from tkit.media.pictures import to_rgb
 
     try:
         with Image.open(require_path(path, "picture")) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            return to_rgb(image, path)
     except (UnidentifiedImageError, OSError) as error:
         raise MediaError(f"{path}: not a picture that can be read") from error
 
