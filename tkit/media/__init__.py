@@ -19,11 +19,12 @@ import numpy as np
 from tkit.errors import MediaError, NoSoundError
 from tkit.files import atomic_path, require_path
 from tkit.media.clock import Grid, stated_rate
-from tkit.media.decoding import Converter, Sound
+from tkit.media.decoding import Converter
 from tkit.media.encoding import BT601, LIMITED_RANGE, Subsampler
+from tkit.media.sound import SILENCE_PEAK, Sound
 
+SCAN_HZ = 16000  # at which tracks are looked through
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
-SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
 
 av.logging.set_level(av.logging.PANIC)  # damaged frames are counted by us, not printed by FFmpeg
 
@@ -88,15 +89,17 @@ def read_clip(
     """
     frames: list[np.ndarray] = []
     held: list[bool] = []
+    heard: list[np.ndarray] = []
     with _open(video) as container:
         stream = _picture_of(container, video)
         rate = fps or stated_rate(stream) or 25.0
-        sound = Sound(sample_rate) if container.streams.audio else None
+        track = _sounding_track(container, video)
+        sound = None if track is None else Sound(sample_rate, name=video, alone=False)
         convert, grid = Converter(stream, video), Grid(rate, video)
         stop_s = None if max_frames is None else (max_frames + 0.5) / rate
-        for frame in _decode(container, with_sound=sound is not None):
+        for frame in _decode(container, stream, track):
             if sound and isinstance(frame, av.AudioFrame):
-                sound.add(frame)
+                heard += sound.add(frame)
             elif stop_s is None or grid.elapsed_s(frame) <= stop_s:
                 for image, repeats in grid.add(frame, convert(frame)):
                     frames.append(image)
@@ -108,7 +111,10 @@ def read_clip(
         raise MediaError(f"{video}: no frame of this file can be decoded")
     if any(image.shape != frames[0].shape for image in frames):
         raise MediaError(f"{video}: the picture changes its size within the file")
-    wave = sound.finish(grid.start_s) if sound else np.zeros(0, np.float32)
+    wave = np.concatenate([*heard, *(sound.finish() if sound else ()), np.zeros(0, np.float32)])
+    if sound and sound.start_s is not None and grid.start_s is not None:
+        lead = round((sound.start_s - grid.start_s) * sample_rate)
+        wave = np.pad(wave, (lead, 0)) if lead > 0 else wave[-lead:]
     if not wave.size and audio:
         wave = read_audio(audio, sample_rate=sample_rate)
     return Media(np.stack(frames), rate, np.array(held), wave, sample_rate)
@@ -149,8 +155,9 @@ def _frames_of(container: Any, path: str | Path, fps: float) -> Iterator[np.ndar
     grid = Grid(fps, path) if fps else None  # without a rate, one frame after the other
     count = 0
     with container:
-        convert = Converter(container.streams.video[0], path)
-        for frame in _decode(container, with_sound=False):
+        stream = container.streams.video[0]
+        convert = Converter(stream, path)
+        for frame in _decode(container, stream):
             image = convert(frame)
             for shown, _ in grid.add(frame, image) if grid else [(image, False)]:
                 yield shown
@@ -167,16 +174,58 @@ def read_audio(path: str | Path, *, sample_rate: int = 16000) -> np.ndarray:
     NoSoundError
         If the file holds no sound.
     """
-    with _open(path) as container:
-        if not container.streams.audio:
-            raise NoSoundError(f"{path}: no sound in this file")
-        sound = Sound(sample_rate)
-        for frame in _decode(container, with_sound=True, with_video=False):
-            sound.add(frame)
-    wave = sound.finish(start_s=None)
+    wave = np.concatenate([pieces[0] for pieces in stream_audio(path, sample_rate)])
     if not wave.size:
         raise NoSoundError(f"{path}: the sound of this file cannot be decoded")
     return wave
+
+
+def stream_audio(path: str | Path, *sample_rates: int) -> Iterator[list[np.ndarray]]:
+    """Decode the sound of any media file once, at one or more rates, piece by piece.
+
+    Of several tracks the first is taken that is not silent.
+
+    Yields
+    ------
+    list of ndarray (n,)
+        Mono float32, the next samples at each rate.
+
+    Raises
+    ------
+    NoSoundError
+        At once, if the file holds no sound.
+    MediaError
+        If there are samples that cannot be sound.
+    """
+    container = _open(path)
+    track = _sounding_track(container, path)
+    if track is None:
+        container.close()
+        raise NoSoundError(f"{path}: no sound in this file")
+    return _pieces_of(container, track, Sound(*sample_rates, name=path, alone=True))
+
+
+def _pieces_of(container: Any, track: Any, sound: Sound) -> Iterator[list[np.ndarray]]:
+    with container:
+        for frame in _decode(container, track):
+            yield sound.add(frame)
+    yield sound.finish()
+
+
+def _sounding_track(container: Any, path: str | Path) -> Any:
+    """The first track of sound that is not silent, or the first; None without any."""
+    tracks = container.streams.audio
+    if len(tracks) < 2:
+        return tracks[0] if tracks else None
+    for number, track in enumerate(tracks):
+        with _open(path) as other:
+            sound = Sound(SCAN_HZ, name=path, alone=True)
+            for frame in _decode(other, other.streams.audio[number]):
+                if np.abs(np.concatenate(sound.add(frame))).max(initial=0.0) >= SILENCE_PEAK:
+                    return track
+            if np.abs(np.concatenate(sound.finish())).max(initial=0.0) >= SILENCE_PEAK:
+                return track
+    return tracks[0]
 
 
 def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
@@ -295,11 +344,9 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _decode(container: Any, *, with_sound: bool, with_video: bool = True) -> Iterator[Any]:
+def _decode(container: Any, *streams: Any) -> Iterator[Any]:
     """Yield decoded frames; damaged packets are skipped, as players do."""
-    streams = [container.streams.video[0]] if with_video else []
-    if with_sound:
-        streams.append(container.streams.audio[0])
+    streams = tuple(stream for stream in streams if stream is not None)
     packets = container.demux(*streams)
     while True:
         try:

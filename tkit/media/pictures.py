@@ -48,7 +48,7 @@ def _deep(image: Picture, path: str | Path) -> np.ndarray | None:
     """Pixels of more than 8 bits, of which Pillow keeps the lower or the upper ones."""
     if image.mode == "I" or image.mode == "F" or image.mode.startswith("I;16"):
         return np.asarray(image)
-    if not any(";16" in str(tile[3]) for tile in image.tile):
+    if not any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
         return None
     import cv2
 
