@@ -146,9 +146,12 @@ def _open(preds: dict[str, Path], gt: View, plan: Plan) -> tuple[dict[str, View]
         try:
             fps = gt.reader.fps if protocol.fps == "nearest" else 0.0
             reader = Reader(path, fps=fps)
-            same_size = protocol.size == "error" and protocol.crop == "none"
             reason = unlike(
-                pred=reader, gt=gt.reader, same_size=same_size, same_fps=protocol.fps == "error"
+                pred=reader,
+                gt=gt.reader,
+                same_size=protocol.size != "resize" and protocol.crop == "none",
+                same_fps=protocol.fps == "error",
+                spare=1 if protocol.size == "cut" else 0,
             )
             if reason:
                 refused[method] = reason
@@ -157,6 +160,11 @@ def _open(preds: dict[str, Path], gt: View, plan: Plan) -> tuple[dict[str, View]
             videos[method] = View(reader, protocol, plan.front_ends, plan.views, like=like)
         except (MediaError, ScoreError) as error:
             refused[method] = _without_path(error, path)
+    if protocol.size == "cut" and protocol.crop == "none":  # to what all have, once for all rows
+        views = [gt, *videos.values()]
+        height, width = np.min([view.reader.shape[:2] for view in views], axis=0).tolist()
+        for view in views:
+            view.cut = height, width
     return videos, refused
 
 

@@ -210,12 +210,22 @@ def _examples(names: dict[str, list[Path]]) -> str:
     return " ".join(first) + (" …" if len(names) > len(first) else "")
 
 
-def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
-    """Why two opened videos cannot be compared frame by frame; empty if they can."""
+def unlike(
+    *, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True, spare: int = 0
+) -> str:
+    """Why two opened videos cannot be compared frame by frame; empty if they can.
+
+    Parameters
+    ----------
+    spare : int
+        Pixels that widths and heights may differ by, where sizes must be the same.
+    """
     if pred.channels != gt.channels:
         return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
-    if same_size and pred.shape != gt.shape:
-        return f"pictures of {pred.size}, ground truth has {gt.size}"
+    apart = max(abs(a - b) for a, b in zip(pred.shape, gt.shape, strict=True))
+    if same_size and apart > spare:
+        hint = "; --size cut compares the pixels that both have" if apart == 1 else ""
+        return f"pictures of {pred.size}, ground truth has {gt.size}{hint}"
     if not same_fps or not (pred.is_video and gt.is_video):  # others have no rate to compare
         return ""
     if not pred.fps or not gt.fps:
