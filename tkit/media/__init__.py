@@ -20,7 +20,7 @@ from tkit.errors import MediaError, NoSoundError
 from tkit.files import atomic_path, require_path
 from tkit.media.clock import Grid, stated_rate
 from tkit.media.decoding import Converter
-from tkit.media.encoding import BT601, LIMITED_RANGE, Subsampler
+from tkit.media.encoding import BT601, LIMITED_RANGE, SOUND_EVERY, SoundTrack, Subsampler
 from tkit.media.sound import SILENCE_PEAK, Sound
 
 SCAN_HZ = 16000  # at which tracks are looked through
@@ -237,6 +237,22 @@ def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
     return wave
 
 
+def require_audible(path: str | Path) -> None:
+    """Read a file until it sounds; :class:`NoSoundError` if it never does."""
+    heard = 0
+    for (piece,) in stream_audio(path, SCAN_HZ):
+        heard += len(piece)
+        if np.abs(piece).max(initial=0.0) >= SILENCE_PEAK:
+            return
+    require_sound(np.zeros(min(heard, 1), np.float32), path)
+
+
+def stated_length_s(path: str | Path) -> float:
+    """Seconds that a file says it lasts, which may be wrong; 0 where it says nothing."""
+    with _open(path) as container:
+        return (container.duration or 0) / av.time_base
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """Read a picture file as (H, W, 3) uint8 RGB: upright, scaled to 8 bits, alpha on white."""
     from PIL import Image, UnidentifiedImageError
@@ -263,7 +279,7 @@ def write_video(
     frames: Iterable[np.ndarray],
     *,
     fps: float = 25.0,
-    wave: np.ndarray | None = None,
+    wave: np.ndarray | Iterator[np.ndarray] | None = None,
     sample_rate: int = 16000,
     crf: int = 18,
 ) -> int:
@@ -274,8 +290,9 @@ def write_video(
     frames : iterable of (H, W, 3) uint8 RGB
         Taken one by one, so that a generator is written while it runs. Odd sizes lose their last
         row or column: H.264 in 4:2:0 has even sizes only.
-    wave : ndarray (S,), optional
+    wave : ndarray (S,), or iterator of such, optional
         Mono float sound that starts with the first frame; cut or padded to the picture's length.
+        Pieces are taken as the picture goes on.
     crf : int
         H.264 constant quality, 0 (lossless) to 51.
     """
@@ -296,15 +313,21 @@ def write_video(
         same = {"threads": "1", "x264-params": "cpu-independent=1"}
         video.options = {"crf": str(crf), "preset": "veryfast", **same}
         sound = None
-        if wave is not None and len(wave):
-            sound = container.add_stream("aac", rate=sample_rate, layout="mono")
+        if isinstance(wave, np.ndarray):
+            wave = iter([wave]) if len(wave) else None
+        if wave is not None:
+            stream = container.add_stream("aac", rate=sample_rate, layout="mono")
+            sound = SoundTrack(stream, wave)
         count = 0
         for image in _chain(first, iterator):
             container.mux(video.encode(convert(image[:height, :width])))
             count += 1
+            if sound is not None and count % SOUND_EVERY == 0:
+                container.mux(sound.encode(round(count / float(rate) * sample_rate)))
         container.mux(video.encode(None))
-        if sound is not None and wave is not None:
-            _encode_sound(container, sound, wave, round(count / float(rate) * sample_rate))
+        if sound is not None:
+            container.mux(sound.encode(round(count / float(rate) * sample_rate)))
+            container.mux(sound.finish())
     return count
 
 
@@ -314,16 +337,6 @@ def write_video(
 def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     yield first
     yield from rest
-
-
-def _encode_sound(container: Any, stream: Any, wave: np.ndarray, n_samples: int) -> None:
-    samples = np.zeros(n_samples, np.float32)
-    count = min(n_samples, len(wave))
-    samples[:count] = wave[:count]
-    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-    frame.sample_rate, frame.pts = stream.rate, 0
-    container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
 
 
 def _open(path: str | Path, mode: str = "r") -> Any:
