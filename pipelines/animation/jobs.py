@@ -200,7 +200,7 @@ def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
             x, y, _ = faces[0].round().astype(int)
             remarks.append(f"{image}: {len(faces)} faces; the largest speaks, at x {x}, y {y}")
     for audio in dict.fromkeys(job.audio for job in jobs):
-        media.require_sound(media.read_audio(audio, sample_rate=SOUND_HZ), audio)
+        media.require_audible(audio)
     return remarks
 
 
@@ -333,19 +333,19 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
         Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     """
     from tkit.pipelines.animation.maps import PanelWriter
-    from tkit.pipelines.animation.moves import count_frames, sample_rate
+    from tkit.pipelines.animation.moves import sample_rate
     from tkit.pipelines.animation.render import talk
+    from tkit.pipelines.animation.speech import Speech
 
     picture, fps, rate_hz = job.picture(), studio.fps, sample_rate(studio.motion)
-    sound = media.require_sound(media.read_audio(job.audio, sample_rate=SOUND_HZ), job.audio)
-    wave = media.read_audio(job.audio, sample_rate=rate_hz)
-    if job.n_frames:  # the sound of a video often ends a little before its picture
-        missing = round(job.n_frames / fps * rate_hz) - len(wave)
-        wave = np.pad(wave, (0, max(missing, 0)))
+    media.require_audible(job.audio)
+    pieces = media.stream_audio(job.audio, rate_hz, SOUND_HZ)
+    speech = Speech(pieces, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)
     if job.name:
         studio = replace(studio, seed=stable_seed(studio.seed, job.name))
-    frames = talk(picture, wave, studio, watch=PanelWriter(debug / job.name) if debug else None)
-    total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
-    taken = (frame for frame, _ in zip(frames, range(total), strict=False))
-    shown = track(taken, total, desc=job.out.stem, unit="frame", show=progress)
-    return media.write_video(job.out, shown, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)
+    frames = talk(picture, speech, studio, watch=PanelWriter(debug / job.name) if debug else None)
+    total = job.n_frames or round(media.stated_length_s(job.audio) * fps) or None
+    shown = track(frames, total, desc=job.out.stem, unit="frame", show=progress)
+    return media.write_video(
+        job.out, shown, fps=fps, wave=speech.ear(), sample_rate=SOUND_HZ, crf=CRF
+    )

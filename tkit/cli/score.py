@@ -61,8 +61,9 @@ from tkit.report import CONTROL_ROWS
 )
 @click.option(
     "--size",
-    type=click.Choice(["error", "resize"]),
-    help="Another picture size: no score (the default), or resized to the ground truth's.",
+    type=click.Choice(["error", "resize", "cut"]),
+    help="Another picture size: no score (the default), resized to the ground truth's, or of one "
+    "pixel more or less the pixels that all have.",
 )
 @click.option(
     "--fps",

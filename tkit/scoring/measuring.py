@@ -185,6 +185,12 @@ def _open(
             videos[method] = opened
         else:
             refused[method] = opened
+    protocol = plan.protocol
+    if protocol.size == "cut" and protocol.crop == "none":  # to what all have, once for all rows
+        views = [gt, *videos.values()]
+        height, width = np.min([view.reader.shape[:2] for view in views], axis=0).tolist()
+        for view in views:
+            view.cut = height, width
     return videos, refused
 
 
@@ -194,9 +200,12 @@ def _open_pred(path: Path, gt: View, plan: Plan) -> View | str:
 
     protocol = plan.protocol
     reader = Reader(path, fps=gt.reader.fps if protocol.fps == "nearest" else 0.0)
-    same_size = protocol.size == "error" and protocol.crop == "none"
     reason = unlike(
-        pred=reader, gt=gt.reader, same_size=same_size, same_fps=protocol.fps == "error"
+        pred=reader,
+        gt=gt.reader,
+        same_size=protocol.size != "resize" and protocol.crop == "none",
+        same_fps=protocol.fps == "error",
+        spare=1 if protocol.size == "cut" else 0,
     )
     if reason:
         return reason

@@ -219,18 +219,31 @@ def _examples(names: dict[str, list[Path]]) -> str:
     return " ".join(first) + (" …" if len(names) > len(first) else "")
 
 
-def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
-    """Why two opened videos cannot be compared frame by frame; empty if they can."""
+def unlike(
+    *, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True, spare: int = 0
+) -> str:
+    """Why two opened videos cannot be compared frame by frame; empty if they can.
+
+    Parameters
+    ----------
+    spare : int
+        Pixels that widths and heights may differ by, where sizes must be the same.
+    """
     if pred.channels != gt.channels:
         return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
-    if same_size and pred.shape != gt.shape:
-        return f"pictures of {pred.size}, ground truth has {gt.size}"
+    apart = max(abs(a - b) for a, b in zip(pred.shape, gt.shape, strict=True))
+    if same_size and apart > spare:
+        hint = "; --size cut compares the pixels that both have" if apart == 1 else ""
+        return f"pictures of {pred.size}, ground truth has {gt.size}{hint}"
     if not same_fps or not (pred.is_video and gt.is_video):  # others have no rate to compare
         return ""
     if not pred.fps or not gt.fps:
         return f"the {'ground truth' if pred.fps else 'prediction'} states no frame rate"
     if abs(pred.fps - gt.fps) > FPS_TOLERANCE * gt.fps:
-        return f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}"
+        return (
+            f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}; --fps nearest takes "
+            "what is shown at its times"
+        )
     return ""
 
 
@@ -242,5 +255,11 @@ def unequal(*, pred: Reader, gt: Reader) -> str:
     if pred.problem:
         return pred.problem
     if pred.count != gt.count:
-        return f"{pred.count} frames, ground truth has {gt.count}"
+        shorter = min(pred.count, gt.count)
+        hint = (
+            f"; --length cut compares the first {shorter}"
+            if pred.count + gt.count - 2 * shorter == 1
+            else ""
+        )
+        return f"{pred.count} frames, ground truth has {gt.count}{hint}"
     return ""
