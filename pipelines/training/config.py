@@ -14,9 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tkit import toml
 from tkit.errors import ConfigError, UsageError, did_you_mean
-from tkit.parsing import from_toml
+from tkit.parsing import from_toml, toml_of
 from tkit.pipelines.training.stage import STAGES
 
 
@@ -186,5 +185,5 @@ def to_toml(config: Any) -> str:
     for name, field in fields(type(config)).items():
         help_ = field.metadata.get("help")
         comment = f"  # {help_}" if help_ else ""
-        lines.append(toml.dumps({name: getattr(config, name)}).rstrip("\n") + comment)
+        lines.append(toml_of({name: getattr(config, name)}).rstrip("\n") + comment)
     return "\n".join(lines) + "\n"
