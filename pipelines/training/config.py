@@ -70,8 +70,8 @@ class Common:
 # where the training runs, not what it computes.
 FREE_FIELDS = frozenset(
     {
-        "steps", "minutes", "log_every", "checkpoint_every", "device", "threads", "workers", "record",
-        "val_split",
+        "steps", "minutes", "log_every", "checkpoint_every", "val_split",
+        "device", "threads", "workers", "record",
     }
 )  # fmt: skip
 

@@ -34,9 +34,9 @@ class Stage:
     batches : callable
         ``batches(store, config, split)`` returns ``batch(step, share)``, which maps a step number
         to {name: tensor}; ``share`` is a range of the numbers of samples that are wanted, by
-        default ``range(config.batch_size)``. A sample depends on the seed, the step and its number alone,
-        with all that is random about it: so a resumed run sees the batches it would have seen,
-        processes that draw ahead change nothing, and several that train draw what one would have.
+        default ``range(config.batch_size)``. A sample depends on the seed, the step and its number
+        alone, with all that is random about it: so a resumed run sees the batches it would have
+        seen, processes that draw ahead change nothing, and several that train draw what one would.
     players : tuple of str
         Nets that are trained, each with its own optimiser.
     losses : callable
