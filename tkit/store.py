@@ -237,9 +237,8 @@ class Store:
     def __init__(self, path: str | Path) -> None:
         self.path = require_path(path, "store; make one with tkit prep")
         self._arrays: dict[str, h5py.Dataset] = {}
-        self._process = os.getpid()
         try:
-            self._file = h5py.File(self.path, "r")
+            self._opened, self._process = h5py.File(self.path, "r"), os.getpid()
         except OSError as error:
             raise StoreError(f"{self.path}: not an HDF5 file") from error
         try:
@@ -265,20 +264,26 @@ class Store:
         self._file.close()
 
     @property
+    def _file(self) -> h5py.File:
+        """The file, opened anew after a fork, which an open one does not survive."""
+        if self._process != os.getpid():
+            self._opened, self._process = h5py.File(self.path, "r"), os.getpid()
+            self._arrays = {}
+        return self._opened
+
+    @property
     def has_crops(self) -> bool:
         """Whether face crops were stored (``tkit prep --crops``)."""
         return "crops" in self._file
 
     def __getitem__(self, name: str) -> h5py.Dataset:
         """Return one of the long arrays by its name in the layout."""
-        if self._process != os.getpid():  # HDF5 does not survive a fork
-            self._process, self._arrays = os.getpid(), {}
-            self._file = h5py.File(self.path, "r")
+        file = self._file
         if name not in self._arrays:  # finding one in the file takes as long as reading a clip
-            if name not in self._file:
+            if name not in file:
                 hint = "; prepare the corpus with --crops" if name.startswith("crop") else ""
                 raise StoreError(f"{self.path}: has no /{name}{hint}")
-            self._arrays[name] = self._file[name]
+            self._arrays[name] = file[name]
         return self._arrays[name]
 
     def words(self) -> dict[str, list[Word]]:

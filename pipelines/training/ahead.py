@@ -8,14 +8,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 MOST = 8  # processes that are started unasked: more have never been waited for
 AHEAD = 4  # batches that each of them has ready
+ALIGNED = 64  # bytes that a tensor in a packed batch begins at a multiple of
 
 
 class Draws(Dataset[dict[str, Tensor]]):
@@ -37,8 +41,49 @@ class Draws(Dataset[dict[str, Tensor]]):
         return dict(self._draw(step) if self._share is None else self._draw(step, self._share))
 
 
-def loader(draws: Draws, steps: range, *, workers: int, pin: bool) -> DataLoader[dict[str, Tensor]]:
-    """Make what yields the batches of ``steps``, in order.
+@dataclass(frozen=True)
+class Packed:
+    """A batch as one stretch of memory: to hand a tensor to another process costs as much as this.
+
+    Parameters
+    ----------
+    flat : Tensor (bytes,) uint8
+    layout : tuple
+        Of each tensor its name, type, shape, strides, and where its bytes begin.
+    """
+
+    flat: Tensor
+    layout: tuple[tuple[str, torch.dtype, torch.Size, tuple[int, ...], int], ...]
+
+    @classmethod
+    def of(cls, batch: Mapping[str, Tensor]) -> Packed:
+        """Copy a batch; memory formats stay."""
+        layout, end = [], 0
+        for name, tensor in batch.items():
+            strides = torch.empty_like(tensor, device="meta").stride()
+            layout.append((name, tensor.dtype, tensor.shape, strides, end))
+            end += -(-tensor.numel() * tensor.itemsize // ALIGNED) * ALIGNED
+        packed = cls(torch.empty(end, dtype=torch.uint8), tuple(layout))
+        for name, place in packed.batch().items():
+            place.copy_(batch[name])
+        return packed
+
+    def batch(self) -> dict[str, Tensor]:
+        """The tensors, where they lie."""
+        return {
+            name: self.flat[start : start + shape.numel() * dtype.itemsize]
+            .view(dtype)
+            .as_strided(shape, strides)
+            for name, dtype, shape, strides, start in self.layout
+        }
+
+    def pin_memory(self) -> Packed:
+        """Copy to where a GPU reads without waiting; torch's loader calls this."""
+        return Packed(self.flat.pin_memory(), self.layout)
+
+
+def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[dict[str, Tensor]]:
+    """Yield the batches of ``steps``, in order.
 
     Parameters
     ----------
@@ -53,9 +98,20 @@ def loader(draws: Draws, steps: range, *, workers: int, pin: bool) -> DataLoader
         # A fork has what was read of the store already, and needs no guard in the user's script.
         if "fork" in multiprocessing.get_all_start_methods():
             about["multiprocessing_context"] = "fork"
-    return DataLoader(
-        draws, batch_size=None, sampler=steps, num_workers=workers, pin_memory=pin, **about
-    )
+    batches = DataLoader(
+        draws, batch_size=None, sampler=steps, num_workers=workers, pin_memory=pin,
+        collate_fn=Packed.of, **about,
+    )  # fmt: skip
+    if not workers:
+        yield from (packed.batch() for packed in batches)
+        return
+    # To take a batch from another process is to wait for its answer: a thread does, during a step.
+    with ThreadPoolExecutor(1) as thread:
+        source = iter(batches)
+        coming = thread.submit(next, source, None)
+        while (packed := coming.result()) is not None:
+            coming = thread.submit(next, source, None)
+            yield packed.batch()
 
 
 def workers_for(wanted: int, *, device: str, processes: int) -> int:

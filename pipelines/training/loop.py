@@ -233,9 +233,7 @@ class Trainer:
             pressed = stack.enter_context(_step_finishes_first())
             while self.step < config.steps and not self._time_is_up():
                 batch = next(batches)
-                losses = self.one_step(batch)
-                self.step += 1
-                self._average_weights()
+                losses = self.advance(batch)
                 self.seconds = before + time.monotonic() - start
                 shown.update()
                 if self.step % config.log_every == 0 or self.step == config.steps:
@@ -272,12 +270,19 @@ class Trainer:
         draws = ahead.Draws(draw, self.share if several < config.batch_size else None)
         workers = ahead.workers_for(config.workers, device=device, processes=processes)
         steps = range(self.step, config.steps)
-        batches = iter(ahead.loader(draws, steps, workers=workers, pin=device == "cuda"))
+        batches = ahead.drawn(draws, steps, workers=workers, pin=device == "cuda")
         for _ in steps:
             start = time.monotonic()
             batch = next(batches)
             self.waited_s += time.monotonic() - start
             yield batch
+
+    def advance(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Go one step further: :meth:`one_step`, counted and averaged."""
+        losses = self.one_step(batch)
+        self.step += 1
+        self._average_weights()
+        return losses
 
     def one_step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Train every player by one step, all on what they were before it.

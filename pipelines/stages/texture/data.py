@@ -49,18 +49,20 @@ class CropReader:
         crops = self._store["crops"]
         images = np.stack([crops[row.frame_start + index] for row, index in frames])
         places = [self._places(row) for row, _ in frames]
-        points, poses = (
+        points, poses, back = (
             np.stack([each[part][index] for each, (_, index) in zip(places, frames, strict=True)])
-            for part in range(2)
+            for part in range(3)
         )
-        poses = poses.astype(np.float64)
-        ground = geometry.compose(poses[:1], geometry.invert(poses))
+        ground = geometry.compose(poses[:1], back)
         ground[[row.id != frames[0][0].id for row, _ in frames]] = STILL
-        return Pictures(images, geometry.apply(poses, points.astype(np.float64)), ground)
+        return Pictures(images, geometry.apply(poses, points), ground)
 
-    def _read_places(self, row: Row) -> tuple[np.ndarray, np.ndarray]:
-        """Points and crop poses of a clip."""
-        return self._store["points"][row.frames], self._store["crop_pose"][row.frames]
+    def _read_places(self, row: Row) -> tuple[np.ndarray, ...]:
+        """Points of a clip, its crop poses and their inverses."""
+        points, poses = (
+            self._store[name][row.frames].astype(np.float64) for name in ("points", "crop_pose")
+        )
+        return points, poses, geometry.invert(poses)
 
 
 def held_out(rows: list[Row], every: int) -> list[Row]:
@@ -133,7 +135,7 @@ def augment(pictures: Pictures, config: Any, rng: np.random.Generator) -> Pictur
             flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
     changed = cv2.LUT(changed.reshape(-1, size, 3), table).reshape(changed.shape)
-    back = geometry.invert(transform)
+    back = cv2.invertAffineTransform(transform)
     ground = geometry.compose(transform, geometry.compose(pictures.ground, back))
     return Pictures(changed, geometry.apply(transform, points), ground)
 
