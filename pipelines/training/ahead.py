@@ -22,25 +22,6 @@ AHEAD = 4  # batches that each of them has ready
 ALIGNED = 64  # bytes that a tensor in a packed batch begins at a multiple of
 
 
-class Draws(Dataset[dict[str, Tensor]]):
-    """What a stage's ``batch(step)`` gives, as torch's loader asks for it.
-
-    Parameters
-    ----------
-    draw : callable
-        ``draw(step)``, or ``draw(step, share)`` where a share is given.
-    share : range, optional
-        The samples of each batch that are wanted; by default all.
-    """
-
-    def __init__(self, draw: Callable[..., Mapping[str, Tensor]], share: range | None) -> None:
-        self._draw, self._share = draw, share
-
-    def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """Draw the batch of a step."""
-        return dict(self._draw(step) if self._share is None else self._draw(step, self._share))
-
-
 @dataclass(frozen=True)
 class Packed:
     """A batch as one stretch of memory: to hand a tensor to another process costs as much as this.
@@ -82,6 +63,26 @@ class Packed:
         return Packed(self.flat.pin_memory(), self.layout)
 
 
+class Draws(Dataset[Packed]):
+    """What a stage's ``batch(step)`` gives, as torch's loader asks for it.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(step)``, or ``draw(step, share)`` where a share is given.
+    share : range, optional
+        The samples of each batch that are wanted; by default all.
+    """
+
+    def __init__(self, draw: Callable[..., Mapping[str, Tensor]], share: range | None) -> None:
+        self._draw, self._share = draw, share
+
+    def __getitem__(self, step: int) -> Packed:
+        """Draw the batch of a step."""
+        whole = self._share is None
+        return Packed.of(self._draw(step) if whole else self._draw(step, self._share))
+
+
 def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[dict[str, Tensor]]:
     """Yield the batches of ``steps``, in order.
 
@@ -93,14 +94,13 @@ def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[di
         Put batches where a GPU copies them from without waiting.
     """
     about: dict[str, Any] = {}
-    if workers:
-        about = {"worker_init_fn": _begin, "prefetch_factor": AHEAD}
-        # A fork has what was read of the store already, and needs no guard in the user's script.
-        if "fork" in multiprocessing.get_all_start_methods():
-            about["multiprocessing_context"] = "fork"
+    if workers:  # a fork has what was read already, and needs no guard in the user's script
+        about = {
+            "worker_init_fn": _begin, "prefetch_factor": AHEAD, "multiprocessing_context": "fork"
+        }  # fmt: skip
     batches = DataLoader(
         draws, batch_size=None, sampler=steps, num_workers=workers, pin_memory=pin,
-        collate_fn=Packed.of, **about,
+        **about,
     )  # fmt: skip
     if not workers:
         yield from (packed.batch() for packed in batches)
@@ -120,17 +120,27 @@ def workers_for(wanted: int, *, device: str, processes: int) -> int:
     Parameters
     ----------
     wanted : int
-        As the config says; -1 leaves it open: none on a CPU, which has its hands full, on a GPU the
-        cores that are left, up to :data:`MOST`.
+        As the config says, at most all cores; -1 leaves it open: none on a CPU, which has its hands
+        full, on a GPU the cores that are left, up to :data:`MOST`. None where processes cannot be
+        forked.
     device : str
         Type of the device that is trained on.
     processes : int
         That train side by side and share the cores.
     """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        return 0
+    own = max(cores() // processes, 1)
     if wanted >= 0:
-        return wanted
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return 0 if device == "cpu" else max(min((cores or 1) // processes - 1, MOST), 0)
+        return min(wanted, own)
+    return 0 if device == "cpu" else min(own - 1, MOST)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _begin(_worker: int) -> None:

@@ -15,7 +15,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -343,13 +343,15 @@ class Trainer:
         """
         # The others may have to go through the same graph.
         shared = len(self.parameters) > 1
-        found = torch.autograd.grad(loss, parameters, retain_graph=shared, allow_unused=True)
+        found: Sequence[Tensor | None] = torch.autograd.grad(
+            loss, parameters, retain_graph=shared, allow_unused=True
+        )
         if self.accelerator.num_processes > 1:
             found = self._averaged(found)
         for parameter, gradient in zip(parameters, found, strict=True):
             parameter.grad = gradient
 
-    def _averaged(self, found: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+    def _averaged(self, found: Sequence[Tensor | None]) -> list[Tensor | None]:
         """Gradients averaged over the processes, at once; None is None everywhere."""
         there = [gradient for gradient in found if gradient is not None]
         if not there:
