@@ -16,18 +16,19 @@ With ``--root``, on clips of GRID's validation speakers: mean distance of the li
 lip contours of the mesh, in percent of the IOD; jitter, the noise that second differences show, in
 the stillest 15 frames of each clip (rms) and over all frames (median); peak openings against those
 of the same points before they are steadied; EAR where the mesh sees a blink's apex, and of open
-eyes against the unsteadied; frames a second of CPU time on one thread; and where the time goes,
-with decoding and features, in what prep does with a clip.
+eyes against the unsteadied; and frames a second of CPU time on one thread. Where the time of prep
+goes: ``prep_speed.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 
@@ -35,11 +36,9 @@ from tkit import media, tracking
 from tkit.clips import Clip
 from tkit.corpora import CORPORA
 from tkit.face import geometry
-from tkit.face.steady import average_parts, steady
 from tkit.landmarks import dlib68, mesh
 from tkit.lips import lipseg
-from tkit.speech import ENCODERS
-from tkit.tracking.refine import REFINED, refine
+from tkit.tracking.refine import refine
 
 Way = Callable[[np.ndarray], np.ndarray]
 STILL_FRAMES = 15
@@ -53,7 +52,7 @@ MESH_LIPS = (
 
 def naive(frames: np.ndarray) -> np.ndarray:
     """Detect and fit every frame by itself, as most published pipelines do."""
-    detector, predictor = dlib68.models()
+    detector, predictor = dlib68.detector(), predictor_of_dlib()
     points = np.full((len(frames), 68, 2), np.nan)
     for index, frame in enumerate(frames):
         boxes = detector(frame, 0)
@@ -61,6 +60,15 @@ def naive(frames: np.ndarray) -> np.ndarray:
             shape = predictor(frame, boxes[0])
             points[index] = [(part.x, part.y) for part in shape.parts()]
     return points
+
+
+@cache
+def predictor_of_dlib() -> Any:
+    """Load dlib's own shape predictor."""
+    import dlib
+    import face_recognition_models
+
+    return dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
 
 def unsteadied(frames: np.ndarray) -> np.ndarray:
@@ -217,12 +225,11 @@ def puppets(ways: dict[str, Way], clips: int) -> None:
 
 
 def real(ways: dict[str, Way], root: str, clips: int, model: str) -> None:
-    """Print the measures on clips of validation speakers, and where the time of prep goes."""
+    """Print the measures on clips of validation speakers."""
     corpus = CORPORA.get("grid")
     found = [item for item in corpus.scan(root) if isinstance(item, Clip)]
     chosen = [item for item in found if corpus.split_of(item, corpus.default_split_scheme) == "val"]
     table: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-    spent: dict[str, float] = defaultdict(float)
     n_frames = 0
     for clip in chosen[:clips]:
         frames = media.read_clip(clip.video).frames
@@ -241,14 +248,9 @@ def real(ways: dict[str, Way], root: str, clips: int, model: str) -> None:
             before = found_points["unsteadied lips"] if "lip" in name else raw
             row = on_real(points, before, raw, vertices)
             table[name].append(row | {"frames/s": len(frames) / seconds[name]})
-        for step, taken in steps(clip).items():
-            spent[step] += taken
     print(f"\n{len(table['naive'])} clips of validation speakers, {n_frames} frames")
     show(table)
     show_worst(table)
-    total = sum(spent.values())
-    parts = ", ".join(f"{step} {1000 * spent[step] / n_frames:.2f}" for step in spent)
-    print(f"one clip in prep: {n_frames / total:.0f} frames/s; ms a frame of CPU time: {parts}")
 
 
 def show_worst(table: dict[str, list[dict[str, float]]]) -> None:
@@ -259,40 +261,6 @@ def show_worst(table: dict[str, list[dict[str, float]]]) -> None:
     ]
     text = ", ".join(f"{ours:.2f} / {theirs:.2f}" for ours, theirs in pairs)
     print(f"lips to mesh, lipseg / naive, every clip: {text}")
-
-
-def steps(clip: Clip) -> dict[str, float]:
-    """Seconds of the steps of prep on one clip, without crops."""
-    clock = [process_time()]
-
-    def lap() -> None:
-        clock.append(process_time())
-
-    encode = ENCODERS.get("logmel").load()
-    decoded = media.read_clip(clip.video, clip.audio, fps=25.0, sample_rate=16000)
-    lap()
-    greys = [dlib68.in_gray(frame) for frame in decoded.frames]
-    face = dlib68.search(greys, 0, len(greys))[0]
-    lap()
-    fitted = np.full((len(greys), 68, 2), np.nan)
-    for index, points in dlib68.follow(greys, range(len(greys)), face):
-        fitted[index] = points
-    lap()
-    points = steady(fitted)
-    lap()
-    regions = lipseg.segment(decoded.frames, points)
-    lap()
-    points = refine(points, regions).points
-    lap()
-    points = average_parts(points, REFINED)
-    lap()
-    speech = encode(decoded.wave)
-    lap()
-    with tempfile.TemporaryFile() as file:
-        np.savez(file, points=points.astype(np.float32), speech=speech)
-    lap()
-    names = "decode detect fit steady segment refine steady-lips speech part".split()
-    return dict(zip(names, np.diff(clock).tolist(), strict=True))
 
 
 def show(table: dict[str, list[dict[str, float]]]) -> None:

@@ -132,7 +132,7 @@ def _save(folder: Path, clip: str, frames: np.ndarray) -> None:
 
 def interval(score: Cell) -> str:
     if score.value is None or score.low is None or score.high is None:
-        return f"{score.value:7.3f} [one speaker]" if score.value is not None else "-"
+        return f"{score.value:7.3f} [few speakers]" if score.value is not None else "-"
     return f"{score.value:7.3f} [{score.low:.3f}, {score.high:.3f}]"
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from tkit.pipelines.stages import motion
 from tkit.pipelines.stages.motion import augment, evaluation, work
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
+from tkit.scoring import statistics
 from tkit.seeds import generator
 from tkit.speech import ENCODERS
 from tkit.store import Row, Store
@@ -166,16 +167,18 @@ def hearings(store: Store, corpus: Path) -> Iterator[tuple[str, dict[str, tuple[
 # -- the table --------------------------------------------------------------------------------
 
 
-def summary(found: dict[str, Table], n_draws: int = 2000) -> dict[str, list[float]]:
+def summary(found: dict[str, Table]) -> dict[str, list[float]]:
     """Value and 95 % interval over speakers of each column of the table."""
     names = sorted(found)
-    draws = [names] + [
-        [names[i] for i in generator(0, str(k)).integers(len(names), size=len(names))]
-        for k in range(n_draws)
-    ]
+    clips = np.array([len(found[name]["lmd"]) for name in names], np.float64)
 
-    def pooled(drawn: list[str], *columns: str) -> float:
-        return float(np.mean([v for name in drawn for key in columns for v in found[name][key]]))
+    def pooled(kept: list[str], *columns: str) -> float:
+        return float(np.mean([v for name in kept for key in columns for v in found[name][key]]))
+
+    def cell(score: Callable[[list[str]], float]) -> list[float]:
+        value, left_out = score(names), [score([n for n in names if n != out]) for out in names]
+        ends = statistics.interval(np.asarray(value), np.array(left_out), clips / clips.sum())
+        return [value, *map(float, ends)]
 
     noises, voices = ["white", "pink", "babble"], [f"voice {down / up:.2f}" for up, down in VOICES]
     heard = "white" in found[names[0]]
@@ -184,12 +187,11 @@ def summary(found: dict[str, Table], n_draws: int = 2000) -> dict[str, list[floa
         "lmd/mean": (["lmd"], ["lmd_mean_pose"]),
         **({"noise/clean": (noises, ["lmd"]), "voices/clean": (voices, ["lmd"])} if heard else {}),
     }
-    result = {}
-    for key, (top, bottom) in ratios.items():
-        values = [pooled(drawn, *top) / pooled(drawn, *bottom) for drawn in draws]
-        result[key] = [values[0], *np.quantile(values[1:], [0.025, 0.975]).tolist()]
-    values = [pooled(drawn, "opening_corr") for drawn in draws]
-    return result | {"corr": [values[0], *np.quantile(values[1:], [0.025, 0.975]).tolist()]}
+    result = {
+        key: cell(lambda kept, of=of, to=to: pooled(kept, *of) / pooled(kept, *to))
+        for key, (of, to) in ratios.items()
+    }
+    return result | {"corr": cell(lambda kept: pooled(kept, "opening_corr"))}
 
 
 def line(name: str, row: dict[str, list[float]]) -> str:

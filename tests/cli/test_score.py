@@ -14,7 +14,7 @@ from tkit.report import CONTROL_ROWS
 def folders(tmp_path, monkeypatch):
     """Three clips of ground truth, and predictions that are a little darker."""
     rng = np.random.default_rng(0)
-    for clip in ("s1/a", "s1/b", "s2/c"):
+    for clip in ("s1/a", "s2/b", "s3/c"):
         frames = rng.integers(60, 200, (4, 32, 48, 3), dtype=np.uint8)
         media.write_video(tmp_path / "gt" / f"{clip}.mp4", frames, crf=1)
         media.write_video(tmp_path / "ours" / f"{clip}.mp4", frames - 20, crf=1)
@@ -96,14 +96,14 @@ def test_a_folder_called_like_a_control_row_is_called_pred(folders, run):
 
 def test_rejects_are_named_and_counted_on_stderr(folders, run):
     (folders / "ours/s1/a.mp4").write_text("not a video")
-    (folders / "ours/s1/b.mp4").unlink()
+    (folders / "ours/s2/b.mp4").unlink()
     code, out, err = run("--pred", "ours", "--gt", "gt", *PICTURES)
     assert code == 0 and out.splitlines()[1].split()[:2] == ["ours", "1"]
     done, *lines = err.splitlines()
     assert done.startswith("score: 2 of 2 [")
     assert lines[0] == "clips left out, wholly or in one metric: ours 2"
     assert lines[1].startswith("  ours: s1/a: cannot be read")
-    assert lines[2] == "  ours: s1/b: no prediction of this name"
+    assert lines[2] == "  ours: s2/b: no prediction of this name"
     code, out, err = run("--pred", "ours", "--gt", "gt", *PICTURES, "--strict", "--md", "-")
     assert code == 1 and err.splitlines()[-1].startswith("tkit: --strict: 2")
     assert "Left out:" in out
@@ -162,7 +162,7 @@ def test_outputs_are_not_replaced_without_force(folders, run):
             "is the name of a row that is always computed",
         ),
         (("--pred", "=ours", "--gt", "gt"), 2, "give NAME=DIR or DIR"),
-        (("--pred", "ours/s1", "--gt", "gt"), 1, "predictions are called a b, ground truth s1/a"),
+        (("--pred", "ours/s1", "--gt", "gt"), 1, "predictions are called a, ground truth s1/a"),
         (("--pred", "ours", "--gt", "gt", "--metrics", "psmr"), 2, "did you mean psnr?"),
         (("--pred", "ours", "--gt", "gt", "--metrics", ","), 2, "names nothing"),
         (("--pred", "ours", "--gt", "gt", "--set", "ssim.windw=x"), 2, "did you mean window?"),

@@ -1,17 +1,28 @@
 """Blink detection on drawn eye aspect ratios with known blinks."""
 
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from traces import drawn_trace
 
+from tkit import media
 from tkit.corpora import puppet
 from tkit.corpora.puppet import motion as motion_module
 from tkit.corpora.puppet import render
 from tkit.errors import ScoreError
 from tkit.face import blinks, geometry
 from tkit.metrics import METRICS
+from tkit.scoring.view import points_tokens
 from tkit.seeds import generator
+from tkit.tracking import FrontEnds
 
 FPS = 25.0
+DATA = Path(__file__).parents[1] / "data"
+GRID = Path(__file__).parents[2].parent / "shared" / "grid"
 
 
 def drawn(rng, *, noise, n_frames=75, n_blinks=None):
@@ -59,9 +70,14 @@ def test_every_single_duration_without_noise():
     assert abs(errors).max() <= 0.020
 
 
-def puppet_ears(number, name, *, fps):
+@pytest.fixture(scope="module")
+def puppets():
+    """Six faces."""
+    return [puppet.face_of(number, 0) for number in range(1, 7)]
+
+
+def puppet_ears(face, number, name, *, fps):
     """EAR of both eyes (T, 2) of a puppet's 3 s from its exact points, and its blinks."""
-    face = puppet.face_of(number, 0)
     pivot = face.points[geometry.JAW].mean(axis=0)
     rng = generator(0, f"s{number}", name)
     motion = motion_module.perform((), n_frames=round(3 * fps), fps=fps, pivot=pivot, rng=rng)
@@ -79,13 +95,13 @@ def half_crossings(ear, onset_s, offset_s, *, fps):
 
 
 @pytest.fixture(scope="module")
-def puppet_blinks():
+def puppet_blinks(puppets):
     """EAR (75, 2) at 25 fps and true half-depth crossings of 72 clips of six puppets."""
     clips = []
-    for number in range(1, 7):
+    for number, face in enumerate(puppets, 1):
         for clip in range(12):
-            ears, times = puppet_ears(number, f"clip{clip}", fps=FPS)
-            dense, same = puppet_ears(number, f"clip{clip}", fps=1000.0)
+            ears, times = puppet_ears(face, number, f"clip{clip}", fps=FPS)
+            dense, same = puppet_ears(face, number, f"clip{clip}", fps=1000.0)
             np.testing.assert_array_equal(times, same)
             dense = dense.mean(axis=1)
             truth = [half_crossings(dense, on, off, fps=1000.0) for on, _, off in times]
@@ -140,17 +156,181 @@ def test_published_detectors_run_and_differ():
     assert min(b.duration_s for b in offline) > 1.5 * max(b.duration_s for b in recommended)
 
 
-def test_shut_eyes_are_no_blink_and_noise_is_refused():
-    ear = np.full(100, 0.3)
-    ear[30:60] = 0.05
-    found, closures = blinks.detect(ear, fps=FPS)
-    assert (
-        found == [] and len(closures) == 1 and closures[0].duration_s == pytest.approx(1.2, abs=0.1)
-    )
+def rise(time, begin_s, end_s, *, up_s, down_s):
+    """From 0 to 1 around ``begin_s`` and back around ``end_s``, each within its own time."""
+    share = np.clip(np.minimum((time - begin_s) / up_s, (end_s - time) / down_s) + 0.5, 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def test_the_ends_of_a_long_closure_are_blinks_where_the_lids_move_as_in_one():
+    time = np.arange(150) / FPS
+    for fall_s, rise_s, expected in [(0.1, 0.1, [2, 4]), (0.1, 1.0, [2]), (1.0, 0.1, [4]),
+                                     (1.0, 1.0, [])]:  # fmt: skip
+        ear = 0.3 * (1 - 0.85 * rise(time, 2, 4, up_s=fall_s, down_s=rise_s))
+        found, closures = blinks.detect(ear, fps=FPS)
+        assert [round(blink.apex_s) for blink in found] == expected
+        assert not any(blink.whole for blink in found)
+        assert len(closures) == 1 and closures[0].duration_s == pytest.approx(2, abs=0.15)
+        half, none = blinks.detect(0.3 - (0.3 - ear) * 0.6, fps=FPS)  # looks down
+        assert half == [] and len(none) == 1
+
+
+def test_lids_that_stay_half_shut_squint():
+    time = np.arange(75) / FPS
+    for depth in (0.3, 0.4, 0.5):
+        for length_s, expected in [(0.15, 1), (0.5, 0), (1.0, 0)]:
+            ear = 0.3 * (1 - depth * rise(time, 1, 1 + length_s, up_s=0.1, down_s=0.15))
+            assert len(blinks.detect(ear, fps=FPS)[0]) == expected
+
+
+def test_two_closings_are_two_blinks_where_the_eye_opens_in_between():
+    ear = np.full(75, 0.3)
+    ear[20:30] = 0.3 * (1 - np.array([0.3, 0.9, 0.8, 0.5, 0.2, 0.2, 0.5, 0.9, 0.8, 0.4]))
+    assert [round(b.apex_s * FPS) for b in blinks.detect(ear, fps=FPS)[0]] == [21, 27]
+    ear[23:27] = 0.3 * (1 - 0.7)
+    assert [round(b.apex_s * FPS) for b in blinks.detect(ear, fps=FPS)[0]] == [21]
+
+
+def test_a_blink_that_the_clip_cuts_is_counted_but_not_timed():
+    ear = np.full(75, 0.3)
+    ear[-2:] = 0.15, 0.03
+    (found,), _ = blinks.detect(ear, fps=FPS)
+    assert not found.whole and round(found.apex_s * FPS) == 74
+    points = face_with(ear)
+    stats = METRICS.get("blink-rate").measure(pred=points, gt=points, fps=FPS)
+    assert METRICS.get("blink-rate").finish(stats) == pytest.approx(1 / 3)
+    with pytest.raises(ScoreError, match="no whole blink was found"):
+        METRICS.get("blink-duration").finish(stats)
+
+
+def lids_of(kind, rng):
+    """How far a puppet's lids are shut over 6 s (150,), and its blinks' onset, apex and offset.
+
+    The first and the last blink are alone. Between them: a squint; a look down, lids up to two
+    thirds shut; a look down, lids up to quite shut, from one blink to another; or eyes that sink
+    shut and rise slowly.
+    """
+
+    def blink(onset_s):
+        apex_s = onset_s + rng.uniform(0.09, 0.13)
+        return onset_s, apex_s, apex_s + rng.uniform(0.14, 0.22)
+
+    time = (np.arange(150) + 0.5) / FPS
+    times = [blink(rng.uniform(0.4, 0.7)), blink(rng.uniform(4.9, 5.4))]
+    begin_s = rng.uniform(1.8, 2.1)
+    end_s = begin_s + rng.uniform(0.8, 2.1)
+    if kind == "squint":
+        span = {"up_s": rng.uniform(0.08, 0.3), "down_s": rng.uniform(0.12, 0.4)}
+        end_s = begin_s + rng.uniform(0.6, 1.5)
+        lids = rng.uniform(0.3, 0.65) * rise(time, begin_s, end_s, **span)
+    elif kind == "down":
+        span = {"up_s": rng.uniform(0.1, 0.3), "down_s": rng.uniform(0.1, 0.3)}
+        lids = rng.uniform(0.4, 0.65) * rise(time, begin_s, end_s, **span)
+    elif kind == "blinks down":
+        times[1:1] = [blink(begin_s), blink(end_s)]
+        inside = {"up_s": 0.1, "down_s": 0.1}
+        lids = rng.uniform(0.4, 0.95) * rise(time, begin_s + 0.1, end_s + 0.15, **inside)
+    else:
+        span = {"up_s": rng.uniform(0.6, 0.9), "down_s": rng.uniform(0.6, 0.9)}
+        lids = rng.uniform(0.8, 1.0) * rise(time, begin_s, end_s + 0.5, **span)
+    return np.maximum(lids, motion_module.lid_curve(np.array(times), time)), np.array(times)
+
+
+@pytest.mark.parametrize("noise", [0, 0.003, 0.006, 0.01])
+@pytest.mark.parametrize("kind", ["squint", "down", "blinks down", "sinks"])
+def test_every_blink_of_puppets_that_squint_and_look_down_and_no_other(puppets, kind, noise):
+    # Noise of refined points of GRID's faces is .003.
+    rng = np.random.default_rng(11)
+    for face in puppets:
+        pivot = face.points[geometry.JAW].mean(axis=0)
+        still = motion_module.perform((), n_frames=150, fps=FPS, pivot=pivot, rng=rng)
+        for _ in range(3):
+            lids, times = lids_of(kind, rng)
+            points = render.points_of(face, replace(still, lids=lids))
+            ear = geometry.eye_aspect_ratio(points).mean(axis=1) + rng.normal(0, noise, 150)
+            found, _ = blinks.detect(ear, fps=FPS)
+            assert len(found) == len(times)
+            assert len(matched(found, [(on, off) for on, _, off in times])) == len(times)
+
+
+def test_eyes_that_never_open_and_noise_are_refused():
     with pytest.raises(ScoreError, match="too noisy"):
         blinks.detect(0.3 + np.random.default_rng(0).normal(0, 0.12, 100), fps=FPS)
     with pytest.raises(ScoreError, match="no series of finite numbers"):
         blinks.detect(np.array([0.3, np.nan]), fps=FPS)
+    with pytest.raises(ScoreError, match="never open"):
+        blinks.detect(np.zeros(50), fps=FPS)
+
+
+def test_the_public_detector_counts_the_same_blinks():
+    golden = json.loads((DATA / "golden_dinoman.json").read_text(encoding="utf-8"))["blinks"]
+    assert sum(map(len, golden)) > 1000
+    for seed, spans in enumerate(golden):
+        found, _ = blinks.detect(drawn_trace(seed), fps=1.0, detector="dinoman-offline")
+        assert [[b.onset_s, b.onset_s + b.duration_s] for b in found] == spans
+
+
+def test_a_tagged_clip_with_a_squint_and_a_look_down_between_two_blinks():
+    tagged = json.loads((DATA / "tagged_clip.json").read_text(encoding="utf-8"))
+    found, _ = blinks.detect(np.array(tagged["ear"]), fps=30.0)
+    assert len(found) == len(tagged["blinks"])
+    for blink, (first, last) in zip(found, tagged["blinks"], strict=True):
+        assert first <= 30 * blink.apex_s <= last
+
+
+# ---- GRID ------------------------------------------------------------------------------------
+
+
+def marked():
+    """Clips of GRID with what the eye saw: ``(first, last, kind)`` by clip, none where none."""
+    lines = (DATA / "grid_blinks.csv").read_text(encoding="utf-8").splitlines()
+    clips: dict[str, list] = {}
+    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+        seen = clips.setdefault(row["clip"], [])
+        if row["kind"] != "none":
+            seen.append((int(row["first"]), int(row["last"]), row["kind"]))
+    return clips
+
+
+def agreement(clips):
+    """Blinks found and marked, marked only and found only; partial ones count neither way."""
+    track = FrontEnds().refined()
+    both = missed = extra = 0
+    for clip, marks in clips.items():
+        points = track(media.read_clip(GRID / f"{clip}.mpg", fps=None).frames)
+        found, _ = blinks.detect(geometry.eye_aspect_ratio(points).mean(axis=1), fps=FPS)
+        spans = [(b.onset_s * FPS, (b.onset_s + b.duration_s) * FPS) for b in found]
+        free = list(spans)
+        for first, last, kind in sorted(marks, key=lambda mark: mark[2]):  # blinks first
+            near = [span for span in free if span[0] <= last + 1 and span[1] >= first - 1]
+            if near:
+                free.remove(near[0])
+            if kind == "blink":
+                both, missed = both + bool(near), missed + (not near)
+        extra += len(free)
+    return both, missed, extra
+
+
+def test_marks_are_of_many_blinks_and_people():
+    clips = marked()
+    speakers = {clip.split("/")[0] for clip, seen in clips.items() if seen}
+    assert len(speakers) >= 4
+    assert sum(kind == "blink" for seen in clips.values() for *_, kind in seen) >= 20
+    assert sum(not seen for seen in clips.values()) >= 10
+
+
+@pytest.mark.skipif(not GRID.is_dir(), reason="no clips of GRID here")
+def test_blinks_of_four_people_are_those_that_the_eye_sees():
+    names = "s10/bbab8n s14/lrwq7p s34/lbwh5n s1/pgbe4p".split()
+    both, missed, extra = agreement({name: marked()[name] for name in names})
+    assert both == 13 and missed == extra == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not GRID.is_dir(), reason="no clips of GRID here")
+def test_blinks_of_all_marked_clips_are_those_that_the_eye_sees():
+    both, missed, extra = agreement(marked())
+    assert both / (both + missed) >= 0.95 and both / (both + extra) >= 0.95
 
 
 def test_interval_of_censored_gaps():
@@ -205,6 +385,18 @@ def test_blink_metrics_pool_over_clips():
     for name in ("blink-duration", "blink-interval", "blink-depth", "blink-ks"):
         with pytest.raises(ScoreError, match="blink"):
             METRICS.get(name).finish(stats)
+
+
+def test_blinks_are_looked_for_in_refined_points():
+    for name in ("blink-rate", "blink-duration", "blink-interval", "blink-depth"):
+        assert METRICS.get(name).needs.view == "refined-points"
+    ends = FrontEnds()
+    assert f"lips:{ends.lips_signature()}" in points_tokens(ends, "refined-points")
+
+
+def test_the_two_numbers_of_the_paper_are_told_apart():
+    assert "inter-blink duration" in METRICS.get("blink-duration").citation
+    assert "not the inter-blink duration" in METRICS.get("blink-interval").citation
 
 
 def test_small_eyes_and_lost_faces_are_refused():

@@ -3,6 +3,7 @@
 import doctest
 import json
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -362,3 +363,53 @@ def test_control_rows_keep_their_place_but_no_rank(tmp_path):
     ranks = [row[:2] for row in leaderboard.rows(ranking)[1:]]
     assert ranks == [["", "gt"], ["1", "ours"], ["", "static"], ["2", "theirs"]]
     assert set(CONTROL_ROWS) >= {"gt", "static"}
+
+
+def test_equal_scores_share_a_rank(tmp_path):
+    found = report(a={"psnr": 30.0}, b={"psnr": 31.0}, c={"psnr": 31.0}, gt={"psnr": 99.0})
+    (tmp_path / "r.json").write_text(found.to_json())
+    [ranking] = leaderboard.merge([tmp_path / "r.json"])
+    ranks = [row[:2] for row in leaderboard.rows(ranking)[1:]]
+    assert ranks == [["", "gt"], ["1", "b"], ["1", "c"], ["3", "a"]]
+
+
+@pytest.mark.parametrize("kind", leaderboard.FORMATS)
+def test_reports_whose_control_rows_differ_are_not_ranked(kind, tmp_path):
+    """Clips of the same names, other pictures: the signature cannot tell."""
+    for name, static in (("one", 25.0), ("two", 27.0)):
+        found = report(**{name: {"psnr": 30.0}, "static": {"psnr": static}})
+        (tmp_path / f"{name}.json").write_text(found.to_json())
+    [ranking] = leaderboard.merge([tmp_path / "one.json", tmp_path / "two.json"])
+    assert ranking.unequal.startswith("not ranked: static differs")
+    rows = leaderboard.rows(ranking)[1:]
+    assert [row[0] for row in rows] == [""] * 4 and [row[1] for row in rows][::2] == ["one", "two"]
+    text = leaderboard.FORMATS[kind]([ranking])
+    assert kind == "csv" or "not ranked: static differs, so the reports are not of" in text
+
+
+def test_entries_of_another_unit_or_number_are_not_ranked(tmp_path):
+    found = report(a={"psnr": 30.0}, b={"psnr": 31.0})
+    for wrong in (('"unit": "dB"', '"unit": "B"'), ('"n": 3', '"n": 4')):
+        (tmp_path / "r.json").write_text(found.to_json().replace(*wrong, 1))
+        [ranking] = leaderboard.merge([tmp_path / "r.json"])
+        assert "not of one" in ranking.unequal
+        assert [row[0] for row in leaderboard.rows(ranking)[1:]] == ["", ""]
+
+
+def test_scores_on_common_clips_are_ranked_together(tmp_path):
+    """``b`` was scored on more clips than ``a``: alone there, beside ``a`` on the common ones."""
+    common = {"a": {"psnr": cell("psnr", 30.0)}, "b": {"psnr": cell("psnr", 29.0)}}
+    methods = common | {"b": {"psnr": cell("psnr", 35.0, signature="psnr|n:9")}}
+    (tmp_path / "r.json").write_text(Report("tkit", methods, common=common).to_json())
+    rankings = {
+        r.signature: leaderboard.rows(r)[1:] for r in leaderboard.merge([tmp_path / "r.json"])
+    }
+    assert [row[:2] for row in rankings["psnr|n:3"]] == [["1", "a"], ["2", "b"]]
+    assert [row[:2] for row in rankings["psnr|n:9"]] == [["1", "b"]]
+
+
+def test_a_comparison_of_an_older_report_says_what_it_was():
+    old = Comparison("psnr", "a", "b", 1.0, 0.5, 1.5, 0.1, 1.0, 0.2, 9, "clip", 0.2)
+    found = report(a={"psnr": 30.0}, b={"psnr": 29.0})
+    text = replace(found, comparisons=[old]).table()
+    assert text.splitlines()[-1].endswith("p = 0.2 (Holm, signs of clips flipped)")

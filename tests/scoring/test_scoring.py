@@ -287,7 +287,7 @@ def test_signatures(folders):
     version = __version__
     signatures = [of(report, "ours", metric).signature for metric in ("psnr", "ssim")]
     names = of(report, "ours", "psnr").signature.split("|set:")[1][:8]
-    end = f"boot:speaker-1000-0|n:4|set:{names}|v:{version}"
+    end = f"ci:speaker-t|n:4|set:{names}|v:{version}"
     assert signatures == [
         f"psnr|crop:none|gray:pil|pool:clip|int:exact|cap:60|{end}",
         f"ssim|crop:none|color:rgb|win:uniform7|pool:clip|{end}",
@@ -329,7 +329,8 @@ def test_json_is_strict_and_complete(folders):
     content = json.loads(tables.as_json(report), parse_constant=refuse)
     assert list(content) == ["protocol", "methods", "clips", "rejects", "speakers", "comparisons"]
     fields = ["value", "low", "high", "n", "unit", "better", "signature"]
-    assert list(content["methods"]["ours"]["psnr"]) == fields
+    assert list(content["methods"]["ours"]["psnr"]) == [*fields, "note"]
+    assert content["methods"]["ours"]["psnr"]["note"] == "no interval: 2 speakers are too few"
     infinite = content["methods"]["gt"]["psnr"]
     assert infinite["value"] is None and infinite["note"].startswith("inf")
     clips = [c for c in content["clips"] if (c["method"], c["metric"]) == ("gt", "psnr")]

@@ -1,5 +1,7 @@
 """Refinement of lips on drawn lips whose boundaries are known, and on generated faces."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,16 @@ import pytest
 from tkit.face import geometry
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, pictures
 from tkit.tracking import FrontEnds
-from tkit.tracking.refine import REACH, crossings, normals, refine
+from tkit.tracking.refine import (
+    DOUBTED,
+    FADE_FRAMES,
+    REACH,
+    TRUSTED,
+    crossings,
+    normals,
+    refine,
+    trust,
+)
 from tkit.zoo.nets.lipseg import DIVISIONS
 
 CENTRE = np.array([100.0, 120.0])
@@ -111,6 +122,29 @@ def test_an_uncertain_segmentation_moves_nothing():
     assert not refine_one(face(), guess, guess)[1].any()
 
 
+def test_a_region_that_is_doubted_moves_nothing_and_the_others_do():
+    points = face()
+    points[geometry.MOUTH, 1] = CENTRE[1] + 0.85 * (points[geometry.MOUTH, 1] - CENTRE[1])
+    outer, inner = regions(soft(OUTER), soft(INNER))
+    doubted = replace(outer, doubt=np.array([DOUBTED]))
+    after = refine(points[None], [doubted, replace(inner, doubt=np.array([TRUSTED]))])
+    assert not after.placed[0, geometry.OUTER_LIPS].any()
+    np.testing.assert_array_equal(after.points[0, geometry.OUTER_LIPS], points[geometry.OUTER_LIPS])
+    assert after.placed[0, geometry.INNER_LIPS].all()
+    assert off(after.points[0, geometry.INNER_LIPS], INNER).max() < 0.3
+
+
+def test_trust_comes_and_goes_gradually_and_single_doubts_change_nothing():
+    doubt = np.full(300, 0.5)
+    doubt[::7] = 9.0
+    np.testing.assert_allclose(trust(doubt), 1)
+    doubt = np.r_[np.full(150, 0.5), np.full(150, 9.0)]
+    share = trust(doubt)[:, 0]
+    assert share[0] == pytest.approx(1) and share[-1] == pytest.approx(0)
+    assert np.abs(np.diff(share)).max() <= 1 / FADE_FRAMES + 1e-9
+    np.testing.assert_allclose(trust(np.array([0.2])), 1)
+
+
 def test_a_boundary_far_away_is_not_that_of_this_point():
     points = face()
     points[51, 1] -= 2 * REACH * IOD
@@ -181,19 +215,62 @@ def talking(tmp_path_factory):
     return frames, dlib68.track(frames), truth["points"].astype(float), truth["blinks"]
 
 
-def test_a_mouth_in_a_mirror_has_the_same_segments_mirrored():
+def test_classes_in_a_mirror_and_their_sums():
     from tkit.lips import lipseg
 
     rng = np.random.default_rng(0)
-    width, height = size = pictures.MOUTH_SIZE
+    width, height = pictures.MOUTH_SIZE
     frame = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 3)
-    straight, mirrored = np.eye(2, 3), np.array([[-1.0, 0, width - 1], [0, 1, 0]])
-    here, there = lipseg.classify("mouth", [frame] * 2, np.stack([straight, mirrored]), size)
     names = [name for division in DIVISIONS["mouth"] for name in division]
     assert [names[index] for index in lipseg.MIRRORED[4:9]] == names[8:3:-1]
-    np.testing.assert_allclose(here, there[lipseg.MIRRORED][..., ::-1], atol=1e-6)
+    here = lipseg.classify("mouth", [frame], np.eye(2, 3)[None])[0]
     for first, count in ((0, 4), (4, 5), (9, 2)):
         np.testing.assert_allclose(here[first : first + count].sum(axis=0), 1, atol=1e-5)
+
+
+def test_doubt_does_not_change_in_a_mirror(talking):
+    """Two views of a mouth that are each other's mirror image differ as much either way round."""
+    from tkit.lips import lipseg
+
+    frames, tracked, _, _ = talking
+    width = frames.shape[2]
+    turned = geometry.mirror(tracked[:1].astype(float), width=width - 1)
+    here = lipseg.segment(frames[:1], tracked[:1])[0].doubt
+    there = lipseg.segment(np.ascontiguousarray(frames[:1, :, ::-1]), turned)[0].doubt
+    # Pictures are sampled at whole grey levels, in a mirror at others.
+    np.testing.assert_allclose(here, there, rtol=0.1)
+
+
+def test_a_picture_seen_before_is_not_segmented_again(talking, monkeypatch):
+    from tkit.lips import lipseg
+
+    frames, tracked, _, _ = talking
+    still, points = np.repeat(frames[:1], 30, axis=0), np.repeat(tracked[:1], 30, axis=0)
+    seen = []
+    blob = cv2.dnn.blobFromImages
+    monkeypatch.setattr(
+        cv2.dnn, "blobFromImages", lambda some, *how: (seen.append(len(some)), blob(some, *how))[1]
+    )
+    regions = lipseg.segment(still, points)
+    assert seen == [1] * len(seen)
+    for region in regions:
+        np.testing.assert_array_equal(region.inside, region.inside[:1].repeat(30, axis=0))
+    alone = lipseg.segment(still[:1], points[:1])
+    np.testing.assert_allclose(regions[0].inside[0], alone[0].inside[0])
+
+
+def test_faces_unlike_those_learned_from_keep_their_tracked_points(talking):
+    """A face that is half hidden by noise: the networks say one thing here and another there."""
+    from tkit import tracking
+
+    frames, tracked, _, _ = talking
+    rng = np.random.default_rng(3)
+    spoilt = np.clip(0.3 * frames[:20] + 0.7 * rng.integers(0, 256, frames[:20].shape), 0, 255)
+    segment = FrontEnds().segment()
+    refined, placed = tracking.refine_lips(spoilt.astype(np.uint8), tracked[:20], segment)
+    assert not placed.any()
+    away = np.linalg.norm(refined - tracked[:20], axis=-1) / IOD
+    assert away.max() < 0.02  # steadied only
 
 
 def test_lipseg_brings_lips_and_lids_nearer_to_the_truth(talking):

@@ -38,7 +38,8 @@ def show(name: str) -> None:
 
     protocol = protocols.load(name)
     plan = scoring.plan_of(protocol)
-    choices = {key: getattr(protocol, key) for key in ("crop", "resize", "stretch", "landmarks")}
+    keys = ("crop", "resize", "stretch", "landmarks", "points_in")
+    choices = {key: getattr(protocol, key) for key in keys}
     choices |= {key: getattr(protocol, key) for key in protocols.POLICIES}
     click.echo(f"{name}: {protocol.title}")
     for key, value in choices.items():
@@ -53,6 +54,8 @@ def show(name: str) -> None:
             default = "" if given else "default of tkit"
             source = protocol.sources.get(f"{metric}.{key}", default)
             _line(f"  {key}", "none" if value in (None, "") else value, source)
+    for what in protocol.lacks:
+        _line("lacks", what, "")
     _line("split", protocol.split or "not stated", protocol.sources.get("split", ""))
 
 

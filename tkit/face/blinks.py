@@ -2,16 +2,24 @@
 
 Three detectors, because published blink numbers depend on theirs:
 
-* ``recommended``: relative to the clip's own open eyes and noise; the duration is the full width at
-  half depth with linear interpolation, which does not depend on the frame rate;
+* ``recommended``: each fast fall and rise of the lids, in shares of the clip's own open eye and
+  above its own noise; the duration is the full width at half depth with linear interpolation, which
+  does not depend on the frame rate;
 * ``ear-threshold``: EAR below 0.2 for at least two frames (Vougioukas' online detector); the
   duration is the number of those frames;
 * ``dinoman-offline``: drops of more than 0.072 a frame, from the last open peak before to the next
   after it (Vougioukas' public detector for files): durations are two to three times longer.
+
+What ``recommended`` takes lids for. *Two closings* are two blinks if the eye opens a good part of
+the way in between. *Half a closing* is a blink if the eye is soon as open as before; eyes that stay
+narrow squint or look down. *Shut for long*: the lids fall as in a blink, stay, and rise as in a
+blink, as when somebody blinks, looks down and blinks again: each end is a blink if the lids move
+that fast between open and shut, and no blink if they sink, rise slowly or close by half.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +32,13 @@ ENTER_DEPTH = 0.25
 ENTER_SIGMAS = 3.5
 MIN_FRAMES = 2
 SINGLE_FACTOR = 1.6  # a single frame this much deeper than the entry level is a blink as well
-MERGE_S = 0.060
-MAX_BLINK_S = 0.7  # longer: the eyes are shut, no blink
+# Of the shallower of two closings: how far the eye must open in between. Noise on one closing
+# reaches four of its deviations.
+REOPENED, REOPENED_SIGMAS = 0.4, 5.0
+PARTIAL_DEPTH = 0.6  # shallower: the lids do not meet, and must be back within PARTIAL_S
+PARTIAL_S, BACK = 0.44, 0.25  # back: at a quarter of the depth
+MAX_BLINK_S = 0.7  # longer: the eyes are shut, and blink at the ends if the lids move fast there
+SHUT_DEPTH, LID_S = 0.7, 0.16  # from ENTER_DEPTH to SHUT_DEPTH, or back
 BASELINE_S = 5.0  # half of the running median's window, in clips longer than twice that
 # Of the baseline, as estimated. Drawn blinks are still found at EAR noise .02 (F1 > .95), which is
 # .09 of a narrow eye and estimated as up to .12.
@@ -35,12 +48,20 @@ CLOSED_DEPTH = 0.5  # a complete blink goes at least this deep; landmarks rarely
 
 @dataclass(frozen=True)
 class Blink:
-    """One blink: middle of its width and duration in seconds, greatest depth (share of open)."""
+    """One blink: onset, deepest point and duration in seconds, greatest depth (share of open).
+
+    Parameters
+    ----------
+    whole : bool
+        Both its ends were seen; else the clip, or a closure of which this is an end, cuts the
+        duration short.
+    """
 
     onset_s: float
     apex_s: float
     duration_s: float
     depth: float
+    whole: bool = True
 
 
 def detect(
@@ -52,12 +73,13 @@ def detect(
     -------
     blinks : list of Blink
     closures : list of Blink
-        Eyes shut for more than 0.7 s.
+        Eyes shut for more than 0.7 s, whether they blink at the ends of that or not.
 
     Raises
     ------
     ScoreError
-        If the series is empty or not finite, or (``recommended``) too noisy to tell blinks.
+        If the series is empty or not finite, or (``recommended``) too noisy to tell blinks, or of
+        eyes that never open.
     """
     ear = np.asarray(ear, np.float64)
     if ear.ndim != 1 or not len(ear) or not np.isfinite(ear).all():
@@ -71,33 +93,46 @@ def detect(
 
 def _relative(ear: np.ndarray, fps: float) -> tuple[list[Blink], list[Blink]]:
     base = _baseline(ear, fps)
-    noise = _noise(ear)
-    level = noise / float(np.median(base))
-    if level > MAX_NOISE:
+    if not base.min() > 0:
+        raise ScoreError("the eyes are never open: no blinks told")
+    noise = _noise(ear) / float(np.median(base))
+    if noise > MAX_NOISE:
         raise ScoreError(
-            f"the eye aspect ratio is too noisy to tell blinks: {100 * level:.1f} % of the open eye"
+            f"the eye aspect ratio is too noisy to tell blinks: {100 * noise:.1f} % of the open eye"
         )
     depth = 1 - ear / base
-    enter = max(ENTER_DEPTH, ENTER_SIGMAS * level)
-    found = []
-    for start, end in _merged(_runs(depth > enter / 2), fps):
-        inside = depth[start:end]
-        deep = inside >= enter
-        single = inside.max() >= SINGLE_FACTOR * enter and end - start >= MIN_FRAMES
-        if _longest(deep) >= MIN_FRAMES or single:
-            found.append(_half_width(depth, start, end, fps))
-    blinks = [blink for blink in found if blink.duration_s <= MAX_BLINK_S]
-    return blinks, [blink for blink in found if blink.duration_s > MAX_BLINK_S]
+    blinks: list[Blink] = []
+    closures: list[Blink] = []
+    for apex, begin, end in _closings(depth, noise):
+        closing = _half_width(depth, apex, begin, end, fps)
+        if closing.duration_s > MAX_BLINK_S:
+            closures.append(closing)
+            blinks += _ends(depth, closing, fps)
+            continue
+        first, last = _reach(depth[begin : end + 1], apex - begin, BACK * depth[apex])
+        back = (last - first + 1) / fps <= PARTIAL_S + 1e-9
+        if back or depth[apex] - 2 * noise >= PARTIAL_DEPTH:
+            blinks.append(closing)
+    return blinks, closures
 
 
 def _baseline(ear: np.ndarray, fps: float) -> np.ndarray:
-    """EAR of the open eye: the clip's median, or a running one in clips longer than 10 s."""
+    """Median EAR of the frames with open eyes, of the clip or, over 10 s, of the time around.
+
+    Open is what is near the upper quartile: eyes that look down for most of a clip are not open.
+    """
     half = round(BASELINE_S * fps)
     if len(ear) <= 2 * half:
-        return np.full(len(ear), np.median(ear))
-    from scipy.ndimage import median_filter
+        upper = np.quantile(ear, 0.75)
+        return np.full(len(ear), np.median(ear[ear >= (1 - ENTER_DEPTH) * upper]))
+    from scipy.ndimage import percentile_filter
 
-    return median_filter(ear, size=2 * half + 1, mode="nearest")
+    upper = percentile_filter(ear, 75, size=2 * half + 1, mode="nearest")
+    opened = np.where(ear >= (1 - ENTER_DEPTH) * upper, ear, np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(opened, half, constant_values=np.nan), 2 * half + 1
+    )
+    return np.nanmedian(around, axis=1)
 
 
 def _noise(ear: np.ndarray) -> float:
@@ -114,35 +149,89 @@ def _runs(on: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _merged(runs: list[tuple[int, int]], fps: float) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in runs:
-        if merged and (start - merged[-1][1]) / fps < MERGE_S - 1e-9:
-            merged[-1] = merged[-1][0], end
-        else:
-            merged.append((start, end))
-    return merged
+def _closings(depth: np.ndarray, noise: float) -> list[tuple[int, int, int]]:
+    """Deepest frame of every closing, and the most open frames before and after it.
+
+    Those are the first and the last frame of the clip where there is no other closing.
+    """
+    from scipy.signal import find_peaks
+
+    enter = max(ENTER_DEPTH, ENTER_SIGMAS * noise)
+    # Before and after the clip the eyes count as open: a closing that an end cuts off is one too.
+    peaks, _ = find_peaks(np.r_[0, depth, 0], height=enter, prominence=enter)
+    apexes: list[int] = []
+    for peak in (peaks - 1).tolist():
+        if apexes:
+            lower = min(depth[apexes[-1]], depth[peak])
+            opened = lower - depth[apexes[-1] : peak].min()
+            if opened < max(REOPENED * lower, REOPENED_SIGMAS * noise):
+                peak = max(apexes.pop(), peak, key=depth.__getitem__)
+        apexes.append(peak)
+    between = [a + int(depth[a:b].argmin()) for a, b in itertools.pairwise(apexes)]
+    closings = zip(apexes, [0, *between], [*between, len(depth) - 1], strict=False)
+    return [closing for closing in closings if _lasts(depth, closing[0], enter)]
 
 
-def _longest(on: np.ndarray) -> int:
-    return max((end - start for start, end in _runs(on)), default=0)
+def _lasts(depth: np.ndarray, apex: int, enter: float) -> bool:
+    """Whether a closing is more than one noisy frame."""
+    first, last = _reach(depth, apex, enter)
+    if last - first + 1 >= MIN_FRAMES:
+        return True
+    first, last = _reach(depth, apex, enter / 2)
+    return last > first and bool(depth[apex] >= SINGLE_FACTOR * enter)
 
 
-def _half_width(depth: np.ndarray, start: int, end: int, fps: float) -> Blink:
-    """Full width at half depth; a blink cut by an end of the clip is counted up to there."""
-    apex = start + int(depth[start:end].argmax())
-    half = depth[apex] / 2
-    left, right = apex, apex
-    while left > 0 and depth[left - 1] > half:
-        left -= 1
-    while right < len(depth) - 1 and depth[right + 1] > half:
-        right += 1
+def _reach(depth: np.ndarray, apex: int, level: float) -> tuple[int, int]:
+    """First and last frame of the run around ``apex`` that is at least ``level`` deep."""
+    shallow = np.flatnonzero(depth < level)
+    after = int(shallow.searchsorted(apex))
+    first = shallow[after - 1] + 1 if after else 0
+    last = shallow[after] - 1 if after < len(shallow) else len(depth) - 1
+    return int(first), int(last)
+
+
+def _half_width(depth: np.ndarray, apex: int, begin: int, end: int, fps: float) -> Blink:
+    """Full width at half depth; a blink cut by an end of the clip is counted up to there.
+
+    Where the eye does not open fully between two closings, half of what it opens.
+    """
+    last = len(depth) - 1
+    before = max(depth[begin], 0.0) if begin else 0.0
+    behind = max(depth[end], 0.0) if end < last else 0.0
+    low, high = (depth[apex] + before) / 2, (depth[apex] + behind) / 2
+    left, right = _reach(depth, apex, low)[0], _reach(depth, apex, high)[1]
     onset, offset = float(left), float(right)
     if left > 0:
-        onset -= (depth[left] - half) / (depth[left] - depth[left - 1])
-    if right < len(depth) - 1:
-        offset += (depth[right] - half) / (depth[right] - depth[right + 1])
-    return Blink(onset / fps, apex / fps, (offset - onset) / fps, float(depth[apex]))
+        onset -= float((depth[left] - low) / (depth[left] - depth[left - 1]))
+    if right < last:
+        offset += float((depth[right] - high) / (depth[right] - depth[right + 1]))
+    whole = left > 0 and right < last
+    return Blink(onset / fps, apex / fps, (offset - onset) / fps, float(depth[apex]), whole)
+
+
+def _ends(depth: np.ndarray, closure: Blink, fps: float) -> list[Blink]:
+    """The blinks at the ends of a long closure: where the lids move as fast as in one.
+
+    They are cut: from half shut to shut, and from shut to half open.
+    """
+    onset, offset = closure.onset_s * fps, (closure.onset_s + closure.duration_s) * fps
+    found = []
+    if (shut := _falls(depth, int(np.ceil(onset)), fps)) is not None:
+        found.append(Blink(onset / fps, shut / fps, (shut - onset) / fps, closure.depth, False))
+    last = len(depth) - 1
+    if (shut := _falls(depth[::-1], last - int(np.floor(offset)), fps)) is not None:
+        shut = last - shut
+        found.append(Blink(shut / fps, shut / fps, (offset - shut) / fps, closure.depth, False))
+    return found
+
+
+def _falls(depth: np.ndarray, half: int, fps: float) -> int | None:
+    """Frame in which the lids have shut, if they fall fast around the frame ``half``."""
+    opened = np.flatnonzero(depth[:half] < ENTER_DEPTH)
+    shut = half + np.flatnonzero(depth[half:] >= SHUT_DEPTH)
+    if not opened.size or not shut.size or (shut[0] - opened[-1]) / fps > LID_S + 1e-9:
+        return None
+    return int(shut[0])
 
 
 def _below_threshold(ear: np.ndarray, fps: float) -> list[Blink]:
@@ -160,12 +249,17 @@ def _steep_drops(ear: np.ndarray, fps: float) -> list[Blink]:
 
     drops, _ = find_peaks(-np.diff(ear), height=0.072, distance=4)
     middle = (ear.min() + ear.max()) / 2
-    peaks, _ = find_peaks(ear, height=middle)
     base = float(np.median(ear))
     found = []
-    for drop in drops:
-        start = max((peak for peak in peaks if peak <= drop), default=0)
-        end = min((peak for peak in peaks if peak > drop), default=len(ear) - 1)
+    for drop, following in itertools.pairwise([*drops.tolist(), None]):
+        start = drop
+        if ear[drop - 1] > ear[drop]:
+            before, _ = find_peaks(ear[: drop + 1], height=middle)
+            start = int(before[-1]) if before.size else 0
+        after, _ = find_peaks(ear[drop:following], height=middle)
+        if not after.size and following is not None:
+            continue  # the eye does not open before the next drop: that one counts
+        end = drop + int(after[0]) if after.size else len(ear) - 1
         apex = int(start + ear[start : end + 1].argmin())
         depth = float(1 - ear[apex] / base)
         found.append(Blink(start / fps, apex / fps, (end - start) / fps, depth))

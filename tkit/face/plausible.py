@@ -1,4 +1,4 @@
-"""Faces that stay plausible when motion learned from others is put on them.
+"""Faces that are plausible, and that stay so when motion learned from others is put on them.
 
 Canonical displacement comes from average faces. A person with narrow eyes, thin lips or an open
 mouth in the picture would get lids that cross, or lips: here they are fitted and parted.
@@ -14,6 +14,13 @@ from tkit.face import geometry
 INNER_LIP_PAIRS = np.array([[61, 67], [62, 66], [63, 65]])
 LID_PAIRS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
 LIP_EDGES = np.array([[50, 61], [51, 62], [52, 63], [67, 58], [66, 57], [65, 56]])  # of one lip
+
+
+def on_its_head(points: np.ndarray) -> np.ndarray:
+    """Whether the mouth lies above the eyes; (...,) bool of faces (..., 68, 2) in a picture."""
+    eyes, mouth = points[..., geometry.EYES, 1], points[..., geometry.MOUTH, 1]
+    above: np.ndarray = mouth.mean(axis=-1) < eyes.mean(axis=-1)
+    return above
 
 
 def fit_lids(displacement: np.ndarray, *, neutral: np.ndarray, canonical: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from tkit.registry import BackEnd, Registry
 
 LANDMARKERS: Registry[Landmarker] = Registry(
-    "tkit.landmarks", "LANDMARKER", exclude=frozenset({"boxes", "talks", "task_models"})
+    "tkit.landmarks", "LANDMARKER", exclude=frozenset({"boxes", "talks", "task_models", "trees"})
 )
 
 Note = Callable[[str], None]

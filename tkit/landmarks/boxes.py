@@ -17,6 +17,7 @@ REACH = 0.8  # box sides that a face can move (or grow) between two detections
 SAME_PLACE = 0.25  # box sides that a face may seem to move at a cut and be the same
 NEARLY = 0.9  # of the longest time that a face is seen, from which on another rivals it
 THUMB_PX = 36, 28  # width and height of the pictures in which cuts are sought
+FINE = 3  # pixels of a picture, in each direction, that are averaged for one of those at least
 CUT_LEVEL = 8.0  # grey levels: smaller mean differences of two frames are never a cut
 CUT_RATIO = 4.0  # times the usual difference of two frames from which on it is a cut
 
@@ -32,9 +33,14 @@ def shots(greys: Sequence[np.ndarray]) -> list[tuple[int, int]]:
     """
     import cv2
 
-    thumbs = [cv2.resize(grey, THUMB_PX, interpolation=cv2.INTER_AREA) for grey in greys]
-    if len(thumbs) < 2:
-        return [(0, len(thumbs))]
+    if len(greys) < 2:
+        return [(0, len(greys))]
+    height, width = greys[0].shape
+    step = max(min(height // THUMB_PX[1], width // THUMB_PX[0]) // FINE, 1)
+    thumbs = [
+        cv2.resize(grey[::step, ::step].copy(), THUMB_PX, interpolation=cv2.INTER_AREA)
+        for grey in greys
+    ]
     change = np.abs(np.diff(np.stack(thumbs).astype(np.int16), axis=0)).mean(axis=(1, 2))
     level = max(CUT_LEVEL, CUT_RATIO * float(np.median(change)))
     edges = [0, *(int(index) + 1 for index in np.flatnonzero(change > level)), len(thumbs)]

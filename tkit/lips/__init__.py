@@ -33,12 +33,16 @@ class Region:
         Pixels of the frame to cells; whole numbers are their centres.
     along : bool
         The points leave the region along their contour, not across it (corners of the mouth).
+    doubt : ndarray (N,), optional
+        How little the segmenter knows of what it sees in each frame: up to 1 as with faces that it
+        has learned from. None where it cannot tell.
     """
 
     index: tuple[int, ...]
     inside: np.ndarray
     transforms: np.ndarray
     along: bool = False
+    doubt: np.ndarray | None = None
 
 
 class Segment(Protocol):

@@ -3,11 +3,16 @@
 Lip points go to the outlines of lips and inner mouth, corners of the mouth to where the network
 sees them, and lid points to where the skin of their side ends. The network is described in
 :mod:`tkit.zoo.nets.lipseg` and trained by :mod:`tkit.pipelines.makers.lipseg`.
+
+The networks have seen few people. Of a face that is unlike them they do not know what they see, and
+then they say different things of the same picture: the mouth's in a mirror, the eyes' a little to
+the side. How much the two disagree is the doubt of a region.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +23,15 @@ from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter, 
 from tkit.zoo.released import cards
 
 PARTS = {"mouth": "lipseg-mouth", "eye": "lipseg-eye"}
-# A mouth is seen from both sides of a mirror, too: its classes there, in the order of the others.
+SIZES = {"mouth": pictures.MOUTH_SIZE, "eye": pictures.EYE_SIZE}
+BATCH = 16  # pictures that a network sees at once; more are slower, they leave the cache
+STILL = 3.0  # grey levels, of 255: what any 5 x 5 pixels may differ by in a picture seen before
+# Disagreement, share of a cell, up to which people of GRID are seen (their clips reach 0.022 and
+# 0.046; benchmarks/photos.py shows what lies beyond).
+SURE = {"mouth": 0.024, "eye": 0.050}
+ASIDE = 2  # cells that an eye's second view is moved by
+EVERY = 10  # frames between two that are viewed a second time
+# Classes of a mouth in a mirror, in the order of the others.
 MIRRORED = [0, 1, 2, 3, 8, 7, 6, 5, 4, 9, 10]
 
 
@@ -33,22 +46,26 @@ def segment(frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
     """
     points = points.astype(np.float64)
     where = pictures.mouth_transforms(points)
-    seen = classify("mouth", frames, where, pictures.MOUTH_SIZE)
-    found = _mouth(seen, pictures.to_cells(where))
-    for first, where in zip((36, 42), pictures.eye_transforms(points).swapaxes(0, 1), strict=True):
-        seen = classify("eye", frames, where, pictures.EYE_SIZE)
+    seen = classify("mouth", frames, where)
+    found = _mouth(seen, pictures.to_cells(where), _doubt_of_mouth(frames, where, seen))
+    eyes = pictures.eye_transforms(points).swapaxes(0, 1)
+    opened = [classify("eye", frames, where) for where in eyes]
+    # Lids of one eye alone would wink: both are doubted as the worse.
+    doubt = np.maximum(*(_doubt_of_eye(frames, *eye) for eye in zip(eyes, opened, strict=True)))
+    for first, where, seen in zip((36, 42), eyes, opened, strict=True):
         cells = pictures.to_cells(where)
-        found.append(Region((first + 1, first + 2), 1 - seen[:, 0], cells))  # below the upper lid
-        found.append(Region((first + 4, first + 5), 1 - seen[:, 2], cells))  # above the lower one
+        below, above = 1 - seen[:, 0], 1 - seen[:, 2]  # of the upper and of the lower lid
+        found.append(Region((first + 1, first + 2), below, cells, doubt=doubt))
+        found.append(Region((first + 4, first + 5), above, cells, doubt=doubt))
     return found
 
 
-def _mouth(seen: np.ndarray, cells: np.ndarray) -> list[Region]:
+def _mouth(seen: np.ndarray, cells: np.ndarray, doubt: np.ndarray) -> list[Region]:
     """Regions of the classes (N, 11, h, w) of :data:`tkit.zoo.nets.lipseg.DIVISIONS`."""
     _, upper, lower, mouth = seen[:, :4].swapaxes(0, 1)
     left, left_corner, _, right_corner, right = seen[:, 4:9].swapaxes(0, 1)
     over, under = seen[:, 9:].swapaxes(0, 1)
-    return [
+    regions = [
         Region(OUTER_SIDES, upper + lower + mouth, cells),
         Region(INNER_UPPER, lower + mouth, cells),
         Region(INNER_LOWER, upper + mouth, cells),
@@ -60,26 +77,85 @@ def _mouth(seen: np.ndarray, cells: np.ndarray) -> list[Region]:
         Region((48, 60), under, cells, along=True),
         Region((54, 64), over, cells, along=True),
     ]
+    return [replace(region, doubt=doubt) for region in regions]
 
 
-def classify(
-    part: str, frames: Sequence[np.ndarray], transforms: np.ndarray, size: tuple[int, int]
+def _doubt_of_mouth(
+    frames: Sequence[np.ndarray], transforms: np.ndarray, seen: np.ndarray
 ) -> np.ndarray:
+    """Doubt (N,) of the segments ``seen`` (N, 11, h, w), from views of some of them in a mirror."""
+    some = _some(len(frames))
+    turned = transforms[some] * np.array([[-1.0], [1.0]])
+    turned[:, 0, 2] += SIZES["mouth"][0] - 1
+    mirrored = classify("mouth", [frames[index] for index in some], turned)
+    differ = np.abs(seen[some] - mirrored[:, MIRRORED, :, ::-1])[:, :4]
+    return _spread(differ, some, len(frames)) / SURE["mouth"]
+
+
+def _doubt_of_eye(
+    frames: Sequence[np.ndarray], transforms: np.ndarray, seen: np.ndarray
+) -> np.ndarray:
+    """Doubt (N,) of the segments ``seen`` (N, 3, h, w), from views to either side of some of them.
+
+    An eye has no mirror: its network has seen right eyes only.
+    """
+    some = _some(len(frames))
+    doubt = np.zeros(len(frames))
+    here, there = slice(ASIDE, None), slice(None, -ASIDE)
+    for step, own, other in ((1, here, there), (-1, there, here)):
+        moved = transforms[some].copy()
+        moved[..., 2] -= step * ASIDE * pictures.CELL
+        aside = classify("eye", [frames[index] for index in some], moved)
+        differ = np.abs(seen[some][..., own, own] - aside[..., other, other])
+        doubt += _spread(differ, some, len(frames)) / (2 * SURE["eye"])
+    return doubt
+
+
+def _some(count: int) -> np.ndarray:
+    """Every tenth of so many frames, and the last."""
+    return np.unique(np.r_[0:count:EVERY, count - 1])
+
+
+def _spread(differ: np.ndarray, some: np.ndarray, count: int) -> np.ndarray:
+    """Mean over cells of what differs (S, K, h, w) in some frames, and between them; (N,)."""
+    return np.interp(np.arange(count), some, differ.sum(axis=1).mean(axis=(1, 2)))
+
+
+def classify(part: str, frames: Sequence[np.ndarray], transforms: np.ndarray) -> np.ndarray:
     """Probabilities (N, K, h, w) of all classes in the picture of each frame."""
+    seen, which = _distinct(part, frames, transforms)
+    return _look(_load(part), seen)[which]
+
+
+def _distinct(
+    part: str, frames: Sequence[np.ndarray], transforms: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pictures (h, w, 3) of the frames that differ from the last one, and which is each frame's."""
     import cv2
 
-    net = _load(part)
+    distinct: list[np.ndarray] = []
+    which = np.empty(len(frames), int)
+    for index, (frame, transform) in enumerate(zip(frames, transforms, strict=True)):
+        picture = pictures.sample(frame, transform, SIZES[part])
+        change = np.inf
+        if distinct:
+            differ = cv2.cvtColor(cv2.absdiff(picture, distinct[-1]), cv2.COLOR_RGB2GRAY)
+            change = cv2.blur(differ, (5, 5)).max()
+        if change > STILL:
+            distinct.append(picture)
+        which[index] = len(distinct) - 1
+    return distinct, which
+
+
+def _look(net: Any, seen: list[np.ndarray]) -> np.ndarray:
+    """Probabilities (N, K, h, w) of pictures (h, w, 3), ``BATCH`` of them at once."""
+    import cv2
+
     maps = []
-    for frame, transform in zip(frames, transforms, strict=True):
-        picture = cv2.dnn.blobFromImage(pictures.sample(frame, transform, size), 1 / 255)
-        if part == "mouth":
-            picture = np.concatenate([picture, picture[..., ::-1]])
-        net.setInput(picture)
-        found = net.forward()
-        if part == "mouth":
-            found = (found[:1] + found[1:, MIRRORED, :, ::-1]) / 2
-        maps.append(found[0])
-    return np.stack(maps)
+    for start in range(0, len(seen), BATCH):
+        net.setInput(cv2.dnn.blobFromImages(seen[start : start + BATCH], 1 / 255))
+        maps.append(net.forward().copy())
+    return np.concatenate(maps)
 
 
 @cache
@@ -97,7 +173,8 @@ def _open() -> Any:
 
 @cache
 def _sign() -> str:
-    return "lipseg-" + "-".join(sha256_of(cards.locate(name))[:4] for name in PARTS.values())
+    nets = "-".join(sha256_of(cards.locate(name))[:4] for name in PARTS.values())
+    return f"lipseg-{nets}-doubt1"
 
 
 SEGMENTER = Segmenter(

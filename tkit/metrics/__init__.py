@@ -18,7 +18,7 @@ Users name scores, not families:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -80,7 +80,7 @@ class Param:
     tag : str, optional
         Name in the signature; by default the parameter's own.
     tokens : mapping, optional
-        Values whose signature token is not ``tag:value``.
+        Values whose signature token is not ``tag:value``; empty where it goes unsaid.
     units : mapping, optional
         Values that change the unit of the score.
     text : bool
@@ -91,7 +91,7 @@ class Param:
     doc: str
     choices: tuple[str, ...] = ()
     tag: str = ""
-    tokens: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[Any, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     text: bool = False
 
@@ -171,6 +171,16 @@ class Score:
     pooled : bool
         The score of a set is ``finish`` of the sum of its clips' statistics, not the mean of the
         clips' scores: for rates and distributions, of which a clip holds too little.
+    events : str
+        The sum that counts what a pooled score is of, e.g. blinks: few allow no interval.
+    over : str
+        The sum that a pooled score is a mean over, if any: what a speaker weighs in its interval.
+    ceiling : float, optional
+        Of a score that can be infinite: what a clip counts as, at most, in a mean over clips, its
+        interval and differences.
+    without : callable, optional
+        ``without(parts) -> scores``: of a pooled score, what ``finish`` makes of the sum of all
+        parts but one, for each part in turn, where a quicker way is known than to finish them.
     """
 
     unit: str
@@ -179,6 +189,10 @@ class Score:
     title: str = ""
     citation: str = ""
     pooled: bool = False
+    events: str = ""
+    over: str = "frames"
+    ceiling: float | None = None
+    without: Callable[[Sequence[Stats]], list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -322,7 +336,9 @@ class Scorer:
     def view(self, settings: Mapping[str, Any]) -> str:
         """What of :data:`VIEWS` is looked at under ``settings``: frames in gray are made once."""
         view = self.needs.view
-        gray = view.endswith("frames") and settings.get("color") == "gray"
+        # Pictures that the metric resizes are turned to gray afterwards.
+        gray = settings.get("color") == "gray" and not settings.get("resize")
+        gray &= view.endswith("frames")
         return view.replace("frames", "gray") if gray else view
 
     def unit_of(self, settings: Mapping[str, Any]) -> str:
@@ -334,7 +350,8 @@ class Scorer:
 
     def tokens(self, settings: Mapping[str, Any]) -> list[str]:
         """Signature tokens of complete ``settings``, from the declared parameters alone."""
-        found = [param.token(key, settings[key]) for key, param in self.params.items()]
+        tokens = [param.token(key, settings[key]) for key, param in self.params.items()]
+        found = [token for token in tokens if token]
         # Unless a metric offers a choice, frames are averaged within a clip and clips over the set.
         pool = "pool:set" if self.pooled else "pool:clip"
         return found if "pool" in self.params else [*found, pool]

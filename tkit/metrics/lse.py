@@ -2,8 +2,8 @@
 
 Windows of five frames (224 x 224, BGR, 0 to 255) and twenty MFCC rows; the sound is shifted by up
 to 15 frames either way, zeros beyond its ends; distances are averaged over the windows. The
-network's weights are given by the user. Clips must be face crops at 25 frames a second; three
-seconds suffice.
+network's weights are given by the user. Clips must be face crops; three seconds suffice. At another
+rate than 25 frames a second, the nearest frame in time is looked at for each of 25.
 
 >>> import pathlib, tkit
 >>> given = tkit.METRICS.families()["lse"].example(pathlib.Path())  # a clip and random weights
@@ -24,6 +24,7 @@ from tkit.metrics import Metric, Need, Network, Param, Score, Stats
 from tkit.registry import ModelFile
 
 SAMPLE_RATE = 16000
+FPS = 25  # that SyncNet looks at
 MAX_SHIFT = 15
 BATCH = 8
 
@@ -36,26 +37,39 @@ def mfcc(wave: np.ndarray) -> np.ndarray:
     """
     from tkit.speech.mfcc import cepstra_psf
 
-    samples = np.round(np.asarray(wave, np.float64) * 32768)
+    # As in a 16-bit file: what is louder is cut off.
+    samples = np.clip(np.round(np.asarray(wave, np.float64) * 32768), -32768, 32767)
     return cepstra_psf(samples, window=400, hop=160, hamming=False)[:, :13]
 
 
+def at_rate(frames: np.ndarray, fps: float) -> np.ndarray:
+    """For each of 25 frames a second the nearest in time of frames (T, …) at ``fps``."""
+    places = np.arange(round(len(frames) * FPS / fps)) * (fps / FPS)
+    nearest = np.ceil(places - 0.5).astype(int)  # of two as near the earlier, which is still shown
+    return frames[np.minimum(nearest, len(frames) - 1)]
+
+
 def distances(frames: np.ndarray, wave: np.ndarray, weights: str) -> tuple[np.ndarray, int]:
-    """Sum over windows of the distance at offsets -15..15 (31,), and the number of windows."""
+    """Sum over windows of the distance at offsets -15..15 (31,), and the number of windows.
+
+    ``frames`` are 25 a second.
+    """
+    import cv2
     import torch
 
-    from tkit.media.pictures import resize
     from tkit.zoo.nets.syncnet import FRAMES, ROWS, SIDE_PX
 
     net = _net(weights)
     if not len(wave):
         raise ScoreError("there is no sound to compare the lips with")
     rows = mfcc(wave)
-    n_windows = min(len(frames), len(wave) * 25 // SAMPLE_RATE) - FRAMES
+    n_windows = min(len(frames), len(wave) * FPS // SAMPLE_RATE) - FRAMES
     n_windows = min(n_windows, (len(rows) - ROWS) // 4 + 1)
     if n_windows < 1:
         raise ScoreError(f"{len(frames)} frames are too few for windows of five")
-    pictures = resize(frames, SIDE_PX, SIDE_PX)[..., ::-1].transpose(3, 0, 1, 2)  # (3, T, H, W)
+    # Bilinear without averaging, also where pictures are reduced: what Wav2Lip's script does.
+    square = np.stack([cv2.resize(frame, (SIDE_PX, SIDE_PX)) for frame in frames])
+    pictures = square[..., ::-1].transpose(3, 0, 1, 2)  # (3, T, H, W)
     lips, sound = [], []
     with torch.inference_mode():
         for start in range(0, n_windows, BATCH):
@@ -90,7 +104,7 @@ _net = lru_cache(SYNCNET.load)
 
 
 def measure(
-    *, pred: np.ndarray, gt: np.ndarray, wave: np.ndarray, fps: float = 25.0, weights: str
+    *, pred: np.ndarray, gt: np.ndarray, wave: np.ndarray, fps: float = FPS, weights: str
 ) -> Stats:
     """Distances of a prediction from the sound of the ground truth.
 
@@ -102,19 +116,19 @@ def measure(
         Not looked at.
     wave : ndarray (S,)
         At 16 kHz.
+    fps : float
+        Of the frames.
     weights : str
         The user's checkpoint.
 
     Raises
     ------
     ScoreError
-        If the clip is too short or has another frame rate.
+        If the clip is too short.
     UsageError
         If no weights are given.
     """
-    if abs(fps - 25) > 0.1:
-        raise ScoreError(f"SyncNet looks at 25 frames a second, the clip has {fps:g}")
-    total, n_windows = distances(pred, wave, weights)
+    total, n_windows = distances(at_rate(pred, fps), wave, weights)
     return {"frames": len(pred), "windows": n_windows, "distance": total}
 
 

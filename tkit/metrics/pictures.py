@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tkit.errors import ScoreError
@@ -11,9 +13,17 @@ PEAK = 255.0
 
 COLOR = Param(
     "gray",
-    "gray: BT.601 luma as integers, exactly PIL's convert('L'); rgb: the three channels",
-    choices=("gray", "rgb"),
-    tokens={"gray": "gray:pil"},
+    "gray: BT.601 luma as integers, exactly PIL's convert('L'); gray-cv2: as OpenCV rounds it; "
+    "rgb: the three channels",
+    choices=("gray", "gray-cv2", "rgb"),
+    tokens={"gray": "gray:pil", "gray-cv2": "gray:cv2"},
+)
+GRAY = replace(COLOR, doc=COLOR.doc.partition("; rgb")[0], choices=COLOR.choices[:2])
+
+RESIZE = Param(
+    0.0,
+    "side in pixels of the square that pictures are first resized to, by area; 0 keeps them",
+    tokens={0.0: ""},
 )
 
 
@@ -31,16 +41,27 @@ def to_gray(frames: np.ndarray) -> np.ndarray:
 
 
 def in_color(frames: np.ndarray, color: str) -> np.ndarray:
-    """Frames as the metric wants them: (T, H, W) for ``gray``, (T, H, W, 3) for ``rgb``."""
-    if color == "gray":
-        return to_gray(frames) if frames.ndim == 4 else frames
+    """Frames as the metric wants them: (T, H, W) in gray, (T, H, W, 3) for ``rgb``."""
+    if color != "rgb":
+        gray = to_gray if color == "gray" else _to_gray_of_opencv
+        return gray(frames) if frames.ndim == 4 else frames
     if frames.ndim != 4:
         raise ScoreError("color rgb needs frames with three channels; these are gray")
     return frames
 
 
-def matched(pred: np.ndarray, gt: np.ndarray, color: str) -> tuple[np.ndarray, np.ndarray]:
-    """Check that two runs of frames fit each other and return them in ``color``.
+def _to_gray_of_opencv(frames: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
+
+
+def matched(
+    pred: np.ndarray, gt: np.ndarray, color: str, *, side: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check that two runs of frames fit each other; return them in ``color``.
+
+    With a ``side`` they are resized before, by area, to squares of so many pixels.
 
     Raises
     ------
@@ -56,4 +77,8 @@ def matched(pred: np.ndarray, gt: np.ndarray, color: str) -> tuple[np.ndarray, n
             raise ScoreError(f"the {what} has no pixels: its shape is {frames.shape}")
     if pred.shape != gt.shape:
         raise ScoreError(f"prediction of shape {pred.shape}, ground truth of shape {gt.shape}")
+    if side:
+        from tkit.media.pictures import resize
+
+        pred, gt = (resize(frames, round(side), round(side)) for frames in (pred, gt))
     return in_color(pred, color), in_color(gt, color)

@@ -5,7 +5,8 @@ Conventions
 ``10 log10(255^2 / MSE)`` with the mean squared error over all pixels and channels. The headline
 pools the squared error over the frames of a clip (``pool: clip``). The mean of the frames' PSNR
 values (``pool: frame``) is higher, and infinite as soon as one frame is exact, unless a ``cap`` is
-stated. Identical clips score ``inf``.
+stated. Identical clips score ``inf``; in a mean over clips one counts as 100 dB, at most, which is
+what many evaluators return for equal pictures.
 
 >>> import numpy, tkit
 >>> gt = numpy.zeros((2, 8, 8, 3), numpy.uint8)
@@ -18,7 +19,10 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.metrics import Metric, Need, Param, Score, Stats
-from tkit.metrics.pictures import COLOR, PEAK, matched
+from tkit.metrics.pictures import COLOR, PEAK, RESIZE, matched
+
+PIQ_ADDED = 1e-8  # to the mean squared error of pictures in [0, 1]
+CEILING_DB = 100.0  # of one clip in a mean over clips: an infinite one would hide all others
 
 
 def squared_error(*, pred: np.ndarray, gt: np.ndarray) -> int:
@@ -52,6 +56,7 @@ def measure(
     pool: str,
     arithmetic: str,
     cap: float | None,
+    resize: float,
 ) -> Stats:
     """Squared error of two runs of frames, or the sum of the frames' PSNR.
 
@@ -60,13 +65,16 @@ def measure(
     pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
     color, pool, arithmetic : str
     cap : float or None
+    resize : float
         See ``METRIC.params``.
     """
-    pred, gt = matched(pred, gt, color)
+    pred, gt = matched(pred, gt, color, side=resize)
     samples = gt[0].size
+    added = PEAK**2 * PIQ_ADDED if arithmetic == "piq" else 0.0
     error = wrapped_squared_error if arithmetic == "uint8" else squared_error
     if pool == "frame":
-        each = [psnr(error(pred=p, gt=g) / samples) for p, g in zip(pred, gt, strict=True)]
+        pairs = zip(pred, gt, strict=True)
+        each = [psnr(error(pred=p, gt=g) / samples + added) for p, g in pairs]
         highest = float("inf") if cap is None else cap
         return {"frames": len(gt), "psnr": float(np.minimum(each, highest).sum())}
     # A cap is a floor of the error; as a sum over samples it stays additive.
@@ -74,7 +82,7 @@ def measure(
     return {
         "frames": len(gt),
         "samples": len(gt) * samples,
-        "squared_error": error(pred=pred, gt=gt),
+        "squared_error": error(pred=pred, gt=gt) + len(gt) * samples * added,
         "floor": len(gt) * samples * floor,
     }
 
@@ -98,13 +106,19 @@ METRIC = Metric(
         ),
         "arithmetic": Param(
             "exact",
-            "exact; uint8: differences and squares wrap at 256, as released with ATVGnet",
-            choices=("exact", "uint8"),
+            "exact; uint8: differences and squares wrap at 256, as released with ATVGnet; piq: "
+            "1e-8 is added to the error of pictures in [0, 1]",
+            choices=("exact", "uint8", "piq"),
             tokens={"exact": "int:exact", "uint8": "int:uint8"},
         ),
-        "cap": Param(None, "highest value in dB that a clip, or a frame, can reach"),
+        "cap": Param(
+            None,
+            "highest value in dB that a clip, or a frame, can reach",
+            tokens={None: f"cap:none|inf:{CEILING_DB:g}"},
+        ),
+        "resize": RESIZE,
     },
     measure=measure,
-    scores={"psnr": Score("dB", "higher", finish)},
+    scores={"psnr": Score("dB", "higher", finish, ceiling=CEILING_DB)},
     citation="Huynh-Thu and Ghanbari, Scope of validity of PSNR, Electronics Letters 44(13), 2008",
 )

@@ -34,10 +34,11 @@ import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Need, Param, Score, Stats
-from tkit.metrics.pictures import COLOR, PEAK, matched
+from tkit.metrics.pictures import COLOR, PEAK, RESIZE, matched
 
 K1, K2 = 0.01, 0.03
 GAUSS_SIGMA_PX = 1.5
+DOWNSAMPLED_PX = 256  # the shorter side that piq brings larger pictures near to
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ WINDOWS = {
 def ssim(
     *, pred: np.ndarray, gt: np.ndarray, window: str = "uniform7", data_range: float = PEAK
 ) -> float:
-    """Mean SSIM of two pictures (H, W) or (H, W, C) uint8.
+    """Mean SSIM of two pictures (H, W) or (H, W, C), uint8 or averages of such, float64.
 
     Raises
     ------
@@ -88,10 +89,40 @@ def _plane(
 ) -> float:
     from tkit.metrics import kernels
 
+    if x.dtype != np.uint8:
+        return _plane_of_averages(x, y, window, constants)
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     if window.gauss:
         return kernels.ssim_gauss(x, y, gauss_taps(), *constants)
     return kernels.ssim_box(x, y, window.size, *constants)
+
+
+def _plane_of_averages(
+    x: np.ndarray, y: np.ndarray, window: Window, constants: tuple[float, float, float]
+) -> float:
+    """The same of float64 pictures, in the plain form."""
+    import cv2
+
+    half, (correction, c1, c2) = window.size // 2, constants
+    sides = gauss_taps() if window.gauss else np.full(half + 1, 1 / window.size)
+    taps = np.concatenate([sides[:0:-1], sides])
+
+    def smooth(picture: np.ndarray) -> np.ndarray:
+        return cv2.sepFilter2D(picture, cv2.CV_64F, taps, taps)[half:-half, half:-half]
+
+    a, b = smooth(x), smooth(y)
+    products, squares = a * b, a * a + b * b
+    top = (2 * products + c1) * (2 * correction * (smooth(x * y) - products) + c2)
+    variances = smooth(x * x + y * y) - squares
+    return float((top / ((squares + c1) * (correction * variances + c2))).mean())
+
+
+def _averaged(frames: np.ndarray, factor: int) -> np.ndarray:
+    """Means of blocks of ``factor`` x ``factor`` pixels, what is left over at the ends cut off."""
+    height, width = (side // factor for side in frames.shape[1:3])
+    whole = frames[:, : height * factor, : width * factor]
+    blocks = whole.reshape(len(frames), height, factor, width, factor, *frames.shape[3:])
+    return blocks.mean(axis=(2, 4))
 
 
 def gauss_taps() -> np.ndarray:
@@ -100,16 +131,24 @@ def gauss_taps() -> np.ndarray:
     return (taps / taps.sum())[5:]
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, color: str, window: str) -> Stats:
+def measure(
+    *, pred: np.ndarray, gt: np.ndarray, color: str, window: str, downsample: str, resize: float
+) -> Stats:
     """Sum of the frames' SSIM.
 
     Parameters
     ----------
     pred, gt : ndarray (T, H, W, 3) or (T, H, W), uint8
-    color, window : str
+    color, window, downsample : str
+    resize : float
         See ``METRIC.params``.
     """
-    pred, gt = matched(pred, gt, color)
+    pred, gt = matched(pred, gt, color, side=resize)
+    if downsample == "piq":
+        # From 384 pixels on; Python's round, to even at the half, is that of the package.
+        factor = round(min(gt.shape[1:3]) / DOWNSAMPLED_PX)
+        if factor > 1:
+            pred, gt = (_averaged(frames, factor) for frames in (pred, gt))
     pairs = zip(pred, gt, strict=True)
     return {"frames": len(gt), "ssim": sum(ssim(pred=p, gt=g, window=window) for p, g in pairs)}
 
@@ -130,6 +169,13 @@ METRIC = Metric(
             choices=tuple(WINDOWS),
             tag="win",
         ),
+        "downsample": Param(
+            "none",
+            "none; piq: blocks of pixels are averaged where the shorter side is 384 pixels or more",
+            choices=("none", "piq"),
+            tokens={"none": ""},
+        ),
+        "resize": RESIZE,
     },
     measure=measure,
     scores={"ssim": Score("", "higher", finish)},

@@ -23,9 +23,11 @@ class Cell:
     Parameters
     ----------
     value : float or None
-        Mean over clips; ``inf`` where a clip has no error at all; None if no clip has a score.
+        Mean over clips, or score of all clips pooled; ``inf`` where no clip has any error; None if
+        no clip has a score.
     low, high : float or None
-        Ends of the 95 % interval; None where it was not computed.
+        Ends of the 95 % interval, which is one of the value's own expectation for new speakers with
+        as many clips; None where there is none.
     n : int
         Clips that entered.
     unit, better : str
@@ -33,7 +35,8 @@ class Cell:
     signature : str
         How it was measured; scores of different signatures are not comparable.
     note : str
-        Why there is no finite value, if there is none.
+        Why there is no finite value, or no interval. It begins with ``inf`` where the value is
+        infinite, with ``n/a`` where the row does not apply to the metric.
     """
 
     value: float | None
@@ -83,8 +86,11 @@ class Comparison:
 
     ``difference`` is that of the scores, first minus second (of their distances from the ground
     truth's score where nearer to it is better), with its 95 % interval; ``p`` is two-sided, by
-    flipping the signs of whole units; ``p_holm`` is corrected for all comparisons of the report;
-    ``win_rate`` the share of clips in which the first is better, ties half; ``effect`` Cohen's d.
+    flipping the signs of whole units (speakers), and ``least_p`` the least that so many of them can
+    reach; ``p_holm`` is corrected for the comparisons of ``family``: those of methods with each
+    other in the metric, or with a control row. There is no p where units are too few, as
+    ``no_p`` says. ``win_rate`` is the share of clips in which the first is better, ties half;
+    ``effect`` Cohen's d; ``note`` names the clips that count otherwise than in the table.
     """
 
     metric: str
@@ -93,12 +99,16 @@ class Comparison:
     difference: float
     low: float | None
     high: float | None
-    p: float
+    p: float | None
     win_rate: float
     effect: float | None
     n: int
     unit: str
-    p_holm: float
+    p_holm: float | None
+    least_p: float | None = None
+    family: str = ""
+    no_p: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,11 @@ class Report:
     comparisons : list of Comparison
     published : str
         Corpus whose published rows tables print beside; empty for none.
+    common : dict
+        As ``methods``, on the clips that all of them have, metric by metric; empty where that makes
+        no difference.
+    lacks : tuple of str
+        What the evaluator that the protocol is named for has or does, and the protocol does not.
 
     Examples
     --------
@@ -141,6 +156,8 @@ class Report:
     speakers: list[SpeakerScore] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     published: str = ""
+    common: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> list[str]:

@@ -7,6 +7,7 @@ not yet, before the table.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tkit.report import Report, tables
 
@@ -28,12 +29,15 @@ def as_latex(report: Report) -> str:
     """The table of methods, the best of two or more predictions in bold; signatures as comments."""
     header, *rows = escaped(tables.cells(report))
     for column, metric in enumerate(report.metrics, start=2):
-        best = tables.best(report, metric)
-        for row, method in zip(rows, report.methods, strict=False):  # published rows come after
-            if method in best:
+        is_best = []
+        for part in (report, replace(report, methods=report.common)):
+            best = tables.best(part, metric) if part.methods else set()
+            is_best += [method in best for method in part.methods]
+        for row, bold in zip(rows, is_best, strict=False):  # published rows come after
+            if bold:
                 number, *ends = row[column].split(" ", 1)
                 row[column] = " ".join([rf"\textbf{{{number}}}", *ends])
-    comments = [f"protocol {report.protocol}", *tables.signatures(report)]
+    comments = [f"protocol {report.protocol}", *tables.notes(report), *tables.signatures(report)]
     return tabular("l" + "r" * (len(header) - 1), [header, *rows], comments=comments)
 
 

@@ -1,10 +1,15 @@
-"""Merge reports into rankings: only scores of one signature stand in one table."""
+"""Merge reports into rankings: only scores of one signature stand in one table.
+
+Two scores of one signature may still be unlike, when clips of the same names are others: then the
+control rows, which are made of the ground truth, differ, and nothing is ranked.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,17 +35,24 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All scores of one signature, the best first; control rows keep their place but no rank."""
+    """All scores of one signature, the best first; control rows keep their place but no rank.
+
+    Nothing is ranked, and entries stay in the order of the reports, where ``unequal`` says why
+    these cannot have been measured on the same things.
+    """
 
     metric: str
     signature: str
     unit: str
     better: str
     entries: list[Entry]
+    unequal: str = ""
 
 
 def merge(paths: list[Path]) -> list[Ranking]:
     """Group the scores of several reports by signature and order each group.
+
+    Scores on the clips that all methods of a report have are entries, too.
 
     Raises
     ------
@@ -51,18 +63,41 @@ def merge(paths: list[Path]) -> list[Ranking]:
     """
     groups: dict[str, list[Entry]] = {}
     for path in paths:
-        for method, cells in Report.read(path).methods.items():
-            for metric, cell in cells.items():
-                entry = Entry(plain(metric), plain(method), cell, plain(path.stem))
-                groups.setdefault(plain(cell.signature), []).append(entry)
+        report = Report.read(path)
+        for method, metric, cell in _scores(report):
+            entry = Entry(plain(metric), plain(method), cell, plain(path.stem))
+            groups.setdefault(plain(cell.signature), []).append(entry)
     rankings = []
     for signature, found in groups.items():
         if all(entry.cell.value is None for entry in found):  # e.g. a row that a metric has not
             continue
         metric, cell = found[0].metric, found[0].cell
-        entries = _ordered(_once(found), cell.better)
-        rankings.append(Ranking(metric, signature, plain(cell.unit), cell.better, entries))
+        unequal = _unequal(found)
+        entries = _once(found) if unequal else _ordered(_once(found), cell.better)
+        rankings.append(Ranking(metric, signature, plain(cell.unit), cell.better, entries, unequal))
     return rankings
+
+
+def _scores(report: Report) -> Iterator[tuple[str, str, Cell]]:
+    for method, cells in report.methods.items():
+        for metric, cell in cells.items():
+            yield method, metric, cell
+            common = report.common.get(method, {}).get(metric, cell)
+            if common.signature != cell.signature:
+                yield method, metric, common
+
+
+def _unequal(entries: list[Entry]) -> str:
+    """Why scores of one signature do not compare, if they do not."""
+    kinds = [(entry.metric, entry.cell.unit, entry.cell.better, entry.cell.n) for entry in entries]
+    for place, what in enumerate(("metric", "unit", "direction", "number of clips")):
+        if len({kind[place] for kind in kinds}) > 1:
+            return f"not ranked: the entries are not of one {what}"
+    for row in CONTROL_ROWS:  # made of the ground truth alone
+        known = [e.value for e in entries if e.method == row and e.value is not None]
+        if any(not math.isclose(value, known[0], rel_tol=1e-4, abs_tol=1e-9) for value in known):
+            return f"not ranked: {row} differs, so the reports are not of the same ground truth"
+    return ""
 
 
 def _once(entries: list[Entry]) -> list[Entry]:
@@ -90,14 +125,23 @@ def _ordered(entries: list[Entry], better: str) -> list[Entry]:
 def rows(ranking: Ranking) -> list[list[str]]:
     """Header and rows of one ranking."""
     arrow = " ".join(filter(None, [ranking.metric.upper(), ARROWS[ranking.better], ranking.unit]))
-    table, rank = [["rank", "method", arrow, "95 %", "report"]], 0
+    table = [["rank", "method", arrow, "95 %", "report"]]
+    ranked = [e.value for e in ranking.entries if _competes(e)] if not ranking.unequal else []
     for entry in ranking.entries:
         cell = entry.cell
-        ranked = entry.method not in CONTROL_ROWS and entry.value is not None
-        rank += ranked
-        place, ends = str(rank) if ranked else "", interval(cell.low, cell.high)
+        # Equal scores share the rank of the first of them.
+        place = str(ranked.index(entry.value) + 1) if _competes(entry) and ranked else ""
+        ends = interval(cell.low, cell.high)
         table.append([place, entry.method, number(cell.value), ends, entry.report])
     return table
+
+
+def _competes(entry: Entry) -> bool:
+    return entry.method not in CONTROL_ROWS and entry.value is not None
+
+
+def _said(ranking: Ranking) -> list[str]:
+    return ["", ranking.unequal] if ranking.unequal else []
 
 
 def as_markdown(rankings: list[Ranking]) -> str:
@@ -105,7 +149,7 @@ def as_markdown(rankings: list[Ranking]) -> str:
     parts = []
     for ranking in rankings:
         header, *body = rows(ranking)
-        lines = [f"`{ranking.signature}`", "", "| " + " | ".join(header) + " |"]
+        lines = [f"`{ranking.signature}`", *_said(ranking), "", "| " + " | ".join(header) + " |"]
         lines += ["|---" * len(header) + "|", *("| " + " | ".join(row) + " |" for row in body)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -128,14 +172,16 @@ def as_csv(rankings: list[Ranking]) -> str:
 def as_latex(rankings: list[Ranking]) -> str:
     """One ``tabular`` a signature."""
     return "\n".join(
-        latex.tabular("rlrrl", latex.escaped(rows(ranking)), comments=[ranking.signature])
+        latex.tabular(
+            "rlrrl", latex.escaped(rows(ranking)), comments=[ranking.signature, *_said(ranking)[1:]]
+        )
         for ranking in rankings
     )
 
 
 def as_html(rankings: list[Ranking]) -> str:
     """A page with one table a signature."""
-    tables = [(ranking.signature, rows(ranking)) for ranking in rankings]
+    tables = [(ranking.signature, ranking.unequal, rows(ranking)) for ranking in rankings]
     return pages.render("leaderboard.html", title="Leaderboard", rankings=tables)
 
 

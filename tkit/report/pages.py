@@ -43,6 +43,7 @@ def as_html(report: Report) -> str:
         "report.html",
         title=f"Scores under the protocol {report.protocol}",
         table=tables.cells(report),
+        notes=tables.notes(report),
         signatures=tables.signatures(report),
         comparisons=tables.comparison_lines(report),
         left_out=tables.summarise(report.rejects),
@@ -52,5 +53,9 @@ def as_html(report: Report) -> str:
 
 def as_notebook(report: Report) -> str:
     """The table and how it was measured, to be shown inside another page."""
-    table, signatures = tables.cells(report), tables.signatures(report)
-    return render("notebook.html", table=table, signatures=signatures)
+    return render(
+        "notebook.html",
+        table=tables.cells(report),
+        notes=tables.notes(report),
+        signatures=tables.signatures(report),
+    )

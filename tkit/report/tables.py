@@ -2,7 +2,8 @@
 
 JSON has no infinity: an infinite value (the PSNR of identical pictures) is written as ``null`` with
 a ``note`` beside it that begins with ``inf``; any other ``null`` has a note that says why. Tables
-and CSV print ``inf``.
+and CSV print ``inf``; a row that does not apply to a metric (its note begins with ``n/a``) prints
+``n/a``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
 EMPTY = "-"
+NOT_APPLICABLE = "n/a"
+COMMON = ", common clips"  # of the names of rows on the clips that all methods have
+UNEQUAL = "*"  # beside the number of clips of rows that have others than these
 MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
 # Line ends, what steers a terminal, and halves of characters, which no file can hold.
 CONTROLS = dict.fromkeys(
@@ -38,18 +42,18 @@ Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison)
 
 def as_json(report: Report) -> str:
     """The whole report: protocol, methods, clips, rejects."""
-    methods = {
-        method: {metric: _cell_fields(cell) for metric, cell in scores.items()}
-        for method, scores in report.methods.items()
-    }
     content: dict[str, Any] = {
         "protocol": report.protocol,
-        "methods": methods,
+        "methods": _methods_fields(report.methods),
         "clips": [_clip_fields(clip) for clip in report.clips],
         "rejects": [vars(reject) for reject in report.rejects],
         "speakers": [_clip_fields(speaker) for speaker in report.speakers],
         "comparisons": [vars(comparison) for comparison in report.comparisons],
     }
+    if report.common:
+        content["common"] = _methods_fields(report.common)
+    if report.lacks:
+        content["lacks"] = list(report.lacks)
     if rows := TABLES.get(report.published):
         content["published"] = {"corpus": report.published, "mark": MARK, "rows": rows}
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -65,30 +69,34 @@ def from_json(text: str) -> Report:
     """
     try:
         content = json.loads(text)
-        methods = {
-            method: {metric: _part(Cell, fields) for metric, fields in cells.items()}
-            for method, cells in content["methods"].items()
-        }
-        for cell in (cell for cells in methods.values() for cell in cells.values()):
-            if not cell.signature:
-                raise ValueError("a score without its signature")
-            if not all(
-                isinstance(x, float | int | None) for x in (cell.value, cell.low, cell.high)
-            ):
-                raise ValueError("a score that is no number")
-            if cell.better not in ARROWS:
-                raise ValueError(f"better is {cell.better!r}, not one of {', '.join(ARROWS)}")
         return Report(
             protocol=content.get("protocol", ""),
-            methods=methods,
+            methods=_methods(content["methods"]),
             clips=[_part(ClipScore, fields) for fields in content.get("clips", [])],
             rejects=[_part(Unscored, fields) for fields in content.get("rejects", [])],
             speakers=[_part(SpeakerScore, fields) for fields in content.get("speakers", [])],
             comparisons=[_part(Comparison, fields) for fields in content.get("comparisons", [])],
             published=content.get("published", {}).get("corpus", ""),
+            common=_methods(content.get("common", {})),
+            lacks=tuple(content.get("lacks", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ScoreError(f"not a JSON report of tkit score: {error}") from error
+
+
+def _methods(content: dict[str, Any]) -> dict[str, dict[str, Cell]]:
+    methods = {
+        method: {metric: _part(Cell, fields) for metric, fields in cells.items()}
+        for method, cells in content.items()
+    }
+    for cell in (cell for cells in methods.values() for cell in cells.values()):
+        if not cell.signature:
+            raise ValueError("a score without its signature")
+        if not all(isinstance(x, float | int | None) for x in (cell.value, cell.low, cell.high)):
+            raise ValueError("a score that is no number")
+        if cell.better not in ARROWS:
+            raise ValueError(f"better is {cell.better!r}, not one of {', '.join(ARROWS)}")
+    return methods
 
 
 def as_csv(report: Report) -> str:
@@ -107,6 +115,8 @@ def as_markdown(report: Report) -> str:
     header, *rows = cells(report)
     lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
+    if said := notes(report):
+        lines += ["", *(f"- {line}" for line in said)]
     lines += ["", f"Protocol `{plain(report.protocol)}`.", ""]
     lines += [f"- `{signature}`" for signature in signatures(report)]
     if pairs := comparison_lines(report):
@@ -117,20 +127,25 @@ def as_markdown(report: Report) -> str:
 
 
 def as_text(report: Report) -> str:
-    """The table of methods with aligned columns, and the signatures."""
+    """The table of methods with aligned columns, what is to be said of it, and the signatures."""
     table = cells(report)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = []
     for first, *others in table:
         aligned = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
         lines.append("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
-    pairs = comparison_lines(report)
-    return "\n".join([*lines, "", *signatures(report), *([""] if pairs else []), *pairs]) + "\n"
+    parts = [lines, notes(report), signatures(report), comparison_lines(report)]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def signatures(report: Report) -> list[str]:
     """Every signature of the report once, in the order of the table's columns."""
-    every = [score for metric in report.metrics for score in _column(report, metric)]
+    every = [
+        score
+        for metric in report.metrics
+        for methods in (report.methods, report.common)
+        for score in _column(methods, metric)
+    ]
     scored = [score for score in every if score.n] or every
     return list(dict.fromkeys(plain(score.signature) for score in scored))
 
@@ -183,19 +198,17 @@ def number(value: float | None) -> str:
 
 
 def cells(report: Report) -> list[list[str]]:
-    """The table of methods as text: header, methods, control rows, published rows."""
+    """The table as text: header, methods and control rows, these on common clips, published."""
     metrics = report.metrics
     header = ["method", "clips"]
     for metric in metrics:
-        score = _column(report, metric)[0]
+        score = _column(report.methods, metric)[0]
         header.append(" ".join(filter(None, [metric.upper(), ARROWS[score.better], score.unit])))
     rows = [header]
     for method, scores in report.methods.items():
-        counts = list(dict.fromkeys(scores[metric].n for metric in metrics))
-        if len(counts) > 1:
-            counts = [scores[metric].n for metric in metrics]
-        values = [_with_interval(scores[metric]) for metric in metrics]
-        rows.append([method, "/".join(map(str, counts)), *values])
+        rows.append([method, _clips(report, method), *map(_with_interval, scores.values())])
+    for method, scores in report.common.items():
+        rows.append([method + COMMON, _count(scores), *map(_with_interval, scores.values())])
     for name, published in TABLES.get(report.published, {}).items():
         if published.keys() & set(metrics):
             shown = [_foreign(metric, published.get(metric)) for metric in metrics]
@@ -203,11 +216,59 @@ def cells(report: Report) -> list[list[str]]:
     return [[plain(cell) for cell in row] for row in rows]
 
 
+def _clips(report: Report, method: str) -> str:
+    """Number of clips of a row, marked where they are not those that all rows have."""
+    count = _count(report.methods[method])
+    common = report.common.get(method)
+    return count + UNEQUAL if common and _count(common) != count else count
+
+
+def _count(scores: dict[str, Cell]) -> str:
+    """Number of clips, one a metric where they differ; metrics that a row has not do not count."""
+    counts = [cell.n for cell in scores.values() if not _is_foreign(cell)]
+    return "/".join(map(str, counts if len(set(counts)) > 1 else counts[:1])) or NOT_APPLICABLE
+
+
+def _is_foreign(cell: Cell) -> bool:
+    return cell.value is None and cell.note.startswith(NOT_APPLICABLE)
+
+
+def notes(report: Report) -> list[str]:
+    """What is to be said of a table: what its protocol lacks, unequal clips, notes of scores."""
+    lines = [f"{plain(report.protocol)}: {plain(what)}" for what in report.lacks]
+    if report.common:
+        lines.append(
+            f"{UNEQUAL} methods were scored on different clips; rows of common clips are on those "
+            "that all of them have"
+        )
+    scored: dict[str, list[str]] = defaultdict(list)  # metric to rows
+    said: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for suffix, methods in (("", report.methods), (COMMON, report.common)):
+        for method, scores in methods.items():
+            for metric, cell in scores.items():
+                if _is_finite(cell.value):
+                    scored[metric].append(method + suffix)
+                    for note in filter(None, cell.note.split("; ")):
+                        said[note][metric].append(method + suffix)
+    return [*lines, *(plain(note + _where(rows, scored)) for note, rows in said.items())]
+
+
+def _where(rows: dict[str, list[str]], scored: dict[str, list[str]]) -> str:
+    """The metrics and rows that a note is of, in brackets; nothing if it is of all of them."""
+    if rows == scored:
+        return ""
+    if all(found == scored[metric] for metric, found in rows.items()):
+        return f" ({', '.join(rows)})"
+    return f" ({'; '.join(f'{metric}: ' + ', '.join(found) for metric, found in rows.items())})"
+
+
 def _foreign(metric: str, value: float | None) -> str:
     return EMPTY if value is None else " ".join([number(value), UNITS.get(metric, "")]).rstrip()
 
 
 def _with_interval(score: Cell) -> str:
+    if _is_foreign(score):
+        return NOT_APPLICABLE
     return " ".join(filter(None, [number(score.value), interval(score.low, score.high)]))
 
 
@@ -217,19 +278,34 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def comparison_lines(report: Report) -> list[str]:
-    """One line for each paired comparison."""
+    """One line for each paired comparison, then how p was found, or why there is none."""
     lines = []
     for c in report.comparisons:
-        ends = interval(c.low, c.high)
         closer = report.methods[c.first][c.metric].better == "closer"
         what = f"{c.metric}, distance from gt" if closer else c.metric
-        line = (
-            f"{what}: {c.first} - {c.second} = {c.difference:+.4f} {ends}".rstrip()
-            + f", better in {100 * c.win_rate:.0f} % of {c.n} clips, p = {c.p_holm:.2g} "
-            f"(Holm, signs of {c.unit}s flipped)"
+        ends = f"{c.difference:+.4f} {interval(c.low, c.high)}".rstrip()
+        note = f" ({c.note})" if c.note else ""
+        won = f"better in {100 * c.win_rate:.0f} % of {c.n} clips{note}"
+        lines.append(", ".join([f"{what}: {c.first} - {c.second} = {ends}", won, *_tested(c)]))
+    if any(c.family and c.p is not None for c in report.comparisons):
+        lines.append(
+            "p: signs of whole speakers flipped, two-sided; Holm's correction within a metric, "
+            "over the pairs of methods and, apart from them, over the methods against static"
         )
-        lines.append(plain(line))
-    return lines
+    lines += dict.fromkeys(c.no_p for c in report.comparisons if c.no_p)
+    return [plain(line) for line in lines]
+
+
+def _tested(c: Comparison) -> list[str]:
+    """The p of a comparison in words, if it has one."""
+    if c.p is None or c.p_holm is None:
+        return []
+    if not c.family:  # of a report of 0.2.0 or before, corrected over all of its comparisons
+        return [f"p = {c.p_holm:.2g} (Holm, signs of {c.unit}s flipped)"]
+    return [
+        f"p = {c.p:.2g} (least possible {c.least_p:.2g})",
+        f"by Holm over {c.family} {c.p_holm:.2g}",
+    ]
 
 
 def shortfall(value: float, better: str, truth: float) -> float:
@@ -271,23 +347,30 @@ def best(report: Report, metric: str) -> set[str]:
     return {method for method, value in short.items() if value == min(short.values())}
 
 
-def _column(report: Report, metric: str) -> list[Cell]:
-    return [cells[metric] for cells in report.methods.values()]
+def _column(methods: dict[str, dict[str, Cell]], metric: str) -> list[Cell]:
+    return [cells[metric] for cells in methods.values()]
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _methods_fields(methods: dict[str, dict[str, Cell]]) -> dict[str, Any]:
+    return {
+        method: {metric: _cell_fields(cell) for metric, cell in scores.items()}
+        for method, scores in methods.items()
+    }
 
 
 def _cell_fields(cell: Cell) -> dict[str, Any]:
-    fields = vars(cell) | {"value": _finite(cell.value)}
+    fields = vars(cell) | {"value": cell.value if _is_finite(cell.value) else None}
     if not cell.note:
         del fields["note"]
     return fields
 
 
 def _clip_fields(clip: ClipScore | SpeakerScore) -> dict[str, Any]:
-    fields = vars(clip) | {"value": _finite(clip.value)}
+    fields = vars(clip) | {"value": clip.value if _is_finite(clip.value) else None}
     if not math.isfinite(clip.value):
         fields["note"] = "inf: no error at all"
     return fields

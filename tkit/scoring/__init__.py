@@ -87,7 +87,7 @@ def score(
     resume : path, optional
         Folder where the statistics of finished clips are kept and looked up.
     seed : int
-        Of the resampling behind intervals and tests.
+        Of the signs that tests draw where speakers are too many for all of them.
     progress : bool
         Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **choices

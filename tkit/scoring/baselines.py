@@ -25,7 +25,7 @@ class Baseline(Protocol):
     again : bool
         It wants the points of the ground truth found a second time.
     note : str
-        Why it has no score in metrics of pictures; empty if it has.
+        Why it has no score in metrics of pictures, after "n/a: "; empty if it has.
     """
 
     again: ClassVar[bool] = False
@@ -92,7 +92,7 @@ class FoundAgain(Baseline):
     """The ground truth's points found again in shifted frames; pictures know no detector."""
 
     again = True
-    note = "pictures know no detector: only metrics of points have this row"
+    note = "n/a: pictures know no detector, only metrics of points have this row"
 
     def frames(self, truth: Chunk) -> Chunk:
         """Return nothing."""

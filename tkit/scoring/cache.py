@@ -52,7 +52,14 @@ def key(files: ClipFiles, plan: Plan) -> str:
     """Hash of what the statistics of a clip depend on."""
     protocol = plan.protocol
     metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
-    framing = [protocol.crop, protocol.resize, protocol.stretch, protocol.length, protocol.size]
+    framing = [
+        protocol.crop,
+        protocol.resize,
+        protocol.stretch,
+        protocol.points_in,
+        protocol.length,
+        protocol.size,
+    ]
     landmarks = [points_tokens(plan.front_ends, view) for view in sorted(plan.views)]
     about = [
         __version__, landmarks, metrics, framing, protocol.fps, plan.rows,

@@ -123,9 +123,14 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     points = {
         method: video.finish()[0] for method, video in videos.items() if method not in refused
     }
-    points |= {name: row.points(clip.whole.points, again) for name, row in rows.items()}
+    points |= {
+        name: {} if gt.no_points else row.points(clip.whole.points, again)
+        for name, row in rows.items()
+    }
+    no_points = {method: video.no_points for method, video in videos.items()}
     for method, found in points.items():
-        stats, failed = tallies[method].finish(found)
+        reason = no_points.get(method, "") or (gt.no_points and f"ground truth: {gt.no_points}")
+        stats, failed = tallies[method].finish(found, reason)
         for name in (method, *(files.missing if method == baselines.STAND_IN else ())):
             if name == baselines.STAND_IN and name not in plan.rows:
                 continue
@@ -254,9 +259,12 @@ class _Tally:
                 view = measurement.view
                 self._measure(measurement, pred[view][:both], gt[view][:both])
 
-    def finish(self, points: Chunk) -> tuple[dict[str, Stats], dict[str, str]]:
+    def finish(self, points: Chunk, no_points: str) -> tuple[dict[str, Stats], dict[str, str]]:
         """Measure what waits for the end; statistics by score, and why some are missing."""
         self._whole.points = points
+        if no_points:
+            wanting = [entry for entry in self._plan.measurements if entry.view in POINTS]
+            self._failed |= {score: no_points for entry in wanting for score in entry.scores}
         for measurement in self._plan.measurements:
             if measurement.at_end:
                 pred = self._whole.get(measurement.view)

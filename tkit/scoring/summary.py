@@ -1,28 +1,44 @@
-"""From the statistics of clips to a report: scores, intervals, speakers, paired comparisons."""
+"""From the statistics of clips to a report: scores, intervals, common clips, speakers."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import math
+import sys
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import PurePosixPath
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tkit import __version__
 from tkit.errors import ScoreError
 from tkit.metrics import Scorer, Stats, add
-from tkit.report import Cell, ClipScore, Comparison, Report, SpeakerScore, Unscored
+from tkit.report import Cell, ClipScore, Report, SpeakerScore, Unscored
 from tkit.scoring import statistics
 from tkit.scoring.baselines import BASELINES
+from tkit.scoring.comparing import compare
 from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.protocols import POLICIES, Protocol
+from tkit.scoring.speakers import counted, speaker_of, speakers_of, too_few
 from tkit.scoring.view import points_tokens
 
+MOST_SLOW = 20  # speakers, or blocks of them, that are left out of a score that takes seconds
 Sums = dict[str, Stats]  # clip to the statistics of one metric of one method
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Of one metric of one method: the sums of the clips that count, and the clips' scores."""
+
+    sums: Sums
+    clips: list[ClipScore]
+
+    def of(self, kept: set[str]) -> _Found:
+        """The same on fewer clips."""
+        sums = {clip: stats for clip, stats in self.sums.items() if clip in kept}
+        return _Found(sums, [clip for clip in self.clips if clip.clip in kept])
 
 
 def summarise(
@@ -31,50 +47,63 @@ def summarise(
     """Finish the statistics of all clips into a report."""
     methods = [*preds, *plan.rows]
     rejects = rejects + [reject for clip in measured for reject in clip.rejects]
-    clips: list[ClipScore] = []
-    scores: dict[str, dict[str, Cell]] = {}
-    for method in methods:
-        scores[method] = {}
-        for metric in plan.metrics:
-            sums = {
-                clip.clip: clip.stats[method][metric]
-                for clip in measured
-                if metric in clip.stats.get(method, {})
-            }
-            found, failed = _clip_scores(method, metric, plan.entries[metric], sums)
-            rejects += failed
-            clips += found
-            kept = {clip.clip: sums[clip.clip] for clip in found}
-            pooled = plan.entries[metric].pooled
-            scores[method][metric] = _score(metric, sums if pooled else kept, found, plan, seed)
-            row = BASELINES.get(method)
-            if row and row.note and not plan.entries[metric].needs.of_points:
-                scores[method][metric] = replace(scores[method][metric], note=row.note)
+    found: dict[str, dict[str, _Found]] = {method: {} for method in methods}
+    for method, metric in itertools.product(methods, plan.metrics):
+        sums = {
+            clip.clip: clip.stats[method][metric]
+            for clip in measured
+            if metric in clip.stats.get(method, {})
+        }
+        clips, failed = _clip_scores(method, metric, plan.entries[metric], sums)
+        rejects += failed
+        kept = sums if plan.entries[metric].pooled else {c.clip: sums[c.clip] for c in clips}
+        found[method][metric] = _Found(kept, clips)
     order = {method: place for place, method in enumerate(methods)}
     place = {metric: index for index, metric in enumerate(plan.metrics)}
     by_clip = {clip.clip: index for index, clip in enumerate(measured)}
+    clips = [clip for row in found.values() for part in row.values() for clip in part.clips]
     clips.sort(key=lambda c: (order[c.method], by_clip[c.clip], place[c.metric]))
     return Report(
         protocol=plan.protocol.name,
-        methods=scores,
+        methods=_cells(found, plan),
         clips=clips,
         rejects=sorted(rejects, key=lambda reject: (order[reject.method], reject.clip)),
-        speakers=_speakers(clips),
-        comparisons=_compare(preds, plan, clips, seed),
+        speakers=_speakers(clips, plan),
+        comparisons=compare(preds, plan, clips, seed),
+        common=_common(found, plan),
+        lacks=tuple(plan.protocol.lacks),
     )
 
 
-def speaker_of(clip: str) -> str:
-    """The first folder of a clip's name; the clip itself where it lies in none."""
-    return PurePosixPath(clip).parts[0]
+def _cells(
+    found: dict[str, dict[str, _Found]],
+    plan: Plan,
+    *,
+    empty: str = "no clip has a score; the rejects say why",
+) -> dict[str, dict[str, Cell]]:
+    cells: dict[str, dict[str, Cell]] = {}
+    for method, row in found.items():
+        cells[method] = {metric: _score(metric, part, plan, empty) for metric, part in row.items()}
+        baseline = BASELINES.get(method)
+        for metric, cell in cells[method].items():
+            if baseline and baseline.note and not plan.entries[metric].needs.of_points:
+                cells[method][metric] = replace(cell, note=baseline.note)
+    return cells
 
 
-def groups_of(clips: Sequence[str]) -> tuple[str, list[str]]:
-    """Unit of resampling, and the group of each clip: speakers, or clips if there is but one."""
-    speakers = [speaker_of(clip) for clip in clips]
-    if len(set(speakers)) > 1 and any("/" in clip for clip in clips):
-        return "speaker", speakers
-    return "clip", list(clips)
+def _common(found: dict[str, dict[str, _Found]], plan: Plan) -> dict[str, dict[str, Cell]]:
+    """The table on the clips that all rows with a score have; empty if they all have the same."""
+    scored = {m: row for m, row in found.items() if any(part.sums for part in row.values())}
+    common, differ = scored, False
+    for metric in plan.metrics:
+        sets = [set(row[metric].sums) for row in scored.values() if row[metric].sums]
+        kept = set.intersection(*sets) if sets else set()
+        if any(clips != kept for clips in sets):
+            differ = True
+            common = {
+                method: row | {metric: row[metric].of(kept)} for method, row in common.items()
+            }
+    return _cells(common, plan, empty="no common clip has a score") if differ else {}
 
 
 def _clip_scores(
@@ -94,114 +123,135 @@ def _clip_scores(
     return found, failed
 
 
-def _score(metric: str, sums: Sums, clips: list[ClipScore], plan: Plan, seed: int) -> Cell:
+def _score(metric: str, found: _Found, plan: Plan, empty: str) -> Cell:
     """One cell of the table: over all clips of one method."""
-    entry = plan.entries[metric]
-    unit, groups = groups_of(list(sums))
-    value, note, interval = None, "no clip has a score; the rejects say why", None
-    if entry.pooled and sums:
-        value, note, interval = _pooled(entry, sums, groups, seed)
+    entry, clips = plan.entries[metric], list(found.sums)
+    value, interval, note = None, None, empty
+    if entry.pooled and clips:
+        value, interval, note = _pooled(entry, found.sums)
     elif clips:
-        values = [clip.value for clip in clips]
-        # fsum: the same sum in every order.
-        value, note = math.fsum(values) / len(values), ""
-        if math.isinf(value):
-            exact = sum(map(math.isinf, values))
-            note = f"inf: {exact} of {len(values)} clips without any error"
-        interval = statistics.mean_interval(values, groups, seed=seed)
+        value, interval, note = _mean(entry, found.clips)
     return Cell(
         value=value,
         low=interval[0] if interval else None,
         high=interval[1] if interval else None,
-        n=len(sums),
+        n=len(clips),
         unit=entry.unit_of(plan.metrics[metric]),
         better=entry.better,
-        signature=signature(metric, plan, clips=list(sums), seed=seed, unit=unit),
+        signature=signature(metric, plan, clips=clips),
         note=note,
     )
 
 
-def _pooled(
-    entry: Scorer, sums: Sums, groups: list[str], seed: int
-) -> tuple[float | None, str, tuple[float, float] | None]:
-    """Score of the summed statistics, and its interval from drawing groups of clips."""
-    by_group: dict[str, Stats] = {}
-    for group, stats in zip(groups, sums.values(), strict=True):
-        by_group[group] = add(by_group.get(group, {}), stats)
-    parts = [by_group[name] for name in sorted(by_group)]
+Scored = tuple[float | None, tuple[float, float] | None, str]  # value, interval, note
+
+
+def _mean(entry: Scorer, clips: list[ClipScore]) -> Scored:
+    """Mean over clips, its interval, and what is to be said of them."""
+    values, speakers = [clip.value for clip in clips], speakers_of(clip.clip for clip in clips)
+    value = _mean_of(entry, values)
+    exact = sum(map(math.isinf, values))
+    if math.isinf(value):
+        return value, None, f"inf: {exact} of {len(values)} clips without any error"
+    notes = [too_few(speakers)]
+    if exact:
+        as_much = f"counted as {entry.score.ceiling:g} {entry.score.unit}"
+        notes.insert(0, f"{exact} of {len(values)} clips infinite, {as_much}".strip())
+    interval = statistics.mean_interval(_capped(entry, values), speakers) if speakers else None
+    return value, interval, "; ".join(filter(None, notes))
+
+
+def _capped(entry: Scorer, values: Iterable[float]) -> list[float]:
+    ceiling = math.inf if entry.score.ceiling is None else entry.score.ceiling
+    return [min(value, ceiling) for value in values]
+
+
+def _mean_of(entry: Scorer, values: list[float]) -> float:
+    """Mean of clips; infinite only if all are, or the metric has no ceiling."""
+    if all(map(math.isinf, values)):
+        return values[0]
+    # fsum: the same sum in every order.
+    return math.fsum(_capped(entry, values)) / len(values)
+
+
+def _pooled(entry: Scorer, sums: Sums) -> Scored:
+    """Score of the summed statistics, and its interval from leaving out each speaker."""
     try:
-        value = entry.finish(_total(parts, [1] * len(parts)))
+        value = entry.finish(_total(sums.values()))
     except ScoreError as error:
-        return None, str(error), None
-    if len(parts) < 2:
-        return value, "", None
-    resampled = []
-    for weights in statistics.draws(len(parts), n_resamples=200, seed=seed):
-        try:
-            resampled.append(entry.finish(_total(parts, weights)))
-        except ScoreError:  # a draw without any event has no score
-            continue
-    if len(resampled) < 100:
-        return value, "", None
-    return value, "", statistics.spread(np.array(resampled), len(parts))
+        return None, None, str(error)
+    speakers = speakers_of(sums)
+    if note := too_few(speakers) or _too_few_events(entry, sums, len(set(speakers))):
+        return value, None, note
+    parts = _by_speaker(sums, speakers, most=_most_left_out(entry))
+    shares = [stats[entry.score.over] for stats in parts]
+    try:
+        left_out = _without_each(entry, parts)
+    except ScoreError as error:
+        return value, None, f"no interval: without one of the speakers, {error}"
+    weights = np.array(shares, np.float64) / sum(shares)
+    low, high = statistics.interval(np.asarray(value), np.array(left_out), weights)
+    return value, (float(low), float(high)), ""
 
 
-def _total(parts: list[Stats], weights: Sequence[int]) -> Stats:
+def _by_speaker(sums: Sums, speakers: list[str], *, most: int) -> list[Stats]:
+    """Statistics of each speaker, of blocks of speakers where there are more than ``most``."""
+    block = {name: index % most for index, name in enumerate(sorted(set(speakers)))}
+    parts: list[Stats] = [{} for _ in range(min(len(block), most))]
+    for name, stats in zip(speakers, sums.values(), strict=True):
+        parts[block[name]] = add(parts[block[name]], stats)
+    return parts
+
+
+def _without_each(entry: Scorer, parts: list[Stats]) -> list[float]:
+    """Scores of all speakers but one, for each in turn."""
+    if entry.score.without:
+        return entry.score.without(parts)
+    return [
+        entry.finish(_total(part for other, part in enumerate(parts) if other != gone))
+        for gone in range(len(parts))
+    ]
+
+
+def _most_left_out(entry: Scorer) -> int:
+    """How many speakers are left out one by one: seconds each, where a score takes so long."""
+    return MOST_SLOW if entry.score.without else sys.maxsize
+
+
+def _too_few_events(entry: Scorer, sums: Sums, n_speakers: int) -> str:
+    events = entry.score.events
+    if not events:
+        return ""
+    number = sum(stats[events] for stats in sums.values())
+    if number >= statistics.MIN_EVENTS * n_speakers:
+        return ""
+    needed = f"{statistics.MIN_EVENTS} a speaker are needed"
+    return f"no interval: {counted(number, events.removesuffix('s'))} too few, {needed}"
+
+
+def _total(parts: Iterable[Stats]) -> Stats:
     total: Stats = {}
-    for part, weight in zip(parts, weights, strict=True):
-        if weight:
-            total = add(total, {key: value * int(weight) for key, value in part.items()})
+    for part in parts:
+        total = add(total, part)
     return total
 
 
-def _speakers(clips: list[ClipScore]) -> list[SpeakerScore]:
+def _speakers(clips: list[ClipScore], plan: Plan) -> list[SpeakerScore]:
     values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for clip in clips:
         if "/" in clip.clip:
             values[clip.method, speaker_of(clip.clip), clip.metric].append(clip.value)
     return [
-        SpeakerScore(*key, value=math.fsum(found) / len(found), n=len(found))
+        SpeakerScore(*key, value=_mean_of(plan.entries[key[2]], found), n=len(found))
         for key, found in values.items()
     ]
 
 
-def _compare(preds: list[str], plan: Plan, clips: list[ClipScore], seed: int) -> list[Comparison]:
-    """Pairs of methods, and each method against the static row, on their common clips."""
-    values: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for clip in clips:
-        if math.isfinite(clip.value):
-            values[clip.method, clip.metric][clip.clip] = clip.value
-    pairs = list(itertools.combinations(preds, 2))
-    pairs += [(method, "static") for method in preds if "static" in plan.rows]
-    found = []
-    for metric in plan.metrics:
-        better = plan.entries[metric].better
-        for first, second in pairs:
-            sides = [dict(values[method, metric]) for method in (first, second)]
-            if better == "closer":  # to the ground truth's own value
-                truth = values["gt", metric]
-                sides = [{c: abs(v - truth[c]) for c, v in s.items() if c in truth} for s in sides]
-            common = [clip for clip in sides[0] if clip in sides[1]]
-            if not plan.entries[metric].pooled and common:
-                result = statistics.paired(
-                    [sides[0][clip] for clip in common],
-                    [sides[1][clip] for clip in common],
-                    groups_of(common)[1],
-                    lower_is_better=better != "higher",
-                    seed=seed,
-                )
-                found.append(Comparison(metric, first, second, **vars(result), p_holm=result.p))
-    corrected = statistics.holm([entry.p for entry in found])
-    return [
-        Comparison(**{**vars(entry), "p_holm": p})
-        for entry, p in zip(found, corrected, strict=True)
-    ]
-
-
-def signature(metric: str, plan: Plan, *, clips: list[str], seed: int, unit: str) -> str:
+def signature(metric: str, plan: Plan, *, clips: list[str]) -> str:
     """How a score was measured, as one line; built from the declared parameters alone.
 
-    ``set`` is a hash of the clips' names: a score on other clips is another score.
+    ``ci`` names the interval's unit and rule; ``set`` is a hash of the clips' names: a score on
+    other clips is another score.
     """
     entry, protocol = plan.entries[metric], plan.protocol
     own = entry.needs.view.startswith("own-")
@@ -213,10 +263,12 @@ def signature(metric: str, plan: Plan, *, clips: list[str], seed: int, unit: str
     tokens += entry.tokens(plan.metrics[metric])
     if entry.needs.of_points or (protocol.crop != "none" and not own):
         tokens += points_tokens(plan.front_ends, entry.needs.view)
+        if protocol.points_in == "crop" and entry.needs.of_points:
+            tokens.append("found:crop")
     tokens += _policy_tokens(protocol)
     names = hashlib.sha256("\n".join(sorted(clips)).encode()).hexdigest()[:8]
-    n_resamples = 200 if entry.pooled else statistics.N_RESAMPLES
-    tokens += [f"boot:{unit}-{n_resamples}-{seed}", f"n:{len(clips)}", f"set:{names}"]
+    blocks = f"-{MOST_SLOW}" if entry.score.without else ""
+    tokens += [f"ci:speaker-t{blocks}", f"n:{len(clips)}", f"set:{names}"]
     return "|".join([*tokens, f"v:{__version__}"])
 
 

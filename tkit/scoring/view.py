@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tkit.errors import NoFaceError, ScoreError
 from tkit.face import crops, geometry
 from tkit.metrics.pictures import to_gray
 from tkit.scoring.baselines import SHIFT_PX, Chunk, shifted
@@ -63,14 +64,19 @@ class View:
         self._trackers: list[Tracker] = []
         self._found: list[np.ndarray] = []
         self._transforms: np.ndarray | None = None
+        self.no_points = ""  # why the face's points are of no use, if they are not
         self._at = 0
         self._scale: Any = 1.0  # from points to pixels of the frames returned
         crop = crops.CROPS.get(protocol.crop)
         # A video of the crop's own size is taken for already cropped.
         if crop and reader.shape[:2] != (crop.height, crop.width):
-            self._found = self._track_ahead()
+            try:
+                self._found = self._track_ahead()
+            except NoFaceError as error:
+                raise ScoreError(f"cannot be cropped: {error}") from error
             self._transforms = crops.align(self._found[0][:, 0], protocol.crop)
-        elif self._has_points:
+        self._inside = protocol.points_in == "crop"
+        if self._has_points and (self._inside or self._transforms is None):
             self._trackers = self._open_trackers()
 
     def read(self, n_frames: int | None = None) -> Chunk:
@@ -78,9 +84,13 @@ class View:
         own = self.reader.read(n_frames)
         if not len(own):
             return {"frames": own}
-        frames = self._sized(own)
-        self._push(self._trackers, frames)
-        frames = self._framed(frames)
+        sized = self._sized(own)
+        frames = self._framed(sized)
+        if not self.no_points:
+            try:
+                self._push(self._trackers, frames if self._inside else sized)
+            except NoFaceError as error:
+                self.no_points = str(error)
         chunk = {}
         for view, pictures in (("frames", frames), ("own-frames", own)):
             gray = view.replace("frames", "gray")
@@ -94,12 +104,16 @@ class View:
     def finish(self) -> tuple[Chunk, Chunk]:
         """Points (T, 68, 2) by view in pixels of the frames returned, and those found again.
 
-        Empty if no metric wants points, or they were not to be found again.
+        Empty if no metric wants points, or they were not to be found again, or for the reason
+        ``no_points``.
         """
-        if not self._has_points:
+        if self._trackers and not self.no_points:
+            try:
+                self._found = self._tracked(self._trackers)
+            except NoFaceError as error:
+                self.no_points = str(error)
+        if not self._has_points or self.no_points:
             return {}, {}
-        if self._transforms is None:
-            self._found = self._tracked(self._trackers)
         first, *again = [self._placed(found) for found in self._found]
         return first, again[0] if again else {}
 
@@ -127,12 +141,14 @@ class View:
         return frames
 
     def _placed(self, found: np.ndarray) -> Chunk:
-        """Points (T, F, 68, 2) in pixels of the file to those of the frames returned, by view."""
+        """Points (T, F, 68, 2) where they were found to pixels of the frames returned, by view."""
         placed = {}
         for form, points in zip(self._forms, found.swapaxes(0, 1), strict=True):
-            if self._transforms is not None:
-                points = geometry.apply(self._transforms, points)
-            placed[form] = points * self._scale
+            if not self._inside:
+                if self._transforms is not None:
+                    points = geometry.apply(self._transforms, points)
+                points = points * self._scale
+            placed[form] = points
         return placed
 
     def _open_trackers(self) -> list[Tracker]:

@@ -10,6 +10,7 @@ import numpy as np
 from tkit.landmarks import LANDMARKERS, Landmarker, Note, Raw, Track, ignore
 from tkit.lips import SEGMENTERS, Segment, Segmenter
 from tkit.tracking.refine import refine_lips
+from tkit.tracking.upright import upright_only
 
 NO_LIPS = "none"  # the lips stay where they were tracked
 
@@ -63,7 +64,7 @@ class FrontEnds:
         return segmenter.signature_with(self.lips_model) if segmenter else NO_LIPS
 
     def track(self) -> Track:
-        """Return the landmark back-end, loaded."""
+        """Return the landmark back-end, loaded; it refuses faces that do not stand upright."""
         return _tracks(self.landmarker, self.landmarks_model)
 
     def segment(self) -> Segment | None:
@@ -91,7 +92,7 @@ class FrontEnds:
 
 @cache
 def _tracks(entry: Landmarker, model: str) -> Track:
-    return entry.load(model)
+    return upright_only(entry.load(model))
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 from tkit.landmarks import Track
 
 PIECE = 200  # frames tracked at once
-CONTEXT = 50  # frames seen on either side; a multiple of the back-ends' steps between key frames
+CONTEXT = 60  # frames seen on either side; a multiple of the back-ends' steps between key frames
 
 
 class Tracker:

@@ -4,7 +4,9 @@ Sinha et al. 2020 place each lip point where the line through the tracked point 
 of a lip segment. Here the line is the normal of the tracked contour at that point; the boundary is
 where a segment's probability falls through one half along it, found between pixels. The inner
 contour is where a lip ends, not where the mouth begins, so lips that touch have one too. A point
-whose crossing is missing, uncertain or far away stays where it was, and that is recorded.
+whose crossing is missing, uncertain or far away stays where it was, and that is recorded. So do all
+points of a region that the segmenter doubts: outside of what it has learned it is wrong more often
+than the tracker. Trust is given to seconds, not to frames, and wanes gradually.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ LEVEL = 0.5  # probability at a boundary
 REACH = 0.3  # of the inter-ocular distance: how far a point may be moved
 STEP = 0.0075  # of the inter-ocular distance, between samples along a line
 MIN_CONTRAST = 0.6  # by how much the probability must change along the line: else it is a guess
+TRUSTED, DOUBTED = 1.0, 1.1  # doubt up to which points are moved all the way, and from which not
+MEDIAN_FRAMES, FADE_FRAMES = 51, 25  # doubt is that of two seconds; trust comes and goes in one
 REFINED = (geometry.RIGHT_EYE, geometry.LEFT_EYE, geometry.MOUTH)  # what refine_lips may move
 CONTOURS = (geometry.RIGHT_EYE, geometry.LEFT_EYE, geometry.OUTER_LIPS, geometry.INNER_LIPS)
 
@@ -61,11 +65,27 @@ def refine(points: np.ndarray, regions: Iterable[Region]) -> Refined:
     refined, placed = points.copy(), np.zeros(points.shape[:2], bool)
     for region in regions:
         index = list(region.index)
+        share = trust(region.doubt)
         lines = (forward if region.along else outward)[:, index]
         shifts = crossings(region, points[:, index], lines, unit_px=unit_px)
-        placed[:, index] = np.isfinite(shifts)
-        refined[:, index] += np.nan_to_num(shifts)[..., None] * lines
+        placed[:, index] = np.isfinite(shifts) & (share > 0.5)
+        refined[:, index] += (share * np.nan_to_num(shifts))[..., None] * lines
     return Refined(refined, placed)
+
+
+def trust(doubt: np.ndarray | None) -> np.ndarray:
+    """How far points go to a boundary, of the whole way; (N, 1) from the doubt (N,) of frames.
+
+    Between one frame and the next it changes by no more than 1 / ``FADE_FRAMES``.
+    """
+    from scipy.ndimage import median_filter, uniform_filter1d
+
+    if doubt is None:
+        return np.ones((1, 1))
+    usual = median_filter(doubt, MEDIAN_FRAMES, mode="reflect")
+    sure = np.clip((DOUBTED - usual) / (DOUBTED - TRUSTED), 0, 1)
+    share: np.ndarray = uniform_filter1d(sure, FADE_FRAMES, mode="reflect")
+    return share[:, None]
 
 
 def normals(contour: np.ndarray) -> np.ndarray:
@@ -108,24 +128,24 @@ def crossings(
 
     count = round(REACH / STEP)
     steps = np.arange(-count, count + 1) * STEP * unit_px
-    where = points[:, :, None] + steps[:, None] * directions[:, :, None]  # (T, P, S, 2)
-    n_frames, n_points, n_steps = where.shape[:3]
-    cells = geometry.apply(region.transforms, where.reshape(n_frames, -1, 2))
-    at = (
-        np.broadcast_to(np.arange(n_frames)[:, None], cells.shape[:2]),
-        cells[..., 1],
-        cells[..., 0],
-    )
-    values = map_coordinates(region.inside, np.stack(at), order=1, mode="nearest", output=float)
-    values = values.reshape(n_frames, n_points, n_steps)
+    # Lines of the frame are lines of the cells: their ends are transformed, not their samples.
+    start = geometry.apply(region.transforms, points)
+    along = geometry.apply(region.transforms, points + directions) - start
+    cells = start[:, :, None] + steps[:, None] * along[:, :, None]  # (T, P, S, 2)
+    frame = np.broadcast_to(np.arange(len(points))[:, None, None], cells.shape[:3])
+    at = np.stack([frame, cells[..., 1], cells[..., 0]])
+    values = map_coordinates(region.inside, at, order=1, mode="nearest", output=np.float32)
     inside, outside = values[..., :-1], values[..., 1:]
     falls = (inside >= LEVEL) & (outside < LEVEL)
-    share = (inside - LEVEL) / np.where(falls, inside - outside, 1.0)
-    crossed = np.where(falls, steps[:-1] + share * (STEP * unit_px), np.inf)
-    choice = np.abs(crossed).argmin(axis=-1)[..., None]
-    nearest = np.take_along_axis(crossed, choice, axis=-1)[..., 0]
+    choice = np.where(falls, np.abs(steps[:-1] + STEP * unit_px / 2), np.inf).argmin(axis=-1)
+    chosen = choice[..., None]
+    crossed, before, after = (
+        np.take_along_axis(kind, chosen, axis=-1)[..., 0] for kind in (falls, inside, outside)
+    )
+    share = (before - LEVEL) / np.where(crossed, before - after, 1.0)
+    nearest = steps[choice] + share * (STEP * unit_px)
     sure = np.ptp(values, axis=-1) >= MIN_CONTRAST
-    return np.where(sure & np.isfinite(nearest), nearest, np.nan)
+    return np.where(sure & crossed, nearest, np.nan)
 
 
 def refine_lips(

@@ -258,10 +258,10 @@ def evaluate(
         Of generated and ``real`` sequences: rate (pooled), mean duration, interval, depth, share of
         complete blinks, unevenness of the two eyes, share of half-open frames
         (:class:`tkit.pipelines.stages.blink.survey.Survey`). ``rate_speakers_hz``, ``_low``,
-        ``_high``: mean over the speakers with its interval; ``duration_p``, ``interval_p``,
-        ``depth_p``: Kolmogorov-Smirnov; ``n_blinks``: generated. ``mmd2``: of generated and real
-        sequences of T frames; ``mmd2_static``: of eyes that never move; ``outside``: share of
-        generated coordinates outside the range of training.
+        ``_high``: mean over the speakers and, of three or more, its interval; ``duration_ks``,
+        ``interval_ks``, ``depth_ks``: Kolmogorov-Smirnov distances; ``n_blinks``: generated.
+        ``mmd2``: of generated and real sequences of T frames; ``mmd2_static``: of eyes that never
+        move; ``outside``: share of generated coordinates outside the range of training.
     """
     module = nets["blink"]
     fps, length = rows[0].fps, round(np.median([row.n_frames for row in rows]))
@@ -278,16 +278,13 @@ def evaluate(
     }
     real = survey.survey((ears(seen, store.canonical) for seen in eyes.values()), fps=fps)
     rates = {name: found.rate_hz for name, found in own.items()}
-    mean, low, high = survey.rate_interval(rates, seed=config.seed)
     cut = _cut(list(eyes.values()), config.sequence)
     cut_fake = _cut(pieces, config.sequence)[: len(cut)]
     outside = (made < module.low.numpy(force=True)) | (made > module.high.numpy(force=True))
     return {
         **fake.numbers(),
         **real.numbers("_real"),
-        "rate_speakers_hz": mean,
-        "rate_speakers_low": low,
-        "rate_speakers_high": high,
+        **survey.rate_of_speakers(rates),
         "n_blinks": float(len(fake.found)),
         **survey.compare(real, fake),
         "mmd2": float(sequence_mmd2(cut, cut_fake, config)),

@@ -27,13 +27,14 @@ Edges over two pixels are sharp, those over eight are not:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Need, Param, Score, Stats
-from tkit.metrics.pictures import matched
+from tkit.metrics.pictures import GRAY, matched
 
 
 def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
@@ -94,14 +95,13 @@ def _atvgnet(image: np.ndarray) -> tuple[int, int]:
 MODES = {"port": _port, "matlab": _matlab, "atvgnet": _atvgnet}
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, mode: str, empty: str) -> Stats:
+def measure(*, pred: np.ndarray, gt: np.ndarray, color: str, mode: str, empty: str) -> Stats:
     """Sum of the frames' CPBD; the ground truth is not looked at.
 
     Parameters
     ----------
     pred, gt : ndarray (T, H, W) or (T, H, W, 3), uint8
-        RGB frames are turned to gray as PIL does.
-    mode, empty : str
+    color, mode, empty : str
         See ``METRIC.params``.
 
     Raises
@@ -109,7 +109,7 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, mode: str, empty: str) -> Stats
     ScoreError
         If a frame has no edge in any block and ``empty`` is ``error``.
     """
-    pred, _ = matched(pred, gt, "gray")
+    pred, _ = matched(pred, gt, color)
     total, last = 0.0, (None, 0.0)
     for index, frame in enumerate(pred):
         # The frames of a still are one array (stride 0): looked at once.
@@ -130,8 +130,9 @@ def finish(stats: Stats) -> float:
 
 METRIC = Metric(
     title="Cumulative probability of blur detection",
-    needs=Need("gray"),
+    needs=Need("frames"),
     params={
+        "color": replace(GRAY, tokens={**GRAY.tokens, "gray": ""}),
         "mode": Param(
             "port",
             "port: as the Python package cpbd 1.0.7; matlab: as the authors' code; atvgnet: as "

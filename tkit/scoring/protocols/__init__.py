@@ -23,6 +23,7 @@ POLICIES = {
     "size": ("error", "resize"),
     "fps": ("error", "nearest"),
 }
+POINTS_IN = "file", "crop"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Protocol:
         One of :data:`tkit.face.crops.CROPS`, or ``none``.
     resize : int
         Side in pixels of the square that pictures are resized to after the crop; 0 keeps them.
+    points_in : {"file", "crop"}
+        Where points are found: in the pictures of the file, and moved along with the crop, or anew
+        in the pictures that are measured.
     stretch : bool
         Stretch every picture to its own minimum and maximum, as one evaluator does by accident.
     missing, length, size, fps : str
@@ -48,6 +52,8 @@ class Protocol:
     title, split : str
     sources : mapping
         Choice to where it comes from.
+    lacks : sequence of str
+        What the evaluator that it is named for has or does, and this protocol does not.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Protocol:
     landmarks: str = "dlib68"
     crop: str = "none"
     resize: int = 0
+    points_in: str = "file"
     stretch: bool = False
     missing: str = "reject"
     length: str = "error"
@@ -63,9 +70,10 @@ class Protocol:
     title: str = ""
     split: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    lacks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name, choices in POLICIES.items():
+        for name, choices in {**POLICIES, "points_in": POINTS_IN}.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(
                     f"{name}: {getattr(self, name)!r} is none of {', '.join(choices)}"
@@ -146,8 +154,10 @@ def change(
     fixed: dict[str, Any] = {name: value for name, value in choices.items() if value}
     if fixed.get("landmarks") == named.landmarks:
         del fixed["landmarks"]
-    name = "custom" if changes or fixed else named.name
-    return replace(named, name=name, metrics=chosen, **fixed)
+    if changes or fixed:
+        # What it is compared with is another evaluator's no longer.
+        fixed |= {"name": "custom", "lacks": ()}
+    return replace(named, metrics=chosen, **fixed)
 
 
 def read_settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -198,7 +198,7 @@ def test_evaluation_counts_the_blinks_that_were_drawn(store, stores, monkeypatch
     assert found["rate_speakers_low"] <= found["rate_speakers_hz"] <= found["rate_speakers_high"]
     assert found["rate_speakers_hz"] == pytest.approx(drawn / seconds)  # as many clips each
     assert found["n_blinks"] == drawn and found["complete"] == 1
-    assert found["duration_p"] == found["depth_p"] == 1
+    assert found["duration_ks"] == found["depth_ks"] == 0
     assert found["uneven"] == pytest.approx(0, abs=0.05) and found["half_open"] == 0
     assert found["mmd2"] == pytest.approx(0, abs=1e-4)
     monkeypatch.setattr(work, "generate", as_generated(np.zeros((1, 22, 2), np.float32)))
