@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from tkit.errors import ConfigError, TkitError, WeightsError
 from tkit.files import atomic_path
@@ -264,12 +265,11 @@ class Trainer:
 
     def batches(self) -> Iterator[dict[str, Tensor]]:
         """Yield this process's share of the batches of the steps that are left."""
-        config, device, several = self.config, self.accelerator.device.type, len(self.share)
-        processes = self.accelerator.num_processes
+        config, device = self.config, self.accelerator.device.type
+        processes, steps = self.accelerator.num_processes, range(self.step, self.config.steps)
         draw = self.stage.batches(self.store, config, config.train_split)
-        draws = ahead.Draws(draw, self.share if several < config.batch_size else None)
+        draws = ahead.Draws(draw, self.share if processes > 1 else None)
         workers = ahead.workers_for(config.workers, device=device, processes=processes)
-        steps = range(self.step, config.steps)
         batches = ahead.drawn(draws, steps, workers=workers, pin=device == "cuda")
         for _ in steps:
             start = time.monotonic()
@@ -365,9 +365,10 @@ class Trainer:
         """Move the average towards the weights; at first fast, or it would keep the first ones."""
         if self.average is None:
             return
-        part = 1 - min(self.config.ema, (1 + self.step) / (10 + self.step))
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         now = self.nets[self.stage.released].parameters()
-        torch._foreach_lerp_(list(self.average.parameters()), list(now), part)
+        move = get_ema_multi_avg_fn(decay)  # all of them at once
+        move(list(self.average.parameters()), list(now), None)
 
     def results(self) -> dict[str, nn.Module]:
         """The nets as they are released and measured: with averaged weights, if there are any."""
