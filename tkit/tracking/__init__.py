@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FrontEnds", "Tracked", "refine_lips", "track_clip", "track_file", "write_points"]
 
+AS_TRACKED = "lips stay as tracked: the segmenter doubts what it sees"
 FEW = 0.8  # share of lip points on a boundary below which the user is told
 
 
@@ -83,7 +84,9 @@ def track_clip(
         )
     valid = np.logical_not(np.isnan(found).any(axis=(1, 2)))
     share = placed[valid][:, geometry.MOUTH].mean()
-    if segment is not None and share < FEW:
+    if segment is not None and share == 0:
+        notes.append(AS_TRACKED)
+    elif segment is not None and share < FEW:
         notes.append(f"only {share:.0%} of the lip points lie on the boundary of a segment")
     return Tracked(points.astype(np.float32), valid, placed, notes, clip.fps)
 
