@@ -148,7 +148,7 @@ class Writer:
         self._array("speech", (info.encoder.dim,), "f4", max(16384 // info.encoder.dim, 1))
         if crop_size:
             # One frame a chunk: training reads single frames. Packed, as by versions before 0.3.0,
-            # they would take 15 times as long to read for a fifth less on the disk.
+            # they would take seven times as long to read, for a fifth less on the disk.
             self._array("crops", (crop_size, crop_size, 3), "u1", 1)
             self._array("crop_pose", (2, 3), "f8", 1024)
 
