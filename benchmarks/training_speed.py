@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--precision", default="no")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--no-record", action="store_true", help="record no CUDA graph")
+    parser.add_argument("--record", action="store_true", help="record a step as a CUDA graph")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -93,7 +93,7 @@ def settings(name: str, args: argparse.Namespace) -> tuple[Any, Any]:
     experiment = None if name in STAGES.names() else name
     given = {
         "precision": args.precision, "workers": args.workers, "device": args.device,
-        "threads": args.threads, "record": not args.no_record,
+        "threads": args.threads, "record": args.record,
         "steps": args.warm_up + args.steps + 1,
     }  # fmt: skip
     if args.batch_size:

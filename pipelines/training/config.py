@@ -60,7 +60,7 @@ class Common:
         "no", "Mixed precision; fp64: double, to compare.", choices=("no", "bf16", "fp64")
     )
     threads: int = option(0, "Threads of the CPU; 0: as torch decides.", low=0)
-    record: bool = option(True, "On a GPU, record a step as one CUDA graph where that is possible.")
+    record: bool = option(False, "On a GPU, record a step as one CUDA graph (not yet tried on one).")
     workers: int = option(
         -1, "Processes that draw batches ahead; -1: for a GPU as many as pay, else none.", low=-1
     )
@@ -78,7 +78,7 @@ FREE_FIELDS = frozenset(
 
 def bare(config: Any) -> Any:
     """Return a config without what changes nothing of the result: how many share the work."""
-    return dataclasses.replace(config, threads=0, workers=0, record=True)
+    return dataclasses.replace(config, threads=0, workers=0, record=False)
 
 
 def make(config: type, values: Mapping[str, Any], *, where: str = "config") -> Any:
