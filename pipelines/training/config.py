@@ -55,15 +55,29 @@ class Common:
     log_every: int = option(20, "Steps between two lines of the log.", low=1)
     checkpoint_every: int = option(500, "Steps between two checkpoints.", low=1)
     device: str = option("auto", "Where to train.", choices=("auto", "cpu"))
-    precision: str = option("no", "Mixed precision.", choices=("no", "bf16"))
+    precision: str = option(
+        "no", "Mixed precision; fp64: double, to compare.", choices=("no", "bf16", "fp64")
+    )
     threads: int = option(0, "Threads of the CPU; 0: as torch decides.", low=0)
+    record: bool = option(False, "On a GPU, record a step as one CUDA graph (not tried yet).")
+    workers: int = option(
+        -1, "Processes that draw batches ahead; -1: for a GPU as many as pay, else none.", low=-1
+    )
 
 
 # Fields that may differ between a checkpoint and the run that resumes it: they change how long and
 # where the training runs, not what it computes.
 FREE_FIELDS = frozenset(
-    {"steps", "minutes", "log_every", "checkpoint_every", "device", "threads", "val_split"}
-)
+    {
+        "steps", "minutes", "log_every", "checkpoint_every", "val_split",
+        "device", "threads", "workers", "record",
+    }
+)  # fmt: skip
+
+
+def bare(config: Any) -> Any:
+    """Return a config without what changes nothing of the result: how many share the work."""
+    return dataclasses.replace(config, threads=0, workers=0, record=False)
 
 
 def make(config: type, values: Mapping[str, Any], *, where: str = "config") -> Any:

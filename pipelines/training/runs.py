@@ -158,6 +158,11 @@ class Log:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
+    def show(self, step: int, pictures: Mapping[str, Any]) -> None:
+        """Put pictures (3, H, W) in [0, 1] into TensorBoard."""
+        for name, picture in pictures.items():
+            self._board.add_image(name, picture.float().cpu(), step)
+
 
 def read_losses(run: Run) -> list[tuple[int, str, float]]:
     """Read the log of a run: (step, name, value); a half-written last line is left out."""
