@@ -1,6 +1,7 @@
 import copy
 import csv
 import gc
+import io
 import json
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ from tkit.errors import (
     WeightsError,
 )
 from tkit.files import sha256_of
+from tkit.parsing import sealed
 from tkit.pipelines import Stage
 from tkit.pipelines.stages import blink, motion
 from tkit.pipelines.training import config as configs
@@ -243,7 +245,9 @@ def test_a_run_resumes_with_other_workers_and_from_before_there_were_any(store, 
     for optimiser in state["optimisers"].values():
         for group in optimiser["param_groups"]:
             group["fused"], group["foreach"] = None, None
-    torch.save(state | {"record": json.dumps(record)}, path)
+    content = io.BytesIO()
+    torch.save(state | {"record": json.dumps(record)}, content)
+    path.write_bytes(sealed(content.getvalue()))
     parts = loop.fit(stage, replace(config, workers=2), store, tmp_path / "parts", resume=True)
     assert same(tensors(whole), tensors(parts))
 
