@@ -325,7 +325,7 @@ STAGES = dict.fromkeys(("motion", "blink", "texture"))
 
 
 @pytest.mark.parametrize("error", EVERY, ids=names(EVERY))
-@pytest.mark.parametrize("step", ["read_audio", "require_sound", "write_video"])
+@pytest.mark.parametrize("step", ["require_audible", "stream_audio", "write_video"])
 def test_one_clip_of_a_corpus_cannot_be_animated(tmp_path, monkeypatch, step, error):
     todo = [
         videos.Job(tmp_path / "x.mp4", tmp_path / "x.mp4", tmp_path / f"{name}.mp4", 5, name)
@@ -333,16 +333,13 @@ def test_one_clip_of_a_corpus_cannot_be_animated(tmp_path, monkeypatch, step, er
     ]
     turn = iter(range(99))
     patched = {
-        "read_audio": lambda *_, **__: np.ones(3200, np.float32),
-        "require_sound": lambda wave, *_: wave,
+        "require_audible": lambda *_: None,
+        "stream_audio": lambda *_: iter([(np.ones(3200, np.float32),) * 2]),
         "write_video": lambda *_, **__: 5,
     }
     for name, does in patched.items():
         monkeypatch.setattr(media, name, does)
-    per_video = 2 if step == "read_audio" else 1
-    monkeypatch.setattr(
-        media, step, raising(error, patched[step], lambda *_: next(turn) == per_video)
-    )
+    monkeypatch.setattr(media, step, raising(error, patched[step], lambda *_: next(turn) == 1))
     monkeypatch.setattr(videos.Job, "picture", lambda self: np.zeros((9, 9, 3), np.uint8))
     monkeypatch.setattr(render, "talk", lambda *_, **__: iter([]))
     made = list(videos.make_all(todo, STAGES, warn=print))
