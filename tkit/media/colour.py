@@ -48,7 +48,8 @@ class ToRgb:
         self._reformatter = VideoReformatter()
         # MPEG-1 states no colours, and everybody reads its corpora (GRID) by FFmpeg's quick way,
         # which rounds down: their pixels stay those.
-        self._quick = stream.codec_context.name == "mpeg1video"
+        codec = stream.codec_context  # none where FFmpeg knows no decoder
+        self._quick = codec is not None and codec.name == "mpeg1video"
         self._name = name
         self._kind: tuple[Any, ...] = ()
         self._numbers, self._factors = np.zeros((3, 4), np.float32), np.zeros(6, np.int16)
