@@ -188,3 +188,17 @@ def test_tests_and_benchmarks_use_public_names():
                 if private and node.value.id in ours:
                     found.append(f"{path.name}: {node.value.id}.{node.attr}")
     assert [name for name in found if "__" not in name] == []
+
+
+def test_one_broad_except_is_the_guard_of_a_clip():
+    """Whatever a clip raises is told in one place; elsewhere it is known what is caught."""
+    found = []
+    for name, path in HERE.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler):
+                caught = ast.unparse(node.type) if node.type else "BaseException"
+                if {"Exception", "BaseException"} & set(caught.strip("()").split(", ")):
+                    found.append(name)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                assert not {"Exception", "BaseException"} & {ast.unparse(a) for a in node.args}
+    assert found == ["tkit.errors"]

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from tkit.errors import StoreError
-from tkit.watched import StoppedError, watched
+from tkit.jobs.watched import StoppedError, watched
 
 
 def counts(n):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tkit.prep import prepare
     from tkit.scoring import score
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = ["METRICS", "animate", "evaluate", "load", "prepare", "score", "train"]
 
 _HOMES = {

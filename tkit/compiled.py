@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from tkit.errors import OutputError
 from tkit.files import atomic_path
 
 _LOCK = threading.RLock()  # LLVM's linker is one for the process
@@ -220,7 +221,7 @@ def _kept(kernel: Kernel) -> bytes:
                 return code
     code = kernel.build()
     for place in places:
-        with contextlib.suppress(OSError), atomic_path(place / file) as temporary:
+        with contextlib.suppress(OSError, OutputError), atomic_path(place / file) as temporary:
             temporary.write_bytes(hashlib.sha256(code).digest() + code)
             break
     return code

@@ -14,6 +14,7 @@ import hashlib
 import json
 import tokenize
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,36 @@ def from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
+
+
+def toml_of(values: Mapping[str, Any]) -> str:
+    """Write values, lists of values and lists of tables as TOML, which the library only reads.
+
+    ``tomllib`` reads the same back.
+
+    Parameters
+    ----------
+    values : mapping
+        Values are bool, int, float, str, a list or tuple of those, or a list of mappings (an array
+        of tables, written last).
+    """
+    lines, tables = [], []
+    for key, value in values.items():
+        if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            tables += [f"\n[[{key}]]\n{toml_of(item)}" for item in value]
+        else:
+            lines.append(f"{key} = {_toml_value(value)}\n")
+    return "".join(lines + tables)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # A JSON string is a TOML string (DEL apart, which nobody types); repr of a number reads back
+    # exactly, inf and nan included.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def plain(text: str) -> str:

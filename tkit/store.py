@@ -34,6 +34,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -206,9 +207,9 @@ class Writer:
         self._array("placed", (68,), "?", 1024, compression=1)
         self._array("speech", (info.encoder.dim,), "f4", max(16384 // info.encoder.dim, 1))
         if crop_size:
-            # One frame a chunk: training reads single frames. Not lzf, which is faster: its bytes
-            # depend on what was in memory before.
-            self._array("crops", (crop_size, crop_size, 3), "u1", 1, compression=1)
+            # One frame a chunk: training reads single frames. Packed, as by versions before 0.3.0,
+            # they would take seven times as long to read, for a fifth less on the disk.
+            self._array("crops", (crop_size, crop_size, 3), "u1", 1)
             self._array("crop_pose", (2, 3), "f8", 1024)
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: str, chunk: int, **kw: Any) -> None:
@@ -351,7 +352,7 @@ class Store:
         self._arrays: dict[str, Array] = {}
         try:
             # No lock: some network drives give none, and a finished store is never written again.
-            self._file = h5py.File(self.path, "r", locking=False)
+            self._opened, self._process = h5py.File(self.path, "r", locking=False), os.getpid()
         except OSError as error:
             raise StoreError(f"{self.path}: {_why_not_opened(error)}") from error
         try:
@@ -386,6 +387,14 @@ class Store:
         self._file.close()
 
     @property
+    def _file(self) -> h5py.File:
+        """The file, opened anew after a fork, which an open one does not survive."""
+        if self._process != os.getpid():
+            self._opened, self._process = h5py.File(self.path, "r", locking=False), os.getpid()
+            self._arrays = {}
+        return self._opened
+
+    @property
     def is_sealed(self) -> bool:
         """Whether it has checksums; those written before 0.4.0 have not."""
         return self._sums is not None
@@ -403,13 +412,14 @@ class Store:
 
     def __getitem__(self, name: str) -> Array:
         """Return one of the long arrays by its name in the layout."""
+        file = self._file
         if name not in self._arrays:  # finding one in the file takes as long as reading a clip
             if name not in self._names:
                 hint = "; prepare the corpus with --crops" if name.startswith("crop") else ""
                 raise StoreError(f"{self.path}: has no /{name}{hint}")
             shape, kind = _LONG[name]
             with _telling(f"{self.path}: /{name} cannot be read"):
-                dataset = _dataset(self._file, name, (None, *shape), kind)
+                dataset = _dataset(file, name, (None, *shape), kind)
             self._arrays[name] = Array(dataset, f"{self.path}: /{name}")
         return self._arrays[name]
 

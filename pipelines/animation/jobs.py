@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,8 +14,8 @@ import numpy as np
 from tkit import media
 from tkit.clips import Clip
 from tkit.corpora import CORPORA, default_root
-from tkit.errors import NoFaceError, UsageError
-from tkit.files import refuse_overwrite, require_path
+from tkit.errors import Fault, NoFaceError, TkitError, UsageError, guarded
+from tkit.files import claimed, refuse_overwrite, require_path
 from tkit.landmarks import Track
 from tkit.parsing import read_array
 from tkit.pipelines.animation.studio import Studio
@@ -101,10 +102,13 @@ def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[
     Raises
     ------
     UsageError
-        If two pictures or two sounds have the same name.
+        If two pictures or two sounds have the same name, or ``out`` is no name of a video.
     """
     pairs = list(product(images, audios))
     if len(pairs) == 1:
+        if out.suffix.lower() not in media.WRITTEN_SUFFIXES:
+            kinds = " ".join(sorted(media.WRITTEN_SUFFIXES))
+            raise UsageError(f"{out}: not the name of a video that tkit writes ({kinds})")
         return [Job(*pairs[0], out)]
     names = [f"{image.stem}_{audio.stem}" for image, audio in pairs]
     if len(set(names)) < len(names):
@@ -154,7 +158,8 @@ def of_corpus(
         if split != (entry.split_of(clip, named) if named else rows[clip.id].split):
             continue
         video, sound = Path(clip.video), Path(clip.audio or clip.video)
-        name = video.resolve().relative_to(root.resolve()).with_suffix("").as_posix()
+        # Not resolved: the folder of a speaker may be a link to another drive.
+        name = Path(os.path.relpath(video, root)).with_suffix("").as_posix()
         jobs.append(Job(video, sound, out / f"{name}.mp4", rows[clip.id].n_frames, name))
     if not jobs:
         raise UsageError(f"{store}: no clip of the split {split!r} is below {root}")
@@ -195,7 +200,7 @@ def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
             x, y, _ = faces[0].round().astype(int)
             remarks.append(f"{image}: {len(faces)} faces; the largest speaks, at x {x}, y {y}")
     for audio in dict.fromkeys(job.audio for job in jobs):
-        media.require_sound(media.read_audio(audio, sample_rate=SOUND_HZ), audio)
+        media.require_audible(audio)
     return remarks
 
 
@@ -248,8 +253,10 @@ def make_all(
     force: bool = False,
     progress: bool = False,
     **settings: Any,
-) -> Iterator[tuple[Job, int]]:
+) -> Iterator[tuple[Job, int | Fault]]:
     """Make videos one after the other; nothing is loaded before all inputs have been looked at.
+
+    Of several, one that cannot be made does not keep the others from being made.
 
     Parameters
     ----------
@@ -271,13 +278,17 @@ def make_all(
 
     Yields
     ------
-    Job, int
-        What has been made, and the number of its frames.
+    Job, int or Fault
+        What has been made, and the number of its frames, or why it could not be made.
 
     Raises
     ------
     OutputExistsError
-        If a video is there and ``force`` is not given.
+        If a video is there and ``force`` is not given, or another run is making it.
+    OutputError
+        If a video cannot be written.
+    TkitError
+        If none could be made.
     MediaError, NoFaceError
         As :func:`look_at_inputs` does.
     """
@@ -286,6 +297,8 @@ def make_all(
     front_ends = front_ends or FrontEnds()
     for job in jobs:
         refuse_overwrite(job.out, force=force)
+    if debug:
+        refuse_overwrite(debug, force=True, folder=True)
     # Clips of a corpus, whose frames are counted, were looked at by tkit prep.
     for remark in look_at_inputs([job for job in jobs if not job.n_frames], front_ends):
         warn(remark)
@@ -293,8 +306,19 @@ def make_all(
     if tell:
         for name in weights:
             tell(f"{name}: {getattr(studio, name).weights.path}")
+    faults = []
     for job in jobs:
-        yield job, make(job, studio, debug=debug, progress=progress)
+        about: dict[str, Any] = {"debug": debug, "progress": progress}
+        with claimed(job.out):
+            if len(jobs) == 1:
+                yield job, make(job, studio, **about)
+                return
+            made = guarded(make, job, studio, name=job.audio.name, **about)
+        if isinstance(made, Fault):
+            faults.append(f"{job.name}: {made.reason}")
+        yield job, made
+    if len(faults) == len(jobs):
+        raise TkitError(f"none of {len(jobs)} videos could be made; the first: {faults[0]}")
 
 
 def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool = False) -> int:
@@ -309,20 +333,19 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
         Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     """
     from tkit.pipelines.animation.maps import PanelWriter
-    from tkit.pipelines.animation.moves import count_frames, sample_rate
+    from tkit.pipelines.animation.moves import sample_rate
     from tkit.pipelines.animation.render import talk
+    from tkit.pipelines.animation.speech import Speech
 
     picture, fps, rate_hz = job.picture(), studio.fps, sample_rate(studio.motion)
-    sound = media.require_sound(media.read_audio(job.audio, sample_rate=SOUND_HZ), job.audio)
-    wave = media.read_audio(job.audio, sample_rate=rate_hz)
-    if job.n_frames:  # the sound of a video often ends a little before its picture
-        missing = round(job.n_frames / fps * rate_hz) - len(wave)
-        wave = np.pad(wave, (0, max(missing, 0)))
+    media.require_audible(job.audio)
+    pieces = media.stream_audio(job.audio, rate_hz, SOUND_HZ)
+    speech = Speech(pieces, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)
     if job.name:
         studio = replace(studio, seed=stable_seed(studio.seed, job.name))
-    frames = talk(picture, wave, studio, watch=PanelWriter(debug / job.name) if debug else None)
-    total = job.n_frames or count_frames(wave, motion=studio.motion, fps=fps)
-    taken = (frame for frame, _ in zip(frames, range(total), strict=False))
-    job.out.parent.mkdir(parents=True, exist_ok=True)
-    shown = track(taken, total, desc=job.out.stem, unit="frame", show=progress)
-    return media.write_video(job.out, shown, fps=fps, wave=sound, sample_rate=SOUND_HZ, crf=CRF)
+    frames = talk(picture, speech, studio, watch=PanelWriter(debug / job.name) if debug else None)
+    total = job.n_frames or round(media.stated_length_s(job.audio) * fps) or None
+    shown = track(frames, total, desc=job.out.stem, unit="frame", show=progress)
+    return media.write_video(
+        job.out, shown, fps=fps, wave=speech.ear(), sample_rate=SOUND_HZ, crf=CRF
+    )

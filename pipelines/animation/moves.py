@@ -9,12 +9,13 @@ import numpy as np
 
 from tkit.face import geometry
 from tkit.pipelines.animation.blink_rate import at_rate
+from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.stages.motion.work import predict
 from tkit.pipelines.training.runs import Trained
 from tkit.seeds import generator
 from tkit.speech import ENCODERS
 from tkit.store import EncoderInfo
-from tkit.zoo.nets.blink import generate
+from tkit.zoo.nets.blink import State, generate
 
 AT_ONCE = 8  # frames that are made together
 PART_S, CONTEXT_S = 10.0, 2.0  # of speech that is heard together, and of what is around it
@@ -26,11 +27,6 @@ BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to anoth
 def sample_rate(motion: Trained) -> int:
     """Sample rate in Hz of the speech that a motion stage's encoder takes."""
     return ENCODERS.get(motion.weights.record["encoder"]["name"]).sample_rate
-
-
-def count_frames(wave: np.ndarray, *, motion: Trained, fps: float) -> int:
-    """Number of frames that speech takes: its length rounded, at least one."""
-    return max(round(len(wave) / sample_rate(motion) * fps), 1)
 
 
 class Voice:
@@ -65,24 +61,28 @@ class Voice:
         self._module, self._fps, self._picture = motion.weights.module, fps, picture
         self._sample_rate = sample_rate(motion)
 
-    def parts(self, wave: np.ndarray, n_frames: int) -> Iterator[tuple[int, np.ndarray]]:
+    def parts(self, speech: Speech) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the first frame of a few and their displacement (T, 68, 2)."""
         length, context = round(PART_S * self._fps), round(CONTEXT_S * self._fps)
-        for start in range(0, n_frames, length):
-            stop = min(start + length, n_frames)
-            if n_frames - stop <= context:  # no short rest: what is left belongs to the end
-                stop = n_frames
-            first, last = max(start - context, 0), min(stop + context, n_frames)
-            moved = self._hear(wave, first, last)[start - first : stop - first]
+        start, ends = 0, False
+        while not ends:
+            stop = start + length
+            last = speech.frames_until(stop + context + 1)
+            ends = last <= stop + context  # no short rest: what is left belongs to the end
+            stop, last = (last, last) if ends else (stop, stop + context)
+            first = max(start - context, 0)
+            moved = self._hear(speech, first, last)[start - first : stop - first]
             for at in range(0, len(moved), AT_ONCE):
                 yield start + at, moved[at : at + AT_ONCE]
-            if stop == n_frames:
-                return
+            start = stop
 
-    def _hear(self, wave: np.ndarray, first: int, last: int) -> np.ndarray:
+    def _hear(self, speech: Speech, first: int, last: int) -> np.ndarray:
         hop = self._sample_rate / self._fps
-        stop = len(wave) if round(last * hop) > len(wave) - hop else round(last * hop)
-        features = self._encode(wave[round(first * hop) : stop])
+        stop = round(last * hop)
+        there = speech.samples_until(stop + round(hop))
+        stop = there if stop > there - hop else stop
+        wave = speech.cut(round(first * hop), stop)
+        features = self._encode(wave)
         moved = predict(
             self._module, features, last - first,
             fps=self._fps, encoder=self._info, picture=self._picture,
@@ -91,35 +91,75 @@ class Voice:
         return moved
 
 
-def eyes(
-    n_frames: int,
-    *,
-    blink: Trained,
-    fps: float,
-    seed: int,
-    rate_hz: float | None = None,
-    canonical: np.ndarray | None = None,
-) -> np.ndarray:
-    """Displacement (T, 68, 2) of the canonical face by blinks, which speech does not cause.
+class Eyes:
+    """Displacement of the canonical face by blinks, which speech does not cause, part by part.
 
     They are generated at the rate the stage was trained at and interpolated to ``fps``. With
-    ``rate_hz`` they are rearranged to so many a second
+    ``rate_hz`` they are rearranged to so many a second, two minutes together
     (:mod:`tkit.pipelines.animation.blink_rate`), which needs the ``canonical`` face.
+
+    Parameters
+    ----------
+    blink : Trained
+    fps : float
+        Rate of the frames that are wanted.
+    seed : int
+    rate_hz : float, optional
+        Blinks a second; by default as learned.
+    canonical : ndarray (68, 2), optional
     """
-    own_fps = blink.weights.record["fps"]
-    rng = generator(seed, "animate", "blink")
-    n_own = max(round(n_frames * own_fps / fps), 1)
-    n_made = n_own if rate_hz is None else max(n_own, round(BLINKS_FROM_S * own_fps))
-    moved, _ = generate(blink.weights.module, n_made, rng=rng)
-    if rate_hz is not None and canonical is not None:
-        moved = at_rate(moved, canonical, rate_hz=rate_hz, n_frames=n_own, fps=own_fps, rng=rng)
-    if own_fps == fps:
-        return moved
-    position = np.clip((np.arange(n_frames) + 0.5) * own_fps / fps - 0.5, 0, n_own - 1)
-    before = position.astype(int)
-    after = np.minimum(before + 1, n_own - 1)
-    part = (position - before)[:, None, None]
-    return (1 - part) * moved[before] + part * moved[after]
+
+    def __init__(
+        self,
+        blink: Trained,
+        *,
+        fps: float,
+        seed: int,
+        rate_hz: float | None = None,
+        canonical: np.ndarray | None = None,
+    ) -> None:
+        self._blink, self._fps, self._rate_hz, self._canonical = blink, fps, rate_hz, canonical
+        self._own_fps: float = blink.weights.record["fps"]
+        self._rng = generator(seed, "animate", "blink")
+        self._state: State | None = None
+        self._made = np.zeros((0, geometry.N_POINTS, 2), np.float32)
+        self._first = 0  # frame that is first of those kept
+
+    def take(self, start: int, count: int, n_frames: int | None = None) -> np.ndarray:
+        """Return (count, 68, 2) from frame ``start`` on; frames before are forgotten.
+
+        Parameters
+        ----------
+        n_frames : int, optional
+            Of the video, where it is known: nothing is beyond its end.
+        """
+        position = (start + np.arange(count) + 0.5) * self._own_fps / self._fps - 0.5
+        if n_frames is not None:
+            position = np.minimum(position, max(round(n_frames * self._own_fps / self._fps), 1) - 1)
+        position = np.maximum(position, 0)
+        before = np.floor(position + 1e-9).astype(int)
+        part = np.maximum(position - before, 0)[:, None, None]
+        self._make_until(int(before[-1]) + 2, keep=int(before[0]))
+        found = self._made[before - self._first]
+        if not part.any():
+            return found
+        return (1 - part) * found + part * self._made[before + 1 - self._first]
+
+    def _make_until(self, stop: int, *, keep: int) -> None:
+        parts = [self._made[keep - self._first :]]
+        there, self._first = self._first + len(self._made), keep
+        while there < stop:
+            count = round(BLINKS_FROM_S * self._own_fps) if self._rate_hz is not None else AT_ONCE
+            module = self._blink.weights.module
+            moved, self._state = generate(module, count, rng=self._rng, state=self._state)
+            if self._rate_hz is not None and self._canonical is not None:
+                moved = at_rate(
+                    moved, self._canonical, rate_hz=self._rate_hz, n_frames=count,
+                    fps=self._own_fps, rng=self._rng,
+                )  # fmt: skip
+            parts.append(moved)
+            there += count
+        self._made = np.concatenate(parts)
 
 
 def head_moves(points: np.ndarray) -> np.ndarray:

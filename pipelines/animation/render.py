@@ -14,8 +14,9 @@ import numpy as np
 
 from tkit.errors import NoFaceError
 from tkit.face import crops, geometry, plausible
-from tkit.pipelines.animation.moves import Voice, count_frames, eyes, repeated
+from tkit.pipelines.animation.moves import Eyes, Voice, repeated, sample_rate
 from tkit.pipelines.animation.paste import Paste
+from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
 from tkit.zoo.nets import texture as texture_net
@@ -96,7 +97,7 @@ class Person:
 
 def talk(
     image: np.ndarray,
-    wave: np.ndarray,
+    speech: np.ndarray | Speech,
     studio: Studio,
     *,
     watch: Callable[[np.ndarray, Rendered], None] | None = None,
@@ -107,8 +108,8 @@ def talk(
     ----------
     image : ndarray (H, W, 3) uint8 RGB
         Picture with a face, of any size; of several faces the largest speaks.
-    wave : ndarray (S,) float32
-        Speech at the sample rate of the encoder that ``studio.motion`` was trained on
+    speech : ndarray (S,) float32, or Speech
+        At the sample rate of the encoder that ``studio.motion`` was trained on
         (:func:`tkit.pipelines.animation.moves.sample_rate`).
     studio : Studio
         ``round(duration * studio.fps)`` frames are made.
@@ -136,12 +137,12 @@ def talk(
         raise NoFaceError("no face found in the picture; use one that shows a face from the front")
     canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
     person = look_at(image, points, canonical=canonical, size=studio.texture.weights.config.size)
-    n_frames = count_frames(wave, motion=motion, fps=fps)
+    if isinstance(speech, np.ndarray):
+        speech = Speech.of(speech, rate_hz=sample_rate(motion), fps=fps)
     picture = person.displacement
     speak = Voice(motion, fps=fps, picture=picture, speech_weights=studio.speech_weights)
-    look = eyes(
-        n_frames,
-        blink=studio.blink,
+    eyes = Eyes(
+        studio.blink,
         fps=fps,
         seed=studio.seed,
         rate_hz=studio.blink_rate,
@@ -149,10 +150,10 @@ def talk(
     )
 
     def landmarks() -> Iterator[np.ndarray]:
-        for start, moved in speak.parts(wave, n_frames):
-            part = slice(start, start + len(moved))
+        for start, moved in speak.parts(speech):
+            look = eyes.take(start, len(moved), speech.n_frames)
             still = share_of_picture(start, len(moved), fps=fps)[:, None, None]
-            moved = (1 - still) * moved + still * picture + look[part]
+            moved = (1 - still) * moved + still * picture + look
             yield person.landmarks(moved, repeated(studio.head, start, len(moved)))
 
     module = studio.texture.weights.module

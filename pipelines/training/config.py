@@ -14,9 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tkit import toml
 from tkit.errors import ConfigError, UsageError, did_you_mean
-from tkit.parsing import from_toml
+from tkit.parsing import from_toml, toml_of
 from tkit.pipelines.training.stage import STAGES
 
 
@@ -56,15 +55,29 @@ class Common:
     log_every: int = option(20, "Steps between two lines of the log.", low=1)
     checkpoint_every: int = option(500, "Steps between two checkpoints.", low=1)
     device: str = option("auto", "Where to train.", choices=("auto", "cpu"))
-    precision: str = option("no", "Mixed precision.", choices=("no", "bf16"))
+    precision: str = option(
+        "no", "Mixed precision; fp64: double, to compare.", choices=("no", "bf16", "fp64")
+    )
     threads: int = option(0, "Threads of the CPU; 0: as torch decides.", low=0)
+    record: bool = option(False, "On a GPU, record a step as one CUDA graph (not tried yet).")
+    workers: int = option(
+        -1, "Processes that draw batches ahead; -1: for a GPU as many as pay, else none.", low=-1
+    )
 
 
 # Fields that may differ between a checkpoint and the run that resumes it: they change how long and
 # where the training runs, not what it computes.
 FREE_FIELDS = frozenset(
-    {"steps", "minutes", "log_every", "checkpoint_every", "device", "threads", "val_split"}
-)
+    {
+        "steps", "minutes", "log_every", "checkpoint_every", "val_split",
+        "device", "threads", "workers", "record",
+    }
+)  # fmt: skip
+
+
+def bare(config: Any) -> Any:
+    """Return a config without what changes nothing of the result: how many share the work."""
+    return dataclasses.replace(config, threads=0, workers=0, record=False)
 
 
 def make(config: type, values: Mapping[str, Any], *, where: str = "config") -> Any:
@@ -186,5 +199,5 @@ def to_toml(config: Any) -> str:
     for name, field in fields(type(config)).items():
         help_ = field.metadata.get("help")
         comment = f"  # {help_}" if help_ else ""
-        lines.append(toml.dumps({name: getattr(config, name)}).rstrip("\n") + comment)
+        lines.append(toml_of({name: getattr(config, name)}).rstrip("\n") + comment)
     return "\n".join(lines) + "\n"

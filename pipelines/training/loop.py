@@ -16,9 +16,8 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -26,12 +25,15 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from tkit.errors import ConfigError, TkitError, WeightsError
-from tkit.files import atomic_path, sha256_of
+from tkit.files import atomic_path, claimed, sha256_of
 from tkit.parsing import from_json, seal, unsealed
+from tkit.pipelines.training import ahead, results, runs
 from tkit.pipelines.training import config as configs
-from tkit.pipelines.training import results, runs
+from tkit.pipelines.training.recording import Recorded
+from tkit.pipelines.training.shares import share_of
 from tkit.pipelines.training.stage import STAGES, Stage
 from tkit.progress import bar
 from tkit.seeds import stable_seed
@@ -73,15 +75,13 @@ def fit(
     Path
         The weight file.
     """
-    accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=config.precision)
-    if config.batch_size % accelerator.num_processes:
-        raise ConfigError(
-            f"batch_size {config.batch_size} cannot be shared equally by "
-            f"{accelerator.num_processes} processes"
-        )
+    accelerator = accelerator_for(config)
     main = accelerator.is_main_process
     run = runs.open_run(out, resume=resume, force=force)
-    with _settings(config):
+    with ExitStack() as held:
+        if main:
+            held.enter_context(claimed(run.folder, folder=True))
+        held.enter_context(_settings(config))
         trainer = Trainer(stage, config, store, accelerator)
         if resume:
             trainer.restore(run.checkpoint)
@@ -98,6 +98,12 @@ def fit(
     return run.weights
 
 
+def accelerator_for(config: Any) -> Accelerator:
+    """Make what knows the device, the precision and the other processes of a training."""
+    mixed = "no" if config.precision == "fp64" else config.precision
+    return Accelerator(cpu=config.device == "cpu", mixed_precision=mixed)
+
+
 def finish(name: str, config: Any, store: Store, out: str | Path) -> runs.Trained:
     """Train a stage by name, or go on with it, or only load it where it is finished.
 
@@ -106,14 +112,14 @@ def finish(name: str, config: Any, store: Store, out: str | Path) -> runs.Traine
     Raises
     ------
     ConfigError
-        If what is finished was trained with other settings; threads do not count.
+        If what is finished was trained with other settings; threads and workers do not count.
     """
     run = runs.Run(Path(out))
     if not run.weights.is_file():
         going_on = run.checkpoint.is_file()
         fit(STAGES.get(name), config, store, run.folder, resume=going_on, progress=True)
     trained = runs.load(name, run.folder)
-    if replace(trained.config, threads=0) != replace(config, threads=0):
+    if configs.bare(trained.config) != configs.bare(config):
         raise ConfigError(f"{run.folder} was trained with other settings; use another folder")
     return trained
 
@@ -186,20 +192,33 @@ class Trainer:
     def __init__(self, stage: Stage, config: Any, store: Store, accelerator: Accelerator) -> None:
         self.stage, self.config, self.store, self.accelerator = stage, config, store, accelerator
         self.step, self.seconds = 0, 0.0
+        self.waited_s = 0.0  # for batches, since this trainer was made
+        processes = accelerator.num_processes
+        self.share = share_of(
+            config.batch_size, process=accelerator.process_index, processes=processes
+        )
         self._seed("init")
         nets: dict[str, nn.Module] = stage.nets(store, config)
         if config.init:
             nets[stage.released] = warm_start(stage, config.init, nets[stage.released], store)
-        self.nets = {name: net.to(accelerator.device) for name, net in nets.items()}
+        # Nets are made in single precision, so that double starts from the same numbers.
+        dtype = torch.float64 if config.precision == "fp64" else None
+        self.nets = {name: net.to(accelerator.device, dtype) for name, net in nets.items()}
         self.parameters = {
             player: [p for p in self.nets[player].parameters() if p.requires_grad]
             for player in stage.players
         }
         self.average = copy.deepcopy(self.nets[stage.released]) if config.ema else None
+        on_gpu = accelerator.device.type == "cuda"
+        # One kernel for all parameters, and a rate that a recorded step reads anew.
+        fast = {"fused": True, "capturable": True} if on_gpu else {}
+        rate = torch.tensor(config.lr, device=accelerator.device) if on_gpu else config.lr
         self.optimisers = {
-            player: torch.optim.Adam(parameters, config.lr, (config.beta1, config.beta2))
+            player: torch.optim.Adam(parameters, rate, (config.beta1, config.beta2), **fast)
             for player, parameters in self.parameters.items()
         }
+        record = config.record and on_gpu and stage.steady and processes == 1
+        self._move = Recorded(self._move_players) if record else self._move_players
 
     def _seed(self, *names: str) -> None:
         torch.manual_seed(stable_seed(self.config.seed, self.stage.name, *names))
@@ -207,9 +226,9 @@ class Trainer:
     def train(self, run: runs.Run, *, progress: bool = False) -> None:
         """Train to the last step or to the end of the time budget, logging and saving."""
         config, main = self.config, self.accelerator.is_main_process
-        draw = self.stage.batches(self.store, config, config.train_split)
         for net in self.nets.values():
             net.train()
+        batches = self.batches()
         before, start = self.seconds, time.monotonic()
         with ExitStack() as stack:
             shown = stack.enter_context(
@@ -219,52 +238,100 @@ class Trainer:
             log = stack.enter_context(runs.Log(run, done=self.step)) if main else None
             pressed = stack.enter_context(_step_finishes_first())
             while self.step < config.steps and not self._time_is_up():
-                losses = self.one_step(draw(self.step))
-                self.step += 1
-                self._average_weights()
+                batch = next(batches)
+                losses = self.advance(batch)
                 self.seconds = before + time.monotonic() - start
                 shown.update()
-                if log and (self.step % config.log_every == 0 or self.step == config.steps):
+                if self.step % config.log_every == 0 or self.step == config.steps:
                     values = self._checked(losses)
-                    log.add(self.step, values)
-                    shown.set_postfix(**{name: f"{value:.4g}" for name, value in values.items()})
-                if main and (pressed or self.step % config.checkpoint_every == 0):
+                    if log:
+                        log.add(self.step, values)
+                    shown.set_postfix(**self._shown(values))
+                if pressed or self.step % config.checkpoint_every == 0:
                     self._checked(losses)
-                    self.save(run.checkpoint)
+                    if log:
+                        log.show(self.step, self._pictures(batch))
+                        self.save(run.checkpoint)
                 if pressed:
                     raise KeyboardInterrupt
             if main:
                 self.save(run.checkpoint)
 
     def _time_is_up(self) -> bool:
-        """Whether the budget is spent; the first process decides for all."""
-        if not self.config.minutes:
-            return False
-        spent = torch.tensor([self.seconds], device=self.accelerator.device)
-        if self.accelerator.num_processes > 1:
-            torch.distributed.broadcast(spent, src=0)
-        return spent.item() >= 60 * self.config.minutes
+        """Whether the budget is spent; of several processes the first decides, now and then."""
+        spent = self.seconds
+        if self.config.minutes and self.accelerator.num_processes > 1:
+            if self.step % self.config.log_every:
+                return False
+            decided = torch.tensor([spent], device=self.accelerator.device)
+            torch.distributed.broadcast(decided, src=0)
+            spent = decided.item()
+        return 0 < 60 * self.config.minutes <= spent
+
+    def batches(self) -> Iterator[dict[str, Tensor]]:
+        """Yield this process's share of the batches of the steps that are left."""
+        config, device = self.config, self.accelerator.device.type
+        processes, steps = self.accelerator.num_processes, range(self.step, self.config.steps)
+        draw = self.stage.batches(self.store, config, config.train_split)
+        draws = ahead.Draws(draw, self.share if processes > 1 else None)
+        workers = ahead.workers_for(config.workers, device=device, processes=processes)
+        batches = ahead.drawn(draws, steps, workers=workers, pin=device == "cuda")
+        for _ in steps:
+            start = time.monotonic()
+            batch = next(batches)
+            self.waited_s += time.monotonic() - start
+            yield batch
+
+    def advance(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Go one step further: :meth:`one_step`, counted and averaged."""
+        losses = self.one_step(batch)
+        self.step += 1
+        self._average_weights()
+        return losses
 
     def one_step(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Train every player by one step, all on what they were before it.
 
+        Parameters
+        ----------
+        batch : dict of str to Tensor
+            This process's share, anywhere.
+
         Returns
         -------
         dict of str to Tensor
-            What the stage's losses were; of several players as ``PLAYER/NAME``.
+            What the stage's losses were, until the next step; of several players as
+            ``PLAYER/NAME``.
         """
-        processes, index = self.accelerator.num_processes, self.accelerator.process_index
-        self._seed("step", str(self.step), str(index))
-        device = self.accelerator.device
-        batch = {name: tensor[index::processes].to(device) for name, tensor in batch.items()}
+        self._seed("step", str(self.step), str(self.accelerator.process_index))
+        rate = learning_rate(self.config, self.step)
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+        return self._move(self._placed(batch))
+
+    def _placed(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A batch on the device, in the precision of the nets; nobody waits for its copy."""
+        device, double = self.accelerator.device, self.config.precision == "fp64"
+        return {
+            name: tensor.to(
+                device,
+                torch.float64 if double and tensor.is_floating_point() else None,
+                non_blocking=True,
+            )
+            for name, tensor in batch.items()
+        }
+
+    def _move_players(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Take the gradients of all players, then move them."""
         with self.accelerator.autocast():
             losses = self.stage.losses(self.nets, batch, self.config)
-        rate = learning_rate(self.config, self.step)
         for player, parameters in self.parameters.items():
             self._take_gradients(losses[player]["loss"], parameters)
         for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = rate
             optimiser.step()
         several = len(self.stage.players) > 1
         return {
@@ -281,36 +348,72 @@ class Trainer:
         """
         # The others may have to go through the same graph.
         shared = len(self.parameters) > 1
-        found = torch.autograd.grad(loss, parameters, retain_graph=shared, allow_unused=True)
+        found: Sequence[Tensor | None] = torch.autograd.grad(
+            loss, parameters, retain_graph=shared, allow_unused=True
+        )
+        if self.accelerator.num_processes > 1:
+            found = self._averaged(found)
         for parameter, gradient in zip(parameters, found, strict=True):
-            if gradient is not None and self.accelerator.num_processes > 1:
-                gradient = self.accelerator.reduce(gradient, reduction="mean")
             parameter.grad = gradient
+
+    def _averaged(self, found: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Gradients averaged over the processes, at once; None is None everywhere."""
+        there = [gradient for gradient in found if gradient is not None]
+        if not there:
+            return list(found)
+        flat = self.accelerator.reduce(torch.cat([x.flatten() for x in there]), reduction="mean")
+        parts = iter(flat.split([x.numel() for x in there]))
+        return [None if x is None else next(parts).view(x.shape) for x in found]
 
     @torch.no_grad()
     def _average_weights(self) -> None:
         """Move the average towards the weights; at first fast, or it would keep the first ones."""
         if self.average is None:
             return
-        part = 1 - min(self.config.ema, (1 + self.step) / (10 + self.step))
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         now = self.nets[self.stage.released].parameters()
-        for mean, weight in zip(self.average.parameters(), now, strict=True):
-            mean.lerp_(weight.to(mean), part)
+        move = get_ema_multi_avg_fn(decay)  # all of them at once
+        move(list(self.average.parameters()), list(now), None)
 
     def results(self) -> dict[str, nn.Module]:
         """The nets as they are released and measured: with averaged weights, if there are any."""
         return self.nets | ({self.stage.released: self.average} if self.average else {})
 
     def _checked(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the losses as numbers; :class:`TkitError` if one is not finite."""
-        values = {name: float(value) for name, value in losses.items()}
+        """Return the losses of the whole batch as numbers; the stage looks at them.
+
+        :class:`TkitError` if one is not finite.
+        """
+        found = torch.stack([value.double() for value in losses.values()])
+        if self.accelerator.num_processes > 1:
+            found = self.accelerator.reduce(found, reduction="mean")
+        values = dict(zip(losses, found.tolist(), strict=True))
         for name, value in values.items():
             if not math.isfinite(value):
                 raise TkitError(
                     f"{self.stage.name}: {name} is {value} at step {self.step}; the last "
                     "checkpoint is from before, try again with a smaller --lr"
                 )
+        if self.stage.watch:
+            own = f"{self.stage.released}/" if len(self.stage.players) > 1 else ""
+            self.stage.watch(
+                {name.removeprefix(own): x for name, x in values.items() if name.startswith(own)}
+            )
         return values
+
+    def _shown(self, values: Mapping[str, float]) -> dict[str, str]:
+        """What the progress shows: the loss, and the time where there is a budget."""
+        first, minutes = self.stage.players[0], self.config.minutes
+        loss = values[f"{first}/loss" if len(self.stage.players) > 1 else "loss"]
+        spent = {"minutes": f"{self.seconds / 60:.1f}/{minutes:g}"} if minutes else {}
+        return {"loss": f"{loss:.4g}", **spent}
+
+    def _pictures(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Pictures of a batch as the nets are released, if the stage makes any."""
+        if self.stage.pictures is None:
+            return {}
+        with self.accelerator.autocast():
+            return self.stage.pictures(self.results(), self._placed(batch), self.config)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, replacing the one before only when complete."""
@@ -343,7 +446,11 @@ class Trainer:
         for name, net in self.nets.items():
             net.load_state_dict(state["nets"][name])
         for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(state["optimisers"][name])
+            saved = state["optimisers"][name]
+            for group, own in zip(saved["param_groups"], optimiser.param_groups, strict=True):
+                # How Adam goes about it is a matter of the device.
+                group |= {key: value for key, value in own.items() if key != "params"}
+            optimiser.load_state_dict(saved)
         if self.average:
             self.average.load_state_dict(state["average"])
         self.step, self.seconds = state["step"], state["seconds"]

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import inspect
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import OutputExistsError, UsageError, WeightsError
-from tkit.files import atomic_path
+from tkit.files import atomic_path, writing
 from tkit.pipelines.training import config as configs
 from tkit.pipelines.training.stage import STAGES, Stage
 from tkit.store import EncoderInfo
@@ -106,7 +107,11 @@ def open_run(folder: str | Path, *, resume: bool, force: bool) -> Run:
 
 
 class Log:
-    """Writes named numbers to the run's CSV and TensorBoard files."""
+    """Writes named numbers to the run's CSV and TensorBoard files.
+
+    TensorBoard's writer is a thread, which ends where it cannot write; who wants to add to what it
+    has not written then waits for ever. So it is asked first.
+    """
 
     def __init__(self, run: Run, *, done: int) -> None:
         # Loading TensorBoard takes a second that only training should pay.
@@ -115,22 +120,48 @@ class Log:
         rows = [row for row in read_losses(run) if row[0] <= done] if done else []
         with atomic_path(run.losses) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows([("step", "name", "value"), *rows])
-        self._file = run.losses.open("a", newline="")
-        self._board = SummaryWriter(run.log, purge_step=done + 1 if done else None)
+        self._run, self._file = run, run.losses.open("a", newline="")
+        self._failed: list[BaseException] = []
+        self._before, threading.excepthook = threading.excepthook, self._note
+        with writing(run.log):
+            self._board = SummaryWriter(run.log, purge_step=done + 1 if done else None)
+
+    def _note(self, args: threading.ExceptHookArgs) -> None:
+        if isinstance(args.exc_value, OSError):
+            self._failed.append(args.exc_value)
+        else:
+            self._before(args)
 
     def __enter__(self) -> Log:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._board.close()
+        with writing(self._run.folder):
+            try:
+                self._file.close()
+                if not self._failed:
+                    self._board.close()
+            finally:
+                threading.excepthook = self._before
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._failed:
+            raise self._failed[0]
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Log values after ``step`` steps."""
-        csv.writer(self._file).writerows((step, name, value) for name, value in values.items())
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        with writing(self._run.folder):
+            self._raise()
+            csv.writer(self._file).writerows((step, name, value) for name, value in values.items())
+            self._file.flush()
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+    def show(self, step: int, pictures: Mapping[str, Any]) -> None:
+        """Put pictures (3, H, W) in [0, 1] into TensorBoard."""
+        for name, picture in pictures.items():
+            self._board.add_image(name, picture.float().cpu(), step)
 
 
 def read_losses(run: Run) -> list[tuple[int, str, float]]:

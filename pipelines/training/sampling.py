@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from tkit.errors import StoreError
 from tkit.store import Row
@@ -34,6 +36,14 @@ def moments(blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         products = products + rows.T @ rows
     mean = total / n
     return origin + mean, products / n - np.outer(mean, mean)
+
+
+def stack(samples: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Tensor]:
+    """Make a batch {name: (n, ...)} of samples that have the same names and shapes."""
+    return {
+        name: torch.from_numpy(np.stack([sample[name] for sample in samples]))
+        for name in samples[0]
+    }
 
 
 class Sampler:

@@ -32,15 +32,18 @@ class Stage:
     nets : callable
         ``nets(store, config)`` returns {name: module}, initialised from the training split.
     batches : callable
-        ``batches(store, config, split)`` returns ``batch(step)``, which maps a step number to
-        {name: tensor}. It depends on the seed and the step alone, so a resumed run sees the batches
-        it would have seen.
+        ``batches(store, config, split)`` returns ``batch(step, share)``, which maps a step number
+        to {name: tensor}; ``share`` is a range of the numbers of samples that are wanted, by
+        default ``range(config.batch_size)``. A sample depends on the seed, the step and its number
+        alone, with all that is random about it: so a resumed run sees the batches it would have
+        seen, processes that draw ahead change nothing, and several that train draw what one would.
     players : tuple of str
         Nets that are trained, each with its own optimiser.
     losses : callable
         ``losses(nets, batch, config)`` returns {player: {name: scalar tensor}} from one forward
         pass; ``"loss"`` is what the player minimises, the others are logged. A player's gradient is
-        taken for its own parameters alone, and of all players before any of them moves.
+        taken for its own parameters alone, and of all players before any of them moves. A loss is
+        a mean over samples, or of the :func:`~tkit.pipelines.training.shares.whole` batch.
     evaluate : callable
         ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
     released : str
@@ -51,6 +54,14 @@ class Stage:
         :class:`~tkit.pipelines.training.runs.Trained` does.
     weights : str
         Name in the zoo of the weights that are used when none are given; empty for the stage's own.
+    watch : callable, optional
+        ``watch(values)`` looks at the logged numbers {name: number} of the released net, and warns
+        if they say that the training goes astray.
+    pictures : callable, optional
+        ``pictures(nets, batch, config)`` returns {name: picture (3, H, W) in [0, 1]} for the log.
+    steady : bool
+        Every batch has the same shapes, and losses look at no value: a step can be recorded as a
+        CUDA graph.
     needs_speech : bool
         Whether it hears: its weights then fit only stores of the same speech encoder.
     tiny : mapping
@@ -71,6 +82,9 @@ class Stage:
     released: str
     apply: Callable[..., Any]
     weights: str = ""
+    watch: Callable[[Mapping[str, float]], None] | None = None
+    pictures: Callable[..., dict[str, Any]] | None = None
+    steady: bool = False
     needs_speech: bool = False
     tiny: Mapping[str, Any] = field(default_factory=dict)
     example: Callable[[Path], Path] | None = None
@@ -98,10 +112,10 @@ class Late:
         return found
 
 
-def work_of(module: str) -> dict[str, Any]:
-    """Return the functions of a stage (:data:`WORK`) that ``module`` has, by name.
+def work_of(module: str, *more: str) -> dict[str, Any]:
+    """Return the functions of a stage (:data:`WORK` and ``more``) that ``module`` has, by name.
 
     The module is imported at the first call, so that a stage's settings are known, and a wrong one
     is answered, before torch is loaded.
     """
-    return {name: Late(module, name) for name in WORK}
+    return {name: Late(module, name) for name in (*WORK, *more)}

@@ -94,11 +94,30 @@ def test_size_and_rate_policies(folders):
     reasons = {r.clip: r.reason for r in score(folders).rejects}
     assert reasons == {
         "s1/a": "pictures of 96 x 64, ground truth has 48 x 32",
-        "s1/b": "50 frames a second, ground truth has 25",
+        "s1/b": "50 frames a second, ground truth has 25; --fps nearest takes what is shown at its "
+        "times",
     }
     report = score(folders, changed(size="resize", fps="nearest"))
     assert report.rejects == []
     assert "|size:resize|fps:nearest|" in report.methods["ours"]["psnr"].signature
+
+
+def test_one_pixel_more_is_named_with_the_option_that_takes_it_off(folders):
+    for index, frame in enumerate(media.iter_frames(folders / "gt/s1/a.mp4")):
+        media.write_image(folders / f"gt/s1/x/{index}.png", np.pad(frame, ((0, 1), (0, 1), (0, 0))))
+    (folders / "gt/s1/a.mp4").rename(folders / "pred/s1/x.mp4")
+    (folders / "pred/s1/a.mp4").unlink()
+    reasons = {r.clip: r.reason for r in score(folders).rejects}
+    assert reasons == {
+        "s1/x": "pictures of 48 x 32, ground truth has 49 x 33; --size cut compares the pixels "
+        "that both have"
+    }
+    report = score(folders, changed(size="cut"))
+    assert report.rejects == [] and "|size:cut|" in report.methods["ours"]["psnr"].signature
+    exact = [c.value for c in report.clips if (c.method, c.clip) == ("ours", "s1/x")]
+    assert exact[0] == np.inf
+    media.write_video(folders / "pred/s1/x.mp4", texture(6, size=(34, 52)))
+    assert [r.clip for r in score(folders, changed(size="cut")).rejects] == ["s1/x"]
 
 
 def test_missing_predictions_can_count_as_stills(folders):

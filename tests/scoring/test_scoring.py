@@ -173,9 +173,10 @@ def test_pairs_that_do_not_fit_are_rejects_with_a_reason(folders):
     write(gt / "s2/y.mp4", texture(5))
     report = scoring.score({"ours": pred}, gt, protocol=PICTURES)
     assert {reject.clip: reject.reason for reject in report.rejects} == {
-        "s1/a": "4 frames, ground truth has 5",
+        "s1/a": "4 frames, ground truth has 5; --length cut compares the first 4",
         "s1/b": "pictures of 64 x 32, ground truth has 48 x 32",
-        "s2/a": "30 frames a second, ground truth has 25",
+        "s2/a": "30 frames a second, ground truth has 25; --fps nearest takes what is shown at its "
+        "times",
         "s2/x": "no ground truth of this name",
         "s2/y": "no prediction of this name",
     }

@@ -164,12 +164,11 @@ def test_command_prints_the_transcript_and_writes_features_and_a_picture(tmp_pat
 
 @pytest.mark.parametrize("encoder", ["chars29", "logmel", "phones"])
 def test_command_takes_any_sound(tmp_path, capsys, encoder):
-    """8 kHz stereo, 24 bit, mp3, silence and 10 ms: rows for all of it."""
+    """8 kHz stereo, 24 bit, mp3 and 10 ms: rows for all of it; silence is refused."""
     sounds = {
         "stereo.wav": (np.stack([speech(), speech(1)], 1), 8000, "pcm_s16le"),
         "deep.wav": (speech()[:, None], 48000, "pcm_s24le"),
         "a.mp3": (speech()[:, None], 16000, "mp3"),
-        "silent.wav": (np.zeros((16000, 1)), 16000, "pcm_s16le"),
         "short.wav": (speech()[:160, None], 16000, "pcm_s16le"),
     }
     for name, (wave, rate_hz, codec) in sounds.items():
@@ -178,7 +177,11 @@ def test_command_takes_any_sound(tmp_path, capsys, encoder):
         rows = np.load(tmp_path / "x.npy")
         assert np.isfinite(rows).all()
         assert abs(len(rows) - 50 * len(wave) / rate_hz) <= 6  # mp3 pads
+    write_sound(tmp_path / "silent.wav", np.zeros((16000, 1)), 16000, "pcm_s16le")
     capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main(["speech", str(tmp_path / "silent.wav"), "--encoder", encoder])
+    assert caught.value.code == 1 and "silent" in capsys.readouterr().err
 
 
 def write_sound(path: Path, wave: np.ndarray, rate_hz: int, codec: str) -> None:

@@ -2,7 +2,7 @@
 
 A command module exposes ``command`` (a click command) and keeps its heavy imports inside the
 body. It forwards to a library function; every :class:`~tkit.errors.TkitError` becomes one line on
-stderr and the error's exit code here, and nowhere else.
+stderr and the error's exit code here, and nowhere else; so does what the system says of a file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import click
 
 from tkit import __version__
-from tkit.errors import TkitError, did_you_mean
+from tkit.errors import TkitError, did_you_mean, one_line
 
 # First line of each command's help, so that `tkit --help` imports no command.
 SUMMARIES = {
@@ -31,6 +31,16 @@ SUMMARIES = {
     "speech": "Encode speech and print what was heard: does this front end work?",
     "train": "Train one stage on a store.",
     "zoo": "List, describe, verify and export the released weights.",
+}
+
+
+# How to go on with what Ctrl-C ended; the other commands are simply run again.
+HOW_TO_GO_ON = {
+    "animate": "what is finished is kept; run it again with --force to make all videos",
+    "download": "run it again to go on where it stopped",
+    "prep": "run it again to go on where it stopped",
+    "score": "with --resume DIR, finished clips are kept and the next run goes on from them",
+    "train": "add --resume to go on from the last checkpoint",
 }
 
 
@@ -85,15 +95,24 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = cli.main(args, prog_name="tkit", standalone_mode=False)
     except TkitError as error:
-        click.echo(f"tkit: {error}", err=True)
+        click.echo(f"tkit: {one_line(str(error))}", err=True)
         code = error.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("tkit: interrupted; nothing half-written is left", err=True)
+        given = sys.argv[1:] if args is None else args
+        hint = HOW_TO_GO_ON.get(next((name for name in given if name in SUMMARIES), ""))
+        click.echo(
+            "tkit: interrupted; nothing half-written is left" + (f"; {hint}" if hint else ""),
+            err=True,
+        )
         code = 130
     except BrokenPipeError:  # `tkit ... | head`
         sys.stderr.close()
+        code = 1
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        click.echo(f"tkit: {one_line(f'{name}{error.strerror or error}')}", err=True)
         code = 1
     sys.exit(code)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tkit.cli import _options
-from tkit.errors import UsageError
+from tkit.errors import Fault, TkitError, UsageError
 
 
 @click.command(name="animate")
@@ -60,6 +60,7 @@ from tkit.errors import UsageError
 )  # fmt: skip
 @_options.front_ends
 @_options.seed
+@click.option("--strict", is_flag=True, help="Stop at the first of several that cannot be made.")
 @_options.force
 def command(
     images: tuple[Path, ...],
@@ -69,6 +70,7 @@ def command(
     root: Path | None,
     protocol: str | None,
     split: str,
+    strict: bool,
     **options: Any,
 ) -> None:
     """Make a still face speak: picture + sound to video.
@@ -96,5 +98,10 @@ def command(
         todo = jobs.of_files(images, audios, out)
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
     say = partial(click.echo, err=True)
-    for job, count in jobs.make_all(todo, weights, warn=say, tell=say, progress=True, **options):
-        click.echo(f"{job.out}: {count} frames, {count / options['fps']:.2f} s")
+    for job, made in jobs.make_all(todo, weights, warn=say, tell=say, progress=True, **options):
+        if isinstance(made, Fault):
+            if strict:
+                raise TkitError(f"{job.name}: {made.reason} (--strict)")
+            say(f"not made: {job.name}: {made.reason}")
+        else:
+            click.echo(f"{job.out}: {made} frames, {made / options['fps']:.2f} s")

@@ -36,12 +36,11 @@ def command(
     from tkit.pipelines.training import evaluate
     from tkit.report import formats
 
-    if json_file:
-        formats.require_free([json_file], force=force)
-    found = evaluate(stage, data, split=split, weights=weights)
-    if json_file:
-        formats.save(json.dumps(found, indent=2) + "\n", json_file)
-    if json_file == formats.STDOUT:
-        return
-    for name, value in found.items():
-        click.echo(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
+    with formats.free([json_file] if json_file else [], force=force):
+        found = evaluate(stage, data, split=split, weights=weights)
+        if json_file != formats.STDOUT:
+            for name, value in found.items():
+                shown = f"{value:.4f}" if isinstance(value, float) else value
+                click.echo(f"{name:<14} {shown}")
+        if json_file:
+            formats.save(json.dumps(found, indent=2) + "\n", json_file)

@@ -35,5 +35,5 @@ def command(reports: tuple[Path, ...], kind: str, out: Path | None, force: bool)
     from tkit.report import formats, leaderboard
 
     out = out or formats.STDOUT
-    formats.require_free([out], force=force)
-    formats.save(leaderboard.FORMATS[kind](leaderboard.merge(list(reports))), out)
+    with formats.free([out], force=force):
+        formats.save(leaderboard.FORMATS[kind](leaderboard.merge(list(reports))), out)

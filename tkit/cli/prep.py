@@ -114,6 +114,12 @@ def command(
         strict=strict,
         progress=True,
     )
+    if summary.failed:
+        click.echo(
+            f"{len(summary.failed)} clips are missing for want of memory or by dead workers; run "
+            f"again with --force to try them: the others are kept in {out}.parts",
+            err=True,
+        )
     reasons = Counter(reject.reason for reject in summary.rejects)
     for reason, count in reasons.most_common(10):
         click.echo(f"rejected {count}: {reason}", err=True)

@@ -61,8 +61,9 @@ from tkit.report import CONTROL_ROWS
 )
 @click.option(
     "--size",
-    type=click.Choice(["error", "resize"]),
-    help="Another picture size: no score (the default), or resized to the ground truth's.",
+    type=click.Choice(["error", "resize", "cut"]),
+    help="Another picture size: no score (the default), resized to the ground truth's, or of one "
+    "pixel more or less the pixels that all have.",
 )
 @click.option(
     "--fps",
@@ -170,32 +171,33 @@ def command(
         "html": html_file,
     }
     outputs = {kind: path for kind, path in files.items() if path is not None}
-    formats.require_free(outputs.values(), force=force)
-    methods = name_methods(list(preds))
-    report = scoring.score(
-        methods,
-        gt,
-        protocol=protocol_name,
-        metrics=None if metrics is None else _names(metrics),
-        settings=protocols.read_settings(settings),
-        rows=_names(rows),
-        renamed=read_map(map_file) if map_file else None,
-        landmarks_model=landmarks_model,
-        jobs=jobs,
-        cluster=cluster,
-        resume=resume,
-        seed=seed,
-        progress=True,
-        missing=missing_pred,
-        **choices,
-    )
-    report = replace(report, published=published or "")
-    for kind, path in outputs.items():
-        formats.write(report, kind, path)
-    if Path("-") not in outputs.values():
-        click.echo(report.table(), nl=False)
-    for line in tables.left_out(report.rejects):
-        click.echo(line, err=True)
+    with formats.free(outputs.values(), force=force):
+        methods = name_methods(list(preds))
+        report = scoring.score(
+            methods,
+            gt,
+            protocol=protocol_name,
+            metrics=None if metrics is None else _names(metrics),
+            settings=protocols.read_settings(settings),
+            rows=_names(rows),
+            renamed=read_map(map_file) if map_file else None,
+            landmarks_model=landmarks_model,
+            jobs=jobs,
+            cluster=cluster,
+            resume=resume,
+            seed=seed,
+            progress=True,
+            missing=missing_pred,
+            **choices,
+        )
+        report = replace(report, published=published or "")
+        if formats.STDOUT not in outputs.values():
+            click.echo(report.table(), nl=False)
+        for line in tables.left_out(report.rejects):
+            click.echo(line, err=True)
+        # What is shown comes first: a drive that is full by now takes nothing from it.
+        for kind, path in sorted(outputs.items(), key=lambda output: output[1] != formats.STDOUT):
+            formats.write(report, kind, path)
     scoring.require_scores(report, methods, strict=strict)
 
 

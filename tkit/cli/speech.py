@@ -43,7 +43,7 @@ def command(
     import numpy as np
 
     from tkit.files import atomic_path, refuse_overwrite, require_path
-    from tkit.media import read_audio
+    from tkit.media import read_audio, require_audible, stream_audio
     from tkit.report import plots
     from tkit.speech import ENCODERS
     from tkit.speech.symbols import greedy
@@ -54,8 +54,12 @@ def command(
     entry = ENCODERS.get(encoder)
     require_path(wav, "sound file")
     encode = entry.load(weights)
-    wave = read_audio(wav, sample_rate=entry.sample_rate)
-    features = encode(wave)
+    require_audible(wav)
+    if stream := getattr(encode, "stream", None):  # long sound is not kept
+        pieces = (piece for (piece,) in stream_audio(wav, entry.sample_rate))
+        features = np.concatenate(list(stream(pieces)))
+    else:
+        features = encode(read_audio(wav, sample_rate=entry.sample_rate))
     symbols = getattr(encode, "symbols", None)
     if symbols is not None:
         click.echo(greedy(features, symbols))

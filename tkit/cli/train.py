@@ -91,7 +91,10 @@ def _command(stage: Any) -> click.Command:
             stage.name, data, out,
             config=config, resume=resume, force=force, progress=True, **given,
         )  # fmt: skip
-        click.echo(str(trained.weights.path))
+        from accelerate import PartialState  # made by the training
+
+        if PartialState().is_main_process:
+            click.echo(str(trained.weights.path))
 
     text = f"Train the {stage.name} stage: {stage.title}.\n\n\b\nExample:\n"
     text += f"  tkit train {stage.name} --data grid.h5 --out runs/{stage.name}\n"

@@ -97,7 +97,7 @@ def add(net: str, file: Path, out: Path | None, force: bool) -> None:
     from tkit.files import refuse_overwrite
     from tkit.speech.deepspeech import add as convert
 
-    out = refuse_overwrite(out or Path(net), force=force)
+    out = refuse_overwrite(out or Path(net), force=force, folder=True)
     path = convert(file, out)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; its card is {out / 'card.toml'}")
 

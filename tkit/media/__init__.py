@@ -1,7 +1,8 @@
 """Pictures, videos and sound in and out (PyAV).
 
-Frames are ``(H, W, 3)`` uint8 RGB, upright (a rotation flag is applied). Sound is mono float32 in
-[-1, 1]. Time zero is the first video frame: sound that starts earlier is cut, later is padded.
+Frames are ``(H, W, 3)`` uint8 RGB as a player shows them: upright and mirrored as the file says,
+with square pixels, each at its time stamp. Sound is mono float32 in [-1, 1]. Time zero is the first
+video frame: sound that starts earlier is cut, later is padded.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ import numpy as np
 
 from tkit.errors import MediaError, NoSoundError
 from tkit.files import atomic_path, require_path
-from tkit.media.decoding import Converter, Grid, Sound
-from tkit.media.encoding import Subsampler
+from tkit.media.clock import Grid, stated_rate
+from tkit.media.decoding import Converter
+from tkit.media.encoding import BT601, LIMITED_RANGE, SOUND_EVERY, SoundTrack, Subsampler
+from tkit.media.sound import SILENCE_PEAK, Sound
 
+SCAN_HZ = 16000  # at which tracks are looked through
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
-SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
+# Those that take what write_video writes, H.264 and AAC.
+WRITTEN_SUFFIXES = VIDEO_SUFFIXES - {".mpg", ".mpeg", ".webm"}
 
 av.logging.set_level(av.logging.PANIC)  # damaged frames are counted by us, not printed by FFmpeg
 
@@ -84,28 +89,37 @@ def read_clip(
     MediaError
         If there is no decodable picture.
     """
+    frames: list[np.ndarray] = []
+    held: list[bool] = []
+    heard: list[np.ndarray] = []
     with _open(video) as container:
-        if not container.streams.video:
-            raise MediaError(f"{video}: no picture in this file")
-        stream = container.streams.video[0]
-        rate = fps or float(stream.average_rate or stream.guessed_rate or 25)
-        sound = Sound(sample_rate) if container.streams.audio else None
-        grid = Grid(rate)
+        stream = _picture_of(container, video)
+        rate = fps or stated_rate(stream) or 25.0
+        track = _sounding_track(container, video)
+        sound = None if track is None else Sound(sample_rate, name=video, alone=False)
+        convert, grid = Converter(stream, video), Grid(rate, video)
         stop_s = None if max_frames is None else (max_frames + 0.5) / rate
-        for frame in _decode(container, with_sound=sound is not None):
+        for frame in _decode(container, stream, track):
             if sound and isinstance(frame, av.AudioFrame):
-                sound.add(frame)
+                heard += sound.add(frame)
             elif stop_s is None or grid.elapsed_s(frame) <= stop_s:
-                grid.add(frame)
+                for image, repeats in grid.add(frame, convert(frame)):
+                    frames.append(image)
+                    held.append(repeats)
             else:
                 break
-    frames, held = grid.finish(max_frames)
-    if not len(frames):
+    frames, held = frames[:max_frames], held[:max_frames]
+    if not frames:
         raise MediaError(f"{video}: no frame of this file can be decoded")
-    wave = sound.finish(grid.start_s) if sound else np.zeros(0, np.float32)
+    if any(image.shape != frames[0].shape for image in frames):
+        raise MediaError(f"{video}: the picture changes its size within the file")
+    wave = np.concatenate([*heard, *(sound.finish() if sound else ()), np.zeros(0, np.float32)])
+    if sound and sound.start_s is not None and grid.start_s is not None:
+        lead = round((sound.start_s - grid.start_s) * sample_rate)
+        wave = np.pad(wave, (lead, 0)) if lead > 0 else wave[-lead:]
     if not wave.size and audio:
         wave = read_audio(audio, sample_rate=sample_rate)
-    return Media(frames=frames, fps=rate, held=held, wave=wave, sample_rate=sample_rate)
+    return Media(np.stack(frames), rate, np.array(held), wave, sample_rate)
 
 
 def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
@@ -113,23 +127,43 @@ def iter_frames(path: str | Path) -> Iterator[np.ndarray]:
     yield from map(np.ascontiguousarray, open_video(path)[1])
 
 
-def open_video(path: str | Path) -> tuple[float, Iterator[np.ndarray]]:
-    """Open a video once: its frame rate (0 where it states none), and its frames as above."""
+def open_video(path: str | Path, *, fps: float = 0.0) -> tuple[float, Iterator[np.ndarray]]:
+    """Open a video once: its own frame rate (0 where it states none), and its frames as above.
+
+    They lie on the time grid of :func:`read_clip`.
+
+    Parameters
+    ----------
+    fps : float, optional
+        Rate of the grid; by default the file's own.
+    """
     container = _open(path)
-    if not container.streams.video:
+    try:
+        stream = _picture_of(container, path)
+    except MediaError:
         container.close()
+        raise
+    own = stated_rate(stream)
+    return own, _frames_of(container, path, fps or own)
+
+
+def _picture_of(container: Any, path: str | Path) -> Any:
+    if not container.streams.video:
         raise MediaError(f"{path}: no picture in this file")
-    stream = container.streams.video[0]
-    return float(stream.average_rate or stream.guessed_rate or 0), _frames_of(container, path)
+    return container.streams.video[0]
 
 
-def _frames_of(container: Any, path: str | Path) -> Iterator[np.ndarray]:
-    convert = Converter()
+def _frames_of(container: Any, path: str | Path, fps: float) -> Iterator[np.ndarray]:
+    grid = Grid(fps, path) if fps else None  # without a rate, one frame after the other
     count = 0
     with container:
-        for frame in _decode(container, with_sound=False):
-            yield convert(frame)
-            count += 1
+        stream = container.streams.video[0]
+        convert = Converter(stream, path)
+        for frame in _decode(container, stream):
+            image = convert(frame)
+            for shown, _ in grid.add(frame, image) if grid else [(image, False)]:
+                yield shown
+                count += 1
     if not count:
         raise MediaError(f"{path}: no frame of this file can be decoded")
 
@@ -142,16 +176,58 @@ def read_audio(path: str | Path, *, sample_rate: int = 16000) -> np.ndarray:
     NoSoundError
         If the file holds no sound.
     """
-    with _open(path) as container:
-        if not container.streams.audio:
-            raise NoSoundError(f"{path}: no sound in this file")
-        sound = Sound(sample_rate)
-        for frame in _decode(container, with_sound=True, with_video=False):
-            sound.add(frame)
-    wave = sound.finish(start_s=None)
+    wave = np.concatenate([pieces[0] for pieces in stream_audio(path, sample_rate)])
     if not wave.size:
         raise NoSoundError(f"{path}: the sound of this file cannot be decoded")
     return wave
+
+
+def stream_audio(path: str | Path, *sample_rates: int) -> Iterator[list[np.ndarray]]:
+    """Decode the sound of any media file once, at one or more rates, piece by piece.
+
+    Of several tracks the first is taken that is not silent.
+
+    Yields
+    ------
+    list of ndarray (n,)
+        Mono float32, the next samples at each rate.
+
+    Raises
+    ------
+    NoSoundError
+        At once, if the file holds no sound.
+    MediaError
+        If there are samples that cannot be sound.
+    """
+    container = _open(path)
+    track = _sounding_track(container, path)
+    if track is None:
+        container.close()
+        raise NoSoundError(f"{path}: no sound in this file")
+    return _pieces_of(container, track, Sound(*sample_rates, name=path, alone=True))
+
+
+def _pieces_of(container: Any, track: Any, sound: Sound) -> Iterator[list[np.ndarray]]:
+    with container:
+        for frame in _decode(container, track):
+            yield sound.add(frame)
+    yield sound.finish()
+
+
+def _sounding_track(container: Any, path: str | Path) -> Any:
+    """The first track of sound that is not silent, or the first; None without any."""
+    tracks = container.streams.audio
+    if len(tracks) < 2:
+        return tracks[0] if tracks else None
+    for number, track in enumerate(tracks):
+        with _open(path) as other:
+            sound = Sound(SCAN_HZ, name=path, alone=True)
+            for frame in _decode(other, other.streams.audio[number]):
+                if np.abs(np.concatenate(sound.add(frame))).max(initial=0.0) >= SILENCE_PEAK:
+                    return track
+            if np.abs(np.concatenate(sound.finish())).max(initial=0.0) >= SILENCE_PEAK:
+                return track
+    return tracks[0]
 
 
 def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
@@ -163,14 +239,29 @@ def require_sound(wave: np.ndarray, name: str | Path) -> np.ndarray:
     return wave
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture file as (H, W, 3) uint8 RGB; EXIF rotation is applied, alpha is dropped."""
-    from PIL import ImageOps
+def require_audible(path: str | Path) -> None:
+    """Read a file until it sounds; :class:`NoSoundError` if it never does."""
+    heard = 0
+    for (piece,) in stream_audio(path, SCAN_HZ):
+        heard += len(piece)
+        if np.abs(piece).max(initial=0.0) >= SILENCE_PEAK:
+            return
+    require_sound(np.zeros(min(heard, 1), np.float32), path)
 
+
+def stated_length_s(path: str | Path) -> float:
+    """Seconds that a file says it lasts, which may be wrong; 0 where it says nothing."""
+    with _open(path) as container:
+        return (container.duration or 0) / av.time_base
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture file as (H, W, 3) uint8 RGB: upright, scaled to 8 bits, alpha on white."""
     from tkit.media import stills
+    from tkit.media.pictures import to_rgb
 
     with stills.opened(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return to_rgb(image, path)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -186,7 +277,7 @@ def write_video(
     frames: Iterable[np.ndarray],
     *,
     fps: float = 25.0,
-    wave: np.ndarray | None = None,
+    wave: np.ndarray | Iterator[np.ndarray] | None = None,
     sample_rate: int = 16000,
     crf: int = 18,
 ) -> int:
@@ -197,8 +288,9 @@ def write_video(
     frames : iterable of (H, W, 3) uint8 RGB
         Taken one by one, so that a generator is written while it runs. Odd sizes lose their last
         row or column: H.264 in 4:2:0 has even sizes only.
-    wave : ndarray (S,), optional
+    wave : ndarray (S,), or iterator of such, optional
         Mono float sound that starts with the first frame; cut or padded to the picture's length.
+        Pieces are taken as the picture goes on.
     crf : int
         H.264 constant quality, 0 (lossless) to 51.
     """
@@ -214,19 +306,26 @@ def write_video(
     with atomic_path(path) as temporary, _open(temporary, "w") as container:
         video = container.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.codec_context.colorspace, video.codec_context.color_range = BT601, LIMITED_RANGE
         # One thread, no code for special processors: the same frames give the same bytes.
         same = {"threads": "1", "x264-params": "cpu-independent=1"}
         video.options = {"crf": str(crf), "preset": "veryfast", **same}
         sound = None
-        if wave is not None and len(wave):
-            sound = container.add_stream("aac", rate=sample_rate, layout="mono")
+        if isinstance(wave, np.ndarray):
+            wave = iter([wave]) if len(wave) else None
+        if wave is not None:
+            stream = container.add_stream("aac", rate=sample_rate, layout="mono")
+            sound = SoundTrack(stream, wave)
         count = 0
         for image in _chain(first, iterator):
             container.mux(video.encode(convert(image[:height, :width])))
             count += 1
+            if sound is not None and count % SOUND_EVERY == 0:
+                container.mux(sound.encode(round(count / float(rate) * sample_rate)))
         container.mux(video.encode(None))
-        if sound is not None and wave is not None:
-            _encode_sound(container, sound, wave, round(count / float(rate) * sample_rate))
+        if sound is not None:
+            container.mux(sound.encode(round(count / float(rate) * sample_rate)))
+            container.mux(sound.finish())
     return count
 
 
@@ -238,16 +337,6 @@ def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray
     yield from rest
 
 
-def _encode_sound(container: Any, stream: Any, wave: np.ndarray, n_samples: int) -> None:
-    samples = np.zeros(n_samples, np.float32)
-    count = min(n_samples, len(wave))
-    samples[:count] = wave[:count]
-    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-    frame.sample_rate, frame.pts = stream.rate, 0
-    container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
-
-
 def _open(path: str | Path, mode: str = "r") -> Any:
     if mode == "r":
         path = require_path(path, "media file")
@@ -256,7 +345,9 @@ def _open(path: str | Path, mode: str = "r") -> Any:
         if path.stat().st_size == 0:
             raise MediaError(f"{path}: the file is empty (0 bytes)")
     try:
-        return av.open(str(path), "w") if mode == "w" else av.open(str(path), "r")
+        # "file:", or a name like 12:30.wav would be taken for one of another protocol.
+        url = f"file:{path}"
+        return av.open(url, "w") if mode == "w" else av.open(url, "r")
     except (av.error.FFmpegError, ValueError) as error:
         doing = "read as video or sound" if mode == "r" else "written"
         raise MediaError(f"{path}: cannot be {doing} ({_reason(error)})") from error
@@ -266,11 +357,9 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _decode(container: Any, *, with_sound: bool, with_video: bool = True) -> Iterator[Any]:
+def _decode(container: Any, *streams: Any) -> Iterator[Any]:
     """Yield decoded frames; damaged packets are skipped, as players do."""
-    streams = [container.streams.video[0]] if with_video else []
-    if with_sound:
-        streams.append(container.streams.audio[0])
+    streams = tuple(stream for stream in streams if stream is not None)
     packets = container.demux(*streams)
     while True:
         try:

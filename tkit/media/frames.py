@@ -16,16 +16,17 @@ CHUNK_BYTES = 2**24  # of decoded frames of one video in memory; small enough to
 PICTURE_SUFFIXES = frozenset(".png .jpg .jpeg .bmp .tif .tiff .webp".split())
 
 
-def open_frames(path: Path) -> tuple[float, Iterator[np.ndarray]]:
+def open_frames(path: Path, *, fps: float = 0.0) -> tuple[float, Iterator[np.ndarray]]:
     """Frame rate and frames (H, W, 3) uint8 RGB of a video, a folder of pictures or ``.npy``.
 
-    Pictures and arrays state no rate: 0.
+    Pictures and arrays state no rate: 0. Those of a video are put on a time grid of ``fps`` points
+    a second, by default at its own rate.
     """
     if path.is_dir():
         return 0.0, _from_folder(path)
     if path.suffix.lower() == ".npy":
         return 0.0, _from_array(path)
-    return media.open_video(path)
+    return media.open_video(path, fps=fps)
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -75,7 +76,8 @@ class Reader:
     ----------
     path : Path
     fps : float, optional
-        Take for each frame of this rate the nearest frame in time.
+        Put the frames of a video on a time grid of this rate, as :func:`tkit.media.read_clip` does;
+        by default on one of its own rate.
 
     Raises
     ------
@@ -86,8 +88,7 @@ class Reader:
     def __init__(self, path: Path, *, fps: float = 0.0) -> None:
         self.path = path
         self._wanted_fps = fps
-        self.fps, frames = open_frames(path)
-        self._frames = _at_rate(frames, self.fps, fps) if fps and self.fps else frames
+        self.fps, self._frames = open_frames(path, fps=fps)
         self._next: np.ndarray | None = next(self._frames)
         self.shape = self._next.shape  # (H, W, 3)
         # An array says whether it is gray; videos and pictures are always decoded to colour.
@@ -127,16 +128,11 @@ class Reader:
 
     def _step(self) -> None:
         self.count += 1
-        self._next = next(self._frames, None)
+        try:
+            self._next = next(self._frames, None)
+        except MediaError as error:
+            self.problem = str(error).removeprefix(f"{self.path}: ")
+            self._next = None
         if self._next is not None and self._next.shape != self.shape:
             self.problem = f"the picture changes its size after {self.count} frames"
             self._next = None
-
-
-def _at_rate(frames: Iterator[np.ndarray], own: float, wanted: float) -> Iterator[np.ndarray]:
-    """Frame t of the new rate is the nearest frame in time of the old one."""
-    taken = 0
-    for index, frame in enumerate(frames):
-        while round(taken / wanted * own) <= index:
-            yield frame
-            taken += 1

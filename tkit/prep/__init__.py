@@ -9,15 +9,15 @@ does not grow with the corpus.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
 from tkit.clips import Clip, Reject, validate
-from tkit.corpora import CORPORA, find_root
-from tkit.errors import CorpusError
+from tkit.corpora import CORPORA, Corpus, find_root
+from tkit.errors import CorpusError, one_line
+from tkit.files import claimed, sweep
 from tkit.prep import assembly, parts
 from tkit.prep.assembly import Summary
 from tkit.prep.settings import Settings, choose
@@ -100,37 +100,56 @@ def prepare(
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
     encoder = replace(encoder, window_rate=settings.window_rate)
-    found = list(entry.scan(Path(root).absolute() if cluster else Path(root)))
-    clips = validate(item for item in found if isinstance(item, Clip))
-    rejects = [item for item in found if isinstance(item, Reject)]
     folder = Path(f"{out}.parts").absolute()  # workers elsewhere stand in another folder
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [folder / parts.part_name(clip, settings, encoder.signature) for clip in clips]
-    todo = [pair for pair in zip(clips, names, strict=True) if not pair[1].exists()]
-    done = len(clips) - len(todo)
-    for reject in _run(todo, settings, jobs=jobs, cluster=cluster, done=done, progress=progress):
-        if strict and reject:
-            raise CorpusError(f"{reject.id}: {reject.reason} (--strict)")
-    if missing := sum(not name.exists() for name in names):
-        raise CorpusError(
-            f"{missing} of {len(names)} parts are not in {folder}: do the cluster's workers see "
-            "this folder under the same path?"
+    with claimed(out):
+        clips, rejects = _scan(entry, Path(root).absolute() if cluster else Path(root))
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        names = {
+            clip: folder / parts.part_name(clip, settings, encoder.signature) for clip in clips
+        }
+        failed = _make_parts(
+            names, settings, jobs=jobs, cluster=cluster, strict=strict, progress=progress
         )
-    kept, refused = assembly.usable(clips, names)
-    built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
-    summary = assembly.assemble(
-        built,
-        _info(corpus, scheme, settings, encoder),
-        kept,
-        sorted(rejects + refused, key=lambda reject: reject.id),
-        splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
-        crop_size=settings.crops * settings.crop_size,
-    )
-    built.replace(out)
-    shutil.rmtree(folder)
+        kept, refused = assembly.usable(
+            [pair for pair in names.items() if pair[0].id not in failed]
+        )
+        _require_all(refused, strict=strict)
+        built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
+        summary = assembly.assemble(
+            built,
+            _info(corpus, scheme, settings, encoder),
+            kept,
+            [*rejects, *refused, *failed.values()],
+            splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
+            crop_size=settings.crops * settings.crop_size,
+        )
+        _require_all([one for one in summary.rejects if one not in rejects], strict=strict)
+        built.replace(out)
+        if not summary.failed:  # else the next run has only these to make
+            shutil.rmtree(folder)
     return summary
+
+
+def _scan(entry: Corpus, root: Path) -> tuple[list[Clip], list[Reject]]:
+    """List the clips of a corpus; those that a store cannot name are rejects."""
+    clips, rejects = [], []
+    for item in entry.scan(root):
+        name = one_line(item.id)
+        if isinstance(item, Reject):
+            rejects.append(Reject(name, item.step, one_line(item.reason)))
+        elif not _is_utf8(item.id + item.speaker):
+            rejects.append(Reject(name, "scan", "the name is not UTF-8; rename the file"))
+        else:
+            clips.append(item)
+    return validate(clips), rejects
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a name was; what was not stands in it as halves of surrogate pairs."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
@@ -146,21 +165,42 @@ def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) ->
     )
 
 
-def _run(
-    todo: list[tuple[Clip, Path]],
+def _require_all(rejects: list[Reject], *, strict: bool) -> None:
+    if strict and rejects:
+        raise CorpusError(f"{rejects[0].id}: {rejects[0].reason} (--strict)")
+
+
+def _make_parts(
+    names: dict[Clip, Path],
     settings: Settings,
     *,
     jobs: int,
     cluster: str,
-    done: int,
+    strict: bool,
     progress: bool,
-) -> Iterator[Reject | None]:
-    calls = [(clip, path, settings) for clip, path in todo]
-    made = parallel.run(parts.make_part, calls, jobs=jobs, cluster=cluster) if calls else ()
-    rejected = 0
-    with bar(done + len(todo), initial=done, desc="prep", unit="clip", show=progress) as shown:
+) -> dict[str, Reject]:
+    """Make the parts that are missing or damaged; return the clips that have none, by id.
+
+    These are no fault of the clips but of the machine.
+    """
+    calls = [(clip, path, settings) for clip, path in names.items() if not parts.is_sound(path)]
+    about: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "lost": parts.reject_of}
+    made = parallel.run(parts.make_part, calls, **about) if calls else ()
+    done, rejected, failed = len(names) - len(calls), 0, {}
+    with bar(len(names), initial=done, desc="prep", unit="clip", show=progress) as shown:
         for reject in made:
+            if reject:
+                _require_all([reject], strict=strict)
+                if reject.step == parts.MACHINE:
+                    failed[reject.id] = reject
             rejected += reject is not None
             shown.set_postfix(rejected=rejected)
             shown.update()
-            yield reject
+    missing = sum(not path.exists() for clip, path in names.items() if clip.id not in failed)
+    if missing:
+        folder = next(iter(names.values())).parent
+        raise CorpusError(
+            f"{missing} of {len(names)} parts are not in {folder}: do the cluster's workers see "
+            "this folder under the same path?"
+        )
+    return failed

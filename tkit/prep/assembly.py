@@ -10,9 +10,10 @@ import numpy as np
 
 from tkit import store
 from tkit.clips import Clip, Reject, Remark
-from tkit.errors import CorpusError
+from tkit.errors import CorpusError, Fault, guarded
 from tkit.face import geometry
 from tkit.prep.neutrals import neutrals
+from tkit.prep.parts import MACHINE, read_part, reject_of
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,20 @@ class Summary:
     rejects: list[Reject]
     notes: list[Remark]
 
+    @property
+    def failed(self) -> list[Reject]:
+        """The rejects that are no fault of the clip's but of the machine."""
+        return [reject for reject in self.rejects if reject.step == MACHINE]
 
-def usable(clips: list[Clip], parts: list[Path]) -> tuple[list[tuple[Clip, Path]], list[Reject]]:
+
+def usable(parts: list[tuple[Clip, Path]]) -> tuple[list[tuple[Clip, Path]], list[Reject]]:
     """Split clips into those whose part holds arrays, with the part, and those it refuses."""
     kept, rejects = [], []
-    for clip, part in zip(clips, parts, strict=True):
-        with np.load(part) as arrays:
-            if "reason" in arrays:
-                rejects.append(Reject(clip.id, "prep", str(arrays["reason"])))
-            else:
-                kept.append((clip, part))
+    for clip, part in parts:
+        if reason := read_part(part, "reason"):
+            rejects.append(Reject(clip.id, "prep", str(reason["reason"])))
+        else:
+            kept.append((clip, part))
     return kept, rejects
 
 
@@ -55,7 +60,6 @@ def assemble(
     kept : list of (Clip, Path)
         Clips with their parts.
     rejects : list of Reject
-        Sorted by id.
     splits : dict
         Clip id to split; empty for a clip in none.
     crop_size : int
@@ -67,21 +71,50 @@ def assemble(
         If there is no clip to write.
     """
     if not kept:
-        first = f"; the first: {rejects[0].id}: {rejects[0].reason}" if rejects else ""
-        raise CorpusError(f"none of {len(rejects)} clips could be prepared{first}")
+        raise CorpusError(_none(rejects))
     own, canonical = neutrals(kept, splits)
     notes: list[Remark] = []
+    used: list[Clip] = []
+    refused = list(rejects)
     n_frames = 0
     with store.create(out, info, crop_size=crop_size) as writer:
         for clip, part in kept:
-            with np.load(part) as loaded:
-                arrays = dict(loaded)
-            notes += [Remark(clip.id, str(text)) for text in arrays.pop("notes")]
-            arrays["displacement"], arrays["pose"] = geometry.canonicalise(
-                arrays["points"], neutral=own[clip.speaker], canonical=canonical
-            )
+            arrays = read_part(part)
+            remarks = arrays.pop("notes")
+            placed = _placed(clip, arrays["points"], own[clip.speaker], canonical)
+            if isinstance(placed, Fault):
+                refused.append(reject_of(placed, clip))
+                continue
+            arrays["displacement"], arrays["pose"] = placed
             writer.add(clip, arrays, split=splits[clip.id], fps=info.fps)
+            notes += [Remark(clip.id, str(text)) for text in remarks]
+            used.append(clip)
             n_frames += len(arrays["points"])
-        writer.finish(speakers=own, canonical=canonical, rejects=rejects, notes=notes)
-    counts = Counter(splits[clip.id] for clip, _ in kept)
-    return Summary(len(kept), n_frames, len(own), dict(sorted(counts.items())), rejects, notes)
+        if not used:
+            raise CorpusError(_none(refused))
+        names = {clip.speaker for clip in used}
+        speakers = {
+            name: neutral
+            for name, neutral in sorted(own.items())
+            if name in names and not isinstance(neutral, Fault)
+        }
+        refused.sort(key=lambda reject: reject.id)
+        writer.finish(speakers=speakers, canonical=canonical, rejects=refused, notes=notes)
+    counts = Counter(splits[clip.id] for clip in used)
+    return Summary(len(used), n_frames, len(speakers), dict(sorted(counts.items())), refused, notes)
+
+
+def _placed(
+    clip: Clip, points: np.ndarray, neutral: np.ndarray | Fault, canonical: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | Fault:
+    """Displacement and pose of a clip; a fault where they, or its speaker's neutral, are none."""
+    if isinstance(neutral, Fault):
+        return neutral
+    name = Path(clip.video).name
+    return guarded(geometry.canonicalise, points, neutral=neutral, canonical=canonical, name=name)
+
+
+def _none(rejects: list[Reject]) -> str:
+    least = min(rejects, key=lambda reject: reject.id, default=None)
+    first = f"; the first: {least.id}: {least.reason}" if least else ""
+    return f"none of {len(rejects)} clips could be prepared{first}"

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
+import zipfile
+import zlib
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tkit import __version__, media
 from tkit.clips import Clip, Reject
-from tkit.errors import MediaError, TkitError
+from tkit.errors import Fault, MediaError, StoreError, guarded
 from tkit.face import crops
 from tkit.files import atomic_path
 from tkit.prep.settings import Settings
 from tkit.speech import ENCODERS, OpenEncoder
 from tkit.tracking import track_clip
+
+MACHINE = "machine"  # the step of clips that could not be used for no fault of their own
 
 
 def prepare_clip(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
@@ -85,7 +91,7 @@ def part_name(clip: Clip, settings: Settings, encoder: str) -> str:
     sidecar = ends.landmarker.sidecar
     files = [Path(path) for path in (clip.video, clip.audio) if path]
     files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
-    stats = (path.stat() for path in files if path.exists())
+    stats = (path.stat() for path in files if os.path.exists(path))  # noqa: PTH110  (never raises)
     state = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     values = asdict(settings) | {"front_ends": [ends.signature(), ends.lips_signature()]}
     facts = [__version__, clip.id, values, encoder, state]
@@ -93,16 +99,51 @@ def part_name(clip: Clip, settings: Settings, encoder: str) -> str:
 
 
 def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
-    """Prepare one clip and write its part; return why it cannot be used, if it cannot."""
-    try:
-        arrays = prepare_clip(clip, settings)
+    """Prepare one clip and write its part; return why it cannot be used, if it cannot.
+
+    A clip that cannot be used has a part, too, with the reason; not where the machine failed, so
+    that a resumed run tries it again.
+    """
+    arrays = guarded(prepare_clip, clip, settings, name=Path(clip.video).name)
+    if isinstance(arrays, Fault):
+        reject = reject_of(arrays, clip)
+        if arrays.machine:
+            return reject
+        arrays = {"reason": np.array(reject.reason)}
+    else:
         reject = None
-    except TkitError as error:
-        arrays = {"reason": np.array(str(error))}
-        reject = Reject(clip.id, "prep", str(error))
     with atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
     return reject
+
+
+def reject_of(fault: Fault, clip: Clip, *_: Any) -> Reject:
+    """Name the step of a clip that failed: ``prep``, or ``machine`` for faults of the machine."""
+    return Reject(clip.id, MACHINE if fault.machine else "prep", fault.reason)
+
+
+def read_part(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """Read some arrays of a part, or all, as far as it has them.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged: half a file, flipped bits.
+    """
+    try:
+        with np.load(path) as arrays:
+            return {name: arrays[name] for name in names or arrays if name in arrays}
+    except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+        raise StoreError(f"{path}: damaged ({error}); run again to make it again") from error
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a part is there and can be read to its end."""
+    try:
+        read_part(path)
+    except StoreError:
+        return False
+    return True
 
 
 def _single_threaded() -> None:

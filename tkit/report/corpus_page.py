@@ -21,11 +21,11 @@ from tkit.face import crops, geometry
 from tkit.face.drawing import CLOSED_LINES, OPEN_LINES
 from tkit.face.overlay import openings
 from tkit.files import require_path
+from tkit.jobs.watched import StoppedError, watched
 from tkit.parsing import plain
 from tkit.progress import bar
 from tkit.report import pages
 from tkit.store import STORE, Row, Store
-from tkit.watched import StoppedError, watched
 
 SPEAKERS = 100  # shown on one page
 CLIPS = 6  # looked at of each speaker, evenly spread: memory and time do not grow with the corpus

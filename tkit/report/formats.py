@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tkit.files import atomic_path, refuse_overwrite
+from tkit.files import atomic_path, claimed, refuse_overwrite
 from tkit.report import Report, latex, pages, tables
 
 STDOUT = Path("-")
@@ -22,11 +23,17 @@ FORMATS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def require_free(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise unless every file may be written, so that no run ends without its result."""
-    for path in paths:
-        if path != STDOUT:
-            refuse_overwrite(path, force=force)
+@contextmanager
+def free(paths: Iterable[Path], *, force: bool) -> Iterator[None]:
+    """Keep files for the results of a block; raise before it unless every one can be written.
+
+    So no run ends without its result.
+    """
+    with ExitStack() as kept:
+        for path in paths:
+            if path != STDOUT:
+                kept.enter_context(claimed(refuse_overwrite(path, force=force)))
+        yield
 
 
 def write(report: Report, kind: str, path: Path) -> None:

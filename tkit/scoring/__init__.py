@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
-from tkit.errors import ScoreError, UsageError
+from tkit.errors import Fault, ScoreError, UsageError, guarded
 from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.progress import track
 from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
-from tkit.scoring.cache import remembering
-from tkit.scoring.measuring import Plan, measure_clip
-from tkit.scoring.pairing import name_methods, pair
+from tkit.scoring.cache import Measure, remembering
+from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
+from tkit.scoring.pairing import ClipFiles, name_methods, pair
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.summary import signature, summarise
 
@@ -136,10 +136,16 @@ def score(
         missing=protocol.missing,
     )
     measure = remembering(measure_clip, Path(resume)) if resume else measure_clip
-    calls = [(files, plan) for files in found]
-    done = parallel.run(measure, calls, jobs=jobs, cluster=cluster, ordered=True)
+    calls = [(files, plan, measure) for files in found]
+    done = parallel.run(_measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
     return summarise(plan, list(methods), list(shown), rejects, seed=seed)
+
+
+def _measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:
+    """Measure one clip, whatever happens."""
+    found = guarded(measure, files, plan, name=files.clip)
+    return unscored(found, files) if isinstance(found, Fault) else found
 
 
 def require_scores(report: Report, preds: Iterable[str], *, strict: bool = False) -> None:

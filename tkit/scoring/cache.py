@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tkit import __version__
-from tkit.files import atomic_path
+from tkit.files import atomic_path, require_room, sweep
 from tkit.metrics import Stats
 from tkit.parsing import from_json as parsed
 from tkit.parsing import sealed, unsealed
@@ -31,7 +31,9 @@ Measure = Callable[[ClipFiles, Plan], Measured]
 
 
 def remembering(measure: Measure, folder: Path) -> Measure:
-    """Return ``measure`` with results kept below ``folder``."""
+    """Return ``measure`` with results kept below ``folder``, if that can be written."""
+    require_room(folder)
+    sweep(folder)
     return _Remembering(measure, Path(folder).absolute())
 
 
@@ -47,6 +49,8 @@ class _Remembering:
             except DAMAGED:
                 path.unlink()  # damaged: measured again
         measured = self._measure(files, plan)
+        if measured.machine:  # tried again, not kept
+            return measured
         with atomic_path(path) as temporary:
             temporary.write_bytes(packed(measured))
         return measured

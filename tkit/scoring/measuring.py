@@ -7,14 +7,14 @@ frames. Scores of one family under the same settings share one measurement.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tkit.errors import MediaError, ScoreError
+from tkit.errors import Fault, MediaError, Result, ScoreError, guarded
 from tkit.metrics import METRICS, Metric, Scorer, Stats, add
 from tkit.report import Unscored
 from tkit.scoring import baselines
@@ -83,11 +83,31 @@ class Plan:
 
 @dataclass
 class Measured:
-    """Statistics of one clip by method and metric, and what could not be measured."""
+    """Statistics of one clip by method and metric, and what could not be measured.
+
+    ``machine`` is set if some of that failed for want of memory or the like: worth another try.
+    """
 
     clip: str
     stats: dict[str, dict[str, Stats]] = field(default_factory=dict)
     rejects: list[Unscored] = field(default_factory=list)
+    machine: bool = False
+
+    def refuse(self, method: str, reason: str | Fault, metric: str = "") -> None:
+        """Note why a method has no score, or none in one metric."""
+        if isinstance(reason, Fault):
+            self.machine |= reason.machine
+            reason = reason.reason
+        text = f"{metric}: {reason}" if metric else reason
+        self.rejects.append(Unscored(method, self.clip, text))
+
+
+def unscored(fault: Fault, files: ClipFiles, *_: Any) -> Measured:
+    """Say of every method that a clip has no score."""
+    measured = Measured(files.clip)
+    for method in [*files.preds, *files.missing]:
+        measured.refuse(method, fault)
+    return measured
 
 
 def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
@@ -95,15 +115,10 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
 
     A file that cannot be read or does not fit the ground truth is a reject; the others go on.
     """
-    from tkit.media.frames import Reader
-
     methods = [*files.preds, *files.missing]
-    try:
-        twice = any(baselines.BASELINES[row].again for row in plan.rows)
-        gt = View(Reader(files.gt), plan.protocol, plan.front_ends, plan.views, again=twice)
-    except (MediaError, ScoreError) as error:
-        reason = f"ground truth: {_without_path(error, files.gt)}"
-        return Measured(files.clip, rejects=[Unscored(m, files.clip, reason) for m in methods])
+    gt = _of_truth(guarded(_open_truth, files.gt, plan, name=files.gt.name), files.gt)
+    if isinstance(gt, Fault):
+        return unscored(gt, files)
     videos, refused = _open(files.preds, gt, plan)
     rows = baselines.fresh(
         dict.fromkeys([*([baselines.STAND_IN] if files.missing else []), *plan.rows])
@@ -111,75 +126,119 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     clip = _Clip(gt, plan)
     tallies = {name: _Tally(plan, clip) for name in [*videos, *rows]}
     if videos or files.missing:
-        _read(gt, videos, rows, tallies, clip)
-    for method, video in videos.items():
-        if reason := _ended_apart(video, gt, plan):
+        fault = guarded(_read, gt, videos, refused, rows, tallies, clip, name=files.gt.name)
+        if isinstance(fault, Fault):
+            return unscored(_of_truth(fault, files.gt), files)
+    for method in [name for name in videos if name not in refused]:
+        if reason := guarded(_ended_apart, videos[method], gt, plan, name=files.preds[method].name):
             refused[method] = reason
     measured = Measured(files.clip)
-    measured.rejects += [Unscored(method, files.clip, why) for method, why in refused.items()]
+    for method, why in refused.items():
+        measured.refuse(method, _without_path(why, files.preds[method]))
     if len(refused) == len(methods):
         return measured  # the control rows stand beside predictions, on the same clips
-    clip.whole.points, again = gt.finish()
-    points = {
-        method: video.finish()[0] for method, video in videos.items() if method not in refused
+    points = _of_truth(guarded(gt.finish, name=files.gt.name), files.gt)
+    if isinstance(points, Fault):
+        return unscored(points, files)
+    clip.whole.points, again = points
+    found = {
+        method: guarded(_points_of, video, name=files.preds[method].name)
+        for method, video in videos.items()
+        if method not in refused
     }
-    points |= {
+    found |= {
         name: {} if gt.no_points else row.points(clip.whole.points, again)
         for name, row in rows.items()
     }
     no_points = {method: video.no_points for method, video in videos.items()}
-    for method, found in points.items():
+    for method, placed in found.items():
+        if isinstance(placed, Fault):
+            measured.refuse(method, placed)
+            continue
         reason = no_points.get(method, "") or (gt.no_points and f"ground truth: {gt.no_points}")
-        stats, failed = tallies[method].finish(found, reason)
+        stats, failed = tallies[method].finish(placed, reason)
         for name in (method, *(files.missing if method == baselines.STAND_IN else ())):
             if name == baselines.STAND_IN and name not in plan.rows:
                 continue
             measured.stats[name] = stats
-            measured.rejects += [
-                Unscored(name, files.clip, f"{metric}: {why}") for metric, why in failed.items()
-            ]
+            for metric, why in failed.items():
+                measured.refuse(name, why, metric)
     return measured
 
 
-def _open(preds: dict[str, Path], gt: View, plan: Plan) -> tuple[dict[str, View], dict[str, str]]:
-    """Open the predictions: those that fit the ground truth, and why the others do not."""
+def _open_truth(path: Path, plan: Plan) -> View:
     from tkit.media.frames import Reader
 
-    videos, refused = {}, {}
-    protocol = plan.protocol
+    twice = any(baselines.BASELINES[row].again for row in plan.rows)
+    return View(Reader(path), plan.protocol, plan.front_ends, plan.views, again=twice)
+
+
+def _open(
+    preds: dict[str, Path], gt: View, plan: Plan
+) -> tuple[dict[str, View], dict[str, str | Fault]]:
+    """Open the predictions: those that fit the ground truth, and why the others do not."""
+    videos: dict[str, View] = {}
+    refused: dict[str, str | Fault] = {}
     for method, path in preds.items():
-        try:
-            fps = gt.reader.fps if protocol.fps == "nearest" else 0.0
-            reader = Reader(path, fps=fps)
-            same_size = protocol.size == "error" and protocol.crop == "none"
-            reason = unlike(
-                pred=reader, gt=gt.reader, same_size=same_size, same_fps=protocol.fps == "error"
-            )
-            if reason:
-                refused[method] = reason
-                continue
-            like = gt.reader.shape if protocol.size == "resize" else None
-            videos[method] = View(reader, protocol, plan.front_ends, plan.views, like=like)
-        except (MediaError, ScoreError) as error:
-            refused[method] = _without_path(error, path)
+        opened = guarded(_open_pred, path, gt, plan, name=path.name)
+        if isinstance(opened, View):
+            videos[method] = opened
+        else:
+            refused[method] = opened
+    protocol = plan.protocol
+    if protocol.size == "cut" and protocol.crop == "none":  # to what all have, once for all rows
+        views = [gt, *videos.values()]
+        height, width = np.min([view.reader.shape[:2] for view in views], axis=0).tolist()
+        for view in views:
+            view.cut = height, width
     return videos, refused
+
+
+def _open_pred(path: Path, gt: View, plan: Plan) -> View | str:
+    """Open one prediction, or say why it does not fit."""
+    from tkit.media.frames import Reader
+
+    protocol = plan.protocol
+    reader = Reader(path, fps=gt.reader.fps if protocol.fps == "nearest" else 0.0)
+    reason = unlike(
+        pred=reader,
+        gt=gt.reader,
+        same_size=protocol.size != "resize" and protocol.crop == "none",
+        same_fps=protocol.fps == "error",
+        spare=1 if protocol.size == "cut" else 0,
+    )
+    if reason:
+        return reason
+    like = gt.reader.shape if protocol.size == "resize" else None
+    return View(reader, protocol, plan.front_ends, plan.views, like=like)
 
 
 def _read(
     gt: View,
     videos: dict[str, View],
+    refused: dict[str, str | Fault],
     rows: dict[str, baselines.Baseline],
     tallies: dict[str, _Tally],
     clip: _Clip,
 ) -> None:
-    """Read all videos to the end of the ground truth."""
+    """Read all videos to the end of the ground truth; what fails on the way is refused."""
     while n_frames := len((truth := gt.read())["frames"]):
         clip.whole.add(truth)
         for name, row in rows.items():
             tallies[name].add(row.frames(truth), truth)
         for method, video in videos.items():
+            if method in refused:
+                continue
             # A shorter one has ended; unless that is allowed it is refused afterwards.
-            tallies[method].add(video.read(n_frames), truth)
+            chunk = guarded(video.read, n_frames, name=video.reader.path.name)
+            if isinstance(chunk, Fault):
+                refused[method] = chunk
+            else:
+                tallies[method].add(chunk, truth)
+
+
+def _points_of(video: View) -> Chunk:
+    return video.finish()[0]
 
 
 def _ended_apart(pred: View, gt: View, plan: Plan) -> str:
@@ -235,7 +294,8 @@ class _Clip:
             try:
                 self._wave = media.read_audio(path)
             except MediaError as error:
-                raise ScoreError(f"ground truth: {_without_path(error, path)}") from error
+                said = str(error).removeprefix(f"{path}: ")
+                raise ScoreError(f"ground truth: {said}") from error
         return self._wave
 
 
@@ -245,7 +305,7 @@ class _Tally:
     def __init__(self, plan: Plan, clip: _Clip) -> None:
         self._plan, self._clip = plan, clip
         self._stats: dict[str, Stats] = {}
-        self._failed: dict[str, str] = {}
+        self._failed: dict[str, Fault] = {}
         self._whole = _Whole(plan)
 
     def add(self, pred: Chunk, gt: Chunk) -> None:
@@ -259,12 +319,12 @@ class _Tally:
                 view = measurement.view
                 self._measure(measurement, pred[view][:both], gt[view][:both])
 
-    def finish(self, points: Chunk, no_points: str) -> tuple[dict[str, Stats], dict[str, str]]:
+    def finish(self, points: Chunk, no_points: str) -> tuple[dict[str, Stats], dict[str, Fault]]:
         """Measure what waits for the end; statistics by score, and why some are missing."""
         self._whole.points = points
         if no_points:
             wanting = [entry for entry in self._plan.measurements if entry.view in POINTS]
-            self._failed |= {score: no_points for entry in wanting for score in entry.scores}
+            self._failed |= {score: Fault(no_points) for entry in wanting for score in entry.scores}
         for measurement in self._plan.measurements:
             if measurement.at_end:
                 pred = self._whole.get(measurement.view)
@@ -275,21 +335,32 @@ class _Tally:
         return self._stats, self._failed
 
     def _measure(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray) -> None:
-        family, scores = measurement.family, measurement.scores
+        scores = measurement.scores
         if scores[0] in self._failed:
             return
-        try:
-            inputs = self._clip.inputs(family.inputs)
-            stats = family.measure(pred=pred, gt=gt, **inputs, **measurement.settings)
-        except ScoreError as error:
-            self._failed |= dict.fromkeys(scores, str(error))
+        stats = guarded(self._stats_of, measurement, pred, gt)
+        if isinstance(stats, Fault):
+            self._failed |= dict.fromkeys(scores, stats)
             for name in scores:
                 self._stats.pop(name, None)
         else:
             total = add(self._stats.get(scores[0], {}), stats)
             self._stats |= dict.fromkeys(scores, total)
 
+    def _stats_of(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray) -> Stats:
+        inputs = self._clip.inputs(measurement.family.inputs)
+        return measurement.family.measure(pred=pred, gt=gt, **inputs, **measurement.settings)
 
-def _without_path(error: Exception, path: Path) -> str:
-    """The message without the path: method and clip say it, and equal reasons are counted."""
-    return str(error).removeprefix(f"{path}: ")
+
+def _of_truth(found: Result | Fault, path: Path) -> Result | Fault:
+    """Say of a fault that it is one of the ground truth."""
+    if not isinstance(found, Fault):
+        return found
+    return replace(found, reason="ground truth: " + found.reason.removeprefix(f"{path}: "))
+
+
+def _without_path(reason: str | Fault, path: Path) -> str | Fault:
+    """The reason without the path: method and clip say it, and equal reasons are counted."""
+    if isinstance(reason, Fault):
+        return replace(reason, reason=reason.reason.removeprefix(f"{path}: "))
+    return reason

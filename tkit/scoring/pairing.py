@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tkit.errors import ScoreError, UsageError
@@ -134,6 +135,7 @@ def read_map(path: Path) -> dict[str, str]:
     for number, line in enumerate(read_text(require_path(path, "map")).splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
+        line = unicodedata.normalize("NFC", line)
         columns = [part.strip() for part in line.split("\t" if "\t" in line else ",")]
         if len(columns) != 2 or not all(columns):
             raise UsageError(f"{path}, line {number}: give two columns, prediction and clip")
@@ -141,6 +143,12 @@ def read_map(path: Path) -> dict[str, str]:
             raise UsageError(f"{path}, line {number}: {columns[0]} is named twice")
         names[columns[0]] = columns[1]
     return names
+
+
+def _name_of(path: PurePath) -> str:
+    """Name of a clip: an accent is part of its letter, where Macs write it behind; all of UTF-8."""
+    name = unicodedata.normalize("NFC", path.as_posix())
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _rename(videos: dict[str, list[Path]], renamed: Mapping[str, str]) -> dict[str, list[Path]]:
@@ -170,9 +178,9 @@ def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
         paths = [Path(place, name) for name in sorted(files) if not name.startswith(".")]
         for path in paths:
             if path.suffix.lower() in (*VIDEO_SUFFIXES, ".npy"):
-                videos[path.relative_to(top).with_suffix("").as_posix()].append(path)
+                videos[_name_of(path.relative_to(top).with_suffix(""))].append(path)
         if Path(place) != top and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
-            videos[Path(place).relative_to(top).as_posix()].append(Path(place))
+            videos[_name_of(Path(place).relative_to(top))].append(Path(place))
     if not videos:
         suffixes = " ".join(sorted(VIDEO_SUFFIXES))
         raise ScoreError(
@@ -211,18 +219,31 @@ def _examples(names: dict[str, list[Path]]) -> str:
     return " ".join(first) + (" …" if len(names) > len(first) else "")
 
 
-def unlike(*, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True) -> str:
-    """Why two opened videos cannot be compared frame by frame; empty if they can."""
+def unlike(
+    *, pred: Reader, gt: Reader, same_size: bool = True, same_fps: bool = True, spare: int = 0
+) -> str:
+    """Why two opened videos cannot be compared frame by frame; empty if they can.
+
+    Parameters
+    ----------
+    spare : int
+        Pixels that widths and heights may differ by, where sizes must be the same.
+    """
     if pred.channels != gt.channels:
         return f"frames of {pred.channels} channels, ground truth has {gt.channels}"
-    if same_size and pred.shape != gt.shape:
-        return f"pictures of {pred.size}, ground truth has {gt.size}"
+    apart = max(abs(a - b) for a, b in zip(pred.shape, gt.shape, strict=True))
+    if same_size and apart > spare:
+        hint = "; --size cut compares the pixels that both have" if apart == 1 else ""
+        return f"pictures of {pred.size}, ground truth has {gt.size}{hint}"
     if not same_fps or not (pred.is_video and gt.is_video):  # others have no rate to compare
         return ""
     if not pred.fps or not gt.fps:
         return f"the {'ground truth' if pred.fps else 'prediction'} states no frame rate"
     if abs(pred.fps - gt.fps) > FPS_TOLERANCE * gt.fps:
-        return f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}"
+        return (
+            f"{pred.fps:.6g} frames a second, ground truth has {gt.fps:.6g}; --fps nearest takes "
+            "what is shown at its times"
+        )
     return ""
 
 
@@ -234,5 +255,11 @@ def unequal(*, pred: Reader, gt: Reader) -> str:
     if pred.problem:
         return pred.problem
     if pred.count != gt.count:
-        return f"{pred.count} frames, ground truth has {gt.count}"
+        shorter = min(pred.count, gt.count)
+        hint = (
+            f"; --length cut compares the first {shorter}"
+            if pred.count + gt.count - 2 * shorter == 1
+            else ""
+        )
+        return f"{pred.count} frames, ground truth has {gt.count}{hint}"
     return ""

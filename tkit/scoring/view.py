@@ -56,6 +56,7 @@ class View:
         again: bool = False,
     ) -> None:
         self.reader = reader
+        self.cut: tuple[int, int] | None = None  # height and width that are kept, from the top left
         self._protocol, self._ends, self._wanted, self._like = protocol, front_ends, wanted, like
         # Steadied points come first: crops are laid by them.
         self._forms = tuple(form for form in POINTS if form in wanted or form == "points")
@@ -85,6 +86,7 @@ class View:
         if not len(own):
             return {"frames": own}
         sized = self._sized(own)
+        own = own if self.cut is None else sized
         frames = self._framed(sized)
         if not self.no_points:
             try:
@@ -118,6 +120,8 @@ class View:
         return first, again[0] if again else {}
 
     def _sized(self, frames: np.ndarray) -> np.ndarray:
+        if self.cut is not None and frames.shape[1:3] != self.cut:
+            return np.ascontiguousarray(frames[:, : self.cut[0], : self.cut[1]])
         if self._like is None:
             return frames
         from tkit.media.pictures import resize

@@ -21,7 +21,8 @@ ENCODERS: Registry[Encoder] = Registry(
 class OpenEncoder(Protocol):
     """A loaded encoder: calling it encodes, ``info`` says what the rows are.
 
-    One whose columns are symbols also has ``symbols``, the text of each column (the blank's empty).
+    One whose columns are symbols also has ``symbols``, the text of each column (the blank's empty);
+    one that needs no whole clip has ``stream(waves)``, from pieces of sound to pieces of the rows.
     """
 
     info: EncoderInfo

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -36,17 +36,31 @@ def encode(wave: np.ndarray, forward: Callable[[Any], Any]) -> np.ndarray:
     ndarray (S // 320 + 1, D), float32
         Of pieces of 24 s that overlap by 4 s and are cross-faded there.
     """
+    return np.concatenate(list(stream(iter([wave]), forward)))
+
+
+def stream(waves: Iterator[np.ndarray], forward: Callable[[Any], Any]) -> Iterator[np.ndarray]:
+    """Do so while the wave comes: yield the next rows, of 20 s each."""
     import torch
 
-    wave = np.asarray(wave, np.float32).clip(-1, 1)
-    n_rows = len(wave) // HOP + 1
-    wave = np.pad(wave, (0, max(_SHORTEST - len(wave), 0)))
-    with torch.inference_mode():
-        pieces = [
-            (start // HOP, forward(torch.from_numpy(wave[start:stop])[None])[0].numpy())
-            for start, stop in cuts(len(wave))
-        ]
-    return cross_fade(pieces)[:n_rows]
+    size, step = CHUNK_S * SAMPLE_RATE, (CHUNK_S - OVERLAP_S) * SAMPLE_RATE
+    held, faded = np.zeros(0, np.float32), None  # sound to come, rows that fade into the next
+    ends = False
+    while not ends:
+        parts, there = [held], len(held)
+        while there <= size and (piece := next(waves, None)) is not None:
+            parts.append(np.asarray(piece, np.float32).clip(-1, 1))
+            there += len(piece)
+        held = np.concatenate(parts)
+        ends = there <= size
+        padded = np.pad(held[:size], (0, max(_SHORTEST - there, 0)))
+        with torch.inference_mode():
+            rows = forward(torch.from_numpy(padded)[None])[0].numpy()
+        if faded is not None:
+            rows = cross_fade([(0, faded), (0, rows)])
+        held = held[step:]
+        faded = rows[step // HOP :]
+        yield rows[: there // HOP + 1] if ends else rows[: step // HOP]
 
 
 def cuts(n_samples: int) -> list[tuple[int, int]]:

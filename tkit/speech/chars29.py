@@ -7,6 +7,7 @@ softmax.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from tkit.errors import WeightsError
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
-from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model
+from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model, stream
 from tkit.store import EncoderInfo
 
 VERSION = "1"
@@ -50,6 +51,10 @@ class Chars29:
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 sound at 16 kHz to (S // 320 + 1, 29); row k is at k * 20 ms."""
         return encode(wave, self._forward)
+
+    def stream(self, waves: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode sound that comes in pieces: the same rows, in as little memory."""
+        return stream(waves, self._forward)
 
     def _forward(self, waves: Any) -> Any:
         import torch

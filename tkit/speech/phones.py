@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from tkit.speech import Encoder
-from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model
+from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model, stream
 from tkit.speech.symbols import BLANK
 from tkit.store import EncoderInfo
 
@@ -31,6 +33,10 @@ class Phones:
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 sound at 16 kHz to (S // 320 + 1, 191); row k is at k * 20 ms."""
         return encode(wave, self._model)
+
+    def stream(self, waves: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode sound that comes in pieces: the same rows, in as little memory."""
+        return stream(waves, self._model)
 
 
 ENCODER = Encoder(

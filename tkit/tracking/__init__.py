@@ -135,8 +135,8 @@ def track_file(
 
     if out.suffix not in (".npy", ".csv"):
         raise UsageError(f"{out}: points are written as .npy or .csv")
-    if overlay is not None and overlay.suffix.lower() not in media.VIDEO_SUFFIXES:
-        kinds = " ".join(sorted(media.VIDEO_SUFFIXES))
+    if overlay is not None and overlay.suffix.lower() not in media.WRITTEN_SUFFIXES:
+        kinds = " ".join(sorted(media.WRITTEN_SUFFIXES))
         raise UsageError(f"{overlay}: not the name of a video ({kinds})")
     for path in (out, overlay):
         if path is not None:

@@ -9,6 +9,11 @@ from torch import Tensor, nn
 from tkit.face.geometry import N_POINTS
 
 
+def single(x: Tensor) -> Tensor:
+    """Return ``x`` in single precision at least: half is raised, double stays."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class Standardise(nn.Module):
     """Subtract a mean and divide by a standard deviation per channel; both are buffers."""
 

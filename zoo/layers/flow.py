@@ -46,11 +46,13 @@ def landmark_flow(points: Tensor, still: Tensor, ground: Tensor, *, size: int) -
     behind = _moved(ground, grid) - grid  # (B, cells, 2)
     beyond = still - _moved(ground, points)
     reach = REACH * size
-    near = _kernel(points, points, reach)
+    near = _kernel(torch.cdist(points, points), reach)
     weights = torch.linalg.solve(near + RIDGE * torch.eye(near.shape[-1]).to(near), beyond)
-    flow = behind + _kernel(grid, points, reach) @ weights
-    both = torch.cat([flow, behind], dim=-1) * (2 / size)
-    return both.transpose(1, 2).unflatten(2, (len(steps), len(steps)))
+    # The kernel of a grid is that of its columns times that of its rows: (B, cells, 68) each.
+    across, down = (_kernel(steps[:, None] - points[:, None, :, axis], reach) for axis in (0, 1))
+    carried = torch.einsum("byp,bcpx->bcyx", down, torch.einsum("bxp,bpc->bcpx", across, weights))
+    ground = behind.transpose(1, 2).unflatten(2, (len(steps), len(steps)))
+    return torch.cat([ground + carried, ground], dim=1) * (2 / size)
 
 
 def warp(image: Tensor, flow: Tensor, *, mode: str = "bilinear") -> Tensor:
@@ -74,5 +76,5 @@ def _moved(transform: Tensor, points: Tensor) -> Tensor:
     return points @ transform[:, :, :2].transpose(1, 2) + transform[:, None, :, 2]
 
 
-def _kernel(a: Tensor, b: Tensor, reach: float) -> Tensor:
-    return torch.exp(-torch.cdist(a, b).square() / (2 * reach**2))
+def _kernel(distance: Tensor, reach: float) -> Tensor:
+    return torch.exp(distance.square() / (-2 * reach**2))

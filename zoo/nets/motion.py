@@ -99,12 +99,17 @@ class Past(nn.Module):
         super().__init__()
         self.gather = nn.Conv1d(channels, channels, KERNEL, dilation=spacing)
         self.mix = nn.Conv1d(channels, channels, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
-    def forward(self, x: Tensor, before: Tensor) -> Tensor:
-        """Map x (n, channels, T), given the frames before it that it reaches."""
-        heard = self.gather(torch.cat([before, x], dim=-1))
-        return x + self.mix(self.dropout(F.gelu(heard)))
+    def forward(self, x: Tensor, before: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Map x (n, channels, T), given the frames before it that it reaches.
+
+        Where ``kept``, of the shape of x, is 0, what was heard is dropped.
+        """
+        heard = F.gelu(self.gather(torch.cat([before, x], dim=-1)))
+        if kept is not None:
+            heard = heard * (kept / (1 - self.dropout))
+        return x + self.mix(heard)
 
 
 class Motion(nn.Module):
@@ -184,8 +189,14 @@ class Motion(nn.Module):
         code, after = self.encode(windows, state)
         return self.decode(code, picture), after
 
-    def encode(self, windows: Tensor, state: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
-        """Map windows (..., T, window, dim) to a code (..., T, C) a frame, and the state after."""
+    def encode(
+        self, windows: Tensor, state: list[Tensor] | None, kept: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Map windows (..., T, window, dim) to a code (..., T, C) a frame, and the state after.
+
+        ``kept`` (n, layers, channels, T) is 0 where dropout strikes in training: it comes with the
+        samples, so that a sample meets the same one whatever process it is in.
+        """
         config, lead, n_frames = self.config, windows.shape[:-3], windows.shape[-3]
         rows = self.standardise(windows).flatten(0, -3)  # (frames, window, dim)
         code = self.enter(self.encoder(rows.transpose(1, 2)))  # time is the last axis
@@ -195,7 +206,7 @@ class Motion(nn.Module):
             for index, (layer, reach) in enumerate(zip(self.context, config.reaches, strict=True)):
                 before = x.new_zeros(*x.shape[:2], reach) if state is None else state[index]
                 after.append(torch.cat([before, x], dim=-1)[..., -reach:])
-                x = layer(x, before)
+                x = layer(x, before, None if kept is None else kept[:, index])
             code = x.transpose(1, 2).flatten(0, 1)
         return code.view(*lead, n_frames, code.shape[-1]), after
 

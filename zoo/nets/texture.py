@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from tkit.errors import ConfigError
 from tkit.face.geometry import N_POINTS
 from tkit.zoo import Net
+from tkit.zoo.layers import single
 from tkit.zoo.layers.flow import warp
 from tkit.zoo.layers.winograd import Conv3x3
 
@@ -205,7 +206,7 @@ class Generator(nn.Module):
             x = layer(x)
             if self.config.skips:
                 x = torch.cat([x, skip], dim=1)
-        return self.heads(x).float().split(self.parts, dim=1)
+        return single(self.heads(x)).split(self.parts, dim=1)
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -276,12 +277,12 @@ def init_scaled(module: nn.Module) -> None:
 
 def image_tensor(images: np.ndarray) -> Tensor:
     """Turn (N, H, W, 3) uint8 images into a (N, 3, H, W) float32 tensor in [-1, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def drawing_tensor(drawings: np.ndarray) -> Tensor:
     """Turn (N, H, W) uint8 landmark images into a (N, 1, H, W) float32 tensor in [0, 1]."""
-    return torch.from_numpy(drawings)[:, None].float() / 255
+    return torch.from_numpy(drawings)[:, None].float().div_(255)
 
 
 NET = Net("attention and colour generator of Sinha et al. 2020", Config, Generator)

@@ -12,10 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tkit import toml
 from tkit.errors import UsageError, WeightsError
 from tkit.files import atomic_path, sha256_of
-from tkit.parsing import from_toml
+from tkit.parsing import from_toml, toml_of
 
 SUFFIXES = ".safetensors", ".onnx"  # of weights; what runs without torch is released as ONNX
 
@@ -99,7 +98,7 @@ def _checked(kind: type, values: dict[str, Any]) -> Any:
 def write_card(path: str | Path, card: Card) -> None:
     """Write a card as TOML."""
     with atomic_path(path) as temporary:
-        temporary.write_text(toml.dumps(asdict(card)), encoding="utf-8")
+        temporary.write_text(toml_of(asdict(card)), encoding="utf-8")
 
 
 def released() -> dict[str, Path]:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from tkit import __version__, toml
+from tkit import __version__
 from tkit.errors import ConfigError, UnknownNameError, WeightsError
 from tkit.files import atomic_path, sha256_of
-from tkit.parsing import from_json, plain
+from tkit.parsing import from_json, plain, toml_of
 from tkit.zoo import NETS, Net, shapes, without_memory
 from tkit.zoo.released import cards
 
@@ -183,7 +183,7 @@ def describe(name_or_path: str | Path) -> str:
                 for part in (one if isinstance(one, list) else [one])
             )
         }  # fmt: skip
-        lines.append(f"# record\n{toml.dumps({'net': about['net'], **record})}")
+        lines.append(f"# record\n{toml_of({'net': about['net'], **record})}")
     return "".join(f"{plain(line)}\n" for line in "".join(lines).splitlines())
 
 

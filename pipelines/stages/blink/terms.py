@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tkit.zoo.layers import single
+
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances between the rows of (..., N, D) and (..., M, D): (..., N, M)."""
@@ -43,7 +45,7 @@ def mmd2(
     """
     # Half precision would lose the differences of nearly equal distances.
     with torch.autocast(real.device.type, enabled=False):
-        real, fake = real.float(), fake.float()
+        real, fake = single(real), single(fake)
         within, across = squared_distances(real, real), squared_distances(real, fake)
         generated = squared_distances(fake, fake)
         if unit is None:

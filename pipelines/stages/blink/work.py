@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tkit.face import geometry, plausible
 from tkit.pipelines.stages.blink import Config, survey
 from tkit.pipelines.stages.blink.terms import mmd2, range_penalty, rms_distance
 from tkit.pipelines.training.runs import Trained, require_count
-from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
+from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments, stack
+from tkit.pipelines.training.shares import whole
 from tkit.seeds import generator
 from tkit.store import Row, Store
 from tkit.zoo.layers import init_pca, pca
@@ -102,7 +104,10 @@ def eyes_opening(store: Store, row: Row, config: Config) -> np.ndarray:
 
 
 def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[str, Tensor]]:
-    """Real sequences, and noise for as many generated ones, drawn by seed and step."""
+    """Real sequences, and noise for as many generated ones, drawn by seed and step.
+
+    With a hazard also what follows from the beginnings of blinks: where they are and how they fade.
+    """
     lead = config.warmup if config.gaps else 0  # blinks may begin before a sequence
     n_frames = lead + config.sequence
     sampler = Sampler(
@@ -115,19 +120,22 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
         eyes = read_eyes(store, row, config)
         return eyes, survey.begins(eye_opening(eyes, store.canonical), row.fps)
 
-    def batch(step: int) -> dict[str, Tensor]:
-        rng = generator(config.seed, "blink", split, str(step))
-        real, begins = [], []
-        for row, start in sampler.draw(rng, config.batch_size):
-            eyes, onsets = (part[start : start + n_frames] for part in read(row))
-            real.append(mirror(eyes) if config.mirror and rng.random() < 0.5 else eyes)
-            begins.append(np.r_[np.zeros(config.warmup - lead, np.float32), onsets])
-        shape = config.batch_size, config.warmup + config.sequence, config.noise
+    def sample(step: int, index: int) -> dict[str, np.ndarray]:
+        rng = generator(config.seed, "blink", split, str(step), str(index))
+        ((row, start),) = sampler.draw(rng, 1)
+        eyes, onsets = (part[start : start + n_frames] for part in read(row))
+        shape = config.warmup + config.sequence, config.noise
         return {
-            "real": torch.from_numpy(np.stack(real)),
-            "begins": torch.from_numpy(np.stack(begins)),
-            "noise": torch.from_numpy(rng.standard_normal(shape, np.float32)),
+            "real": mirror(eyes) if config.mirror and rng.random() < 0.5 else eyes,
+            "begins": np.r_[np.zeros(config.warmup - lead, np.float32), onsets],
+            "noise": rng.standard_normal(shape, np.float32),
         }
+
+    def batch(step: int, share: range = range(config.batch_size)) -> dict[str, Tensor]:
+        found = stack([sample(step, index) for index in share])
+        if config.gaps:
+            found |= {"clock": fade(found["begins"]), "starts": begun(found["begins"])}
+        return found
 
     return batch
 
@@ -136,19 +144,22 @@ def losses(
     nets: dict[str, Any], batch: dict[str, Tensor], config: Config
 ) -> dict[str, dict[str, Tensor]]:
     """MMD between real and generated sequences, and the min-max regularisation."""
-    module, real = nets["blink"], batch["real"]
-    begins = batch["begins"] if config.gaps else None
-    fake = module(batch["noise"], begins=begins)[0]
-    clock = None if begins is None else fade(begins)[:, -config.sequence :]
+    module, begins = nets["blink"], batch["begins"] if config.gaps else None
+    # A distance of two sets, and a range, are those of all that was drawn.
+    fake = whole(module(batch["noise"], begins=begins)[0])
+    real = whole(batch["real"])
+    clock = None if begins is None else whole(batch["clock"])[:, -config.sequence :]
     last = real[:, -config.sequence :], fake[:, -config.sequence :]
     distance = sequence_mmd2(*last, config, clock=clock)
     beyond = range_penalty(last[1], module.low, module.high)
     found = {"loss": distance + config.range_weight * beyond, "mmd2": distance, "range": beyond}
-    if begins is not None and config.quiet_weight:
-        found["unrest"] = unrest(*last, fade(begins)[:, -config.sequence :] < AT_REST)
+    if clock is not None and config.quiet_weight:
+        found["unrest"] = unrest(*last, clock < AT_REST)
         found["loss"] = found["loss"] + config.quiet_weight * found["unrest"]
     if begins is not None and config.blink_weight:
-        courses = [align(eyes, begins) for eyes in (real, fake)]
+        alone = len(real) == len(batch["real"])
+        starts = batch["starts"] if alone else begun(whole(begins))
+        courses = [align(eyes, starts) for eyes in (real, fake)]
         if courses[0].shape[1] > 1:
             found["blinks"] = mmd2(*courses, widths=config.kernel_widths)
             found["loss"] = found["loss"] + config.blink_weight * found["blinks"]
@@ -164,24 +175,43 @@ def unrest(real: Tensor, fake: Tensor, quiet: Tensor) -> Tensor:
     quiet : Tensor (n, T) bool
         Frames in which no blink is under way.
     """
-    rest = real[quiet]
-    if len(rest) < 2:
-        return fake.new_zeros(())
-    low, high = (torch.quantile(rest, q, dim=0) for q in (RARE, 1 - RARE))
-    return range_penalty(fake[quiet], low, high)
+    # Frames that do not count are masked, not left out: to know how many they are, the CPU would
+    # have to wait for a GPU.
+    quiet, count = quiet[..., None, None], quiet.sum()
+    rest = real.masked_fill(~quiet, float("nan")).flatten(0, 1)
+    low, high = (torch.nanquantile(rest, q, dim=0).nan_to_num() for q in (RARE, 1 - RARE))
+    beyond = F.relu(fake - high) + F.relu(low - fake)
+    mean = (beyond * quiet).sum() / (count.clamp(min=1) * low.numel())
+    return torch.where(count > 1, mean, 0.0)
 
 
-def align(eyes: Tensor, begins: Tensor) -> Tensor:
+def begun(begins: Tensor) -> Tensor:
+    """Find the beginnings in (n, T) that a whole blink follows: (blinks, 2), sequence and frame."""
+    found = torch.nonzero(begins[:, SETTLED : begins.shape[1] - SPAN + 1])
+    return found + torch.tensor([0, SETTLED], device=found.device)
+
+
+def align(eyes: Tensor, starts: Tensor) -> Tensor:
     """Cut blinks out of sequences (n, T, 22, 2): courses of the lids from their beginnings on.
+
+    Parameters
+    ----------
+    starts : Tensor (blinks, 2)
+        Where they begin, as :func:`begun` says.
 
     Returns
     -------
     Tensor (1, blinks, SPAN * 8)
         Heights of the eight points of the lids over :data:`SPAN` frames.
     """
-    sequence, frame = torch.nonzero(begins[:, SETTLED : begins.shape[1] - SPAN + 1], as_tuple=True)
-    frames = SETTLED + frame[:, None] + torch.arange(SPAN, device=eyes.device)
-    return eyes[sequence[:, None], frames][..., LIDS, 1].flatten(1)[None]
+    frames = starts[:, 1:] + torch.arange(SPAN, device=eyes.device)
+    return eyes[starts[:, :1], frames][..., _lids(eyes.device), 1].flatten(1)[None]
+
+
+@lru_cache
+def _lids(device: torch.device) -> Tensor:
+    """:data:`LIDS` where they are needed."""
+    return LIDS.to(device)
 
 
 def fade(begins: Tensor) -> Tensor:
@@ -206,7 +236,7 @@ def sequence_mmd2(
     unit = rms_distance(real)
     # A landmark that hardly moves is measured with a coarser rule, else its noise would count as
     # much as the blinks.
-    unit = unit.clamp(min=STILL * unit.max().item())
+    unit = torch.maximum(unit, STILL * unit.max())
     if clock is not None and config.begin_weight:
         ticks = clock[None] * (config.begin_weight * unit[:, None, None])
         real, fake = (torch.cat([x, ticks], dim=-1) for x in (real, fake))

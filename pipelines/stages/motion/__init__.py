@@ -61,6 +61,7 @@ STAGE = Stage(
     **work_of("tkit.pipelines.stages.motion.work"),
     players=("motion",),
     released="motion",
+    steady=True,
     needs_speech=True,
     tiny={"batch_size": 2, "sequence": 5, "widths": (8, 8), "channels": 8},
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,14 +41,14 @@ def mean_length(error: Tensor) -> Tensor:
     return (error.square().sum(dim=-1) + SMOOTH**2).sqrt().mean() - SMOOTH
 
 
-def shape_error(pred: Tensor, gt: Tensor, *, other: np.ndarray) -> tuple[Tensor, Tensor]:
+def shape_error(pred: Tensor, gt: Tensor, *, other: slice) -> tuple[Tensor, Tensor]:
     """Error of the mouth's shape about its centre, which is what LMD counts, and of its change.
 
     Parameters
     ----------
     pred, gt : Tensor (..., T, 68, 2)
-    other : ndarray
-        Indices of points that count ``OTHER`` beside the shape, as the mouth's centre does.
+    other : slice
+        Points that count ``OTHER`` beside the shape, as the mouth's centre does.
     """
     error = pred - gt
     mouth = error[..., MOUTH, :]
@@ -63,7 +62,7 @@ def shape_error(pred: Tensor, gt: Tensor, *, other: np.ndarray) -> tuple[Tensor,
 
 def lip_gap(points: Tensor) -> Tensor:
     """Mean height of the inner mouth (...) of level faces (..., 68, 2), below 0 if lips cross."""
-    return (points[..., [67, 66, 65], 1] - points[..., [61, 62, 63], 1]).mean(dim=-1)
+    return (points[..., 65:68, 1].flip(-1) - points[..., 61:64, 1]).mean(dim=-1)
 
 
 def closure_error(*, pred: Tensor, gt: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tkit.clips import Word
-from tkit.errors import UsageError
+from tkit.errors import ConfigError, UsageError
 from tkit.face import geometry
 from tkit.pipelines.stages.motion import Config, augment, evaluation
 from tkit.pipelines.stages.motion.terms import (
@@ -22,7 +22,7 @@ from tkit.pipelines.stages.motion.terms import (
     velocity_error,
 )
 from tkit.pipelines.training.runs import Trained, require_array, require_count
-from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments
+from tkit.pipelines.training.sampling import CACHED_CLIPS, Sampler, moments, stack
 from tkit.seeds import generator
 from tkit.speech import logmel
 from tkit.speech.windows import windows
@@ -85,7 +85,7 @@ def _faces(store: Store, row: Row, config: Config) -> list[np.ndarray]:
 def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[str, Tensor]]:
     """Sequences of speech windows with their displacement, drawn by seed and step.
 
-    The picture of a sequence is the first frame of its clip.
+    The picture of a sequence is the first frame of its clip; ``kept`` is what dropout keeps.
     """
     sampler = Sampler(
         store.select(split), config.sequence,
@@ -99,7 +99,7 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     def read(row: Row) -> tuple[np.ndarray, np.ndarray]:
         return store["speech"][row.rows], store["displacement"][row.frames]
 
-    def draw(row: Row, start: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    def draw(row: Row, start: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         heard, moved = read(row)
         picture = moved[:1]
         if config.speed:
@@ -123,17 +123,19 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
             moved, picture = geometry.mirror(moved), geometry.mirror(picture)
         stretch = slice(start, start + config.sequence)
         cut = cut_windows(store, row, heard, len(moved), config.window)
-        return cut[stretch], moved[stretch], picture[0]
+        sample = {"windows": cut[stretch], "displacement": moved[stretch], "picture": picture[0]}
+        if config.context and config.dropout:
+            chance = rng.random((len(config.context), config.channels, config.sequence), np.float32)
+            sample["kept"] = chance >= config.dropout
+        return sample
 
-    def batch(step: int) -> dict[str, Tensor]:
-        rng = generator(config.seed, "motion", split, str(step))
-        drawn = sampler.draw(rng, config.batch_size)
-        heard, moved, pictures = zip(*[draw(row, start, rng) for row, start in drawn], strict=True)
-        return {
-            "windows": torch.from_numpy(np.stack(heard)),
-            "displacement": torch.from_numpy(np.stack(moved)),
-            "picture": torch.from_numpy(np.stack(pictures)),
-        }
+    def sample(step: int, index: int) -> dict[str, np.ndarray]:
+        rng = generator(config.seed, "motion", split, str(step), str(index))
+        ((row, start),) = sampler.draw(rng, 1)
+        return draw(row, start, rng)
+
+    def batch(step: int, share: range = range(config.batch_size)) -> dict[str, Tensor]:
+        return stack([sample(step, index) for index in share])
 
     return batch
 
@@ -160,7 +162,7 @@ def losses(
     in speech.
     """
     module, gt = nets["motion"], batch["displacement"]
-    code, _ = module.encode(batch["windows"], None)
+    code, _ = module.encode(batch["windows"], None, _kept(module, batch))
     pred = module.decode(code, batch["picture"])
     landmark, temporal = compare(pred, gt, config)
     found = {"landmark": landmark, "temporal": temporal}
@@ -175,15 +177,27 @@ def losses(
     return {"motion": {"loss": loss, **found}}
 
 
+def _kept(module: Motion, batch: dict[str, Tensor]) -> Tensor | None:
+    """What dropout keeps; :class:`ConfigError` where it was drawn for a net of other sizes."""
+    kept, sizes = batch.get("kept"), module.config
+    if kept is not None and kept.shape[1:3] != (len(sizes.context), sizes.channels):
+        context = ",".join(map(str, sizes.context))
+        raise ConfigError(
+            f"the weights gone on from have other sizes; give --context {context} --channels "
+            f"{sizes.channels} as well, or --dropout 0"
+        )
+    return kept
+
+
 def compare(pred: Tensor, gt: Tensor, config: Config) -> tuple[Tensor, Tensor]:
     """Error of displacement (n, T, 68, 2) and of its first differences."""
-    index = POINTS[config.points]
+    # Slices and filled tensors: an array of indices would have to be copied to a GPU every step.
+    other = geometry.JAW if config.points == "speech" else slice(0, geometry.MOUTH.start)
     if config.loss == "squared":
-        is_mouth = torch.as_tensor(index >= geometry.MOUTH.start, device=gt.device)
-        weight = torch.where(is_mouth, config.mouth_weight, 1.0)
-        pred, gt = pred[..., index, :], gt[..., index, :]
+        weight = gt.new_zeros(geometry.N_POINTS)
+        weight[other], weight[geometry.MOUTH] = 1.0, config.mouth_weight
         return squared_error(pred, gt, weight), velocity_error(pred, gt, weight)
-    return shape_error(pred, gt, other=index[index < geometry.MOUTH.start])
+    return shape_error(pred, gt, other=other)
 
 
 @torch.inference_mode()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from tkit.face import geometry
+from tkit.pipelines.training.sampling import CACHED_CLIPS
 from tkit.store import Row, Store
 
 STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 EYES_SHUT = 0.6  # of a clip's median eye aspect ratio: below it the eyes are shutting
 SEARCHED_CLIPS = 200  # of a speaker, in which blinks are looked for
-CACHED_CLIPS = 256  # of crops, in memory; about 4 MB each for clips of 3 s
 
 
 @dataclass(frozen=True)
@@ -37,34 +38,31 @@ class Pictures:
 
 
 class CropReader:
-    """Reads crops from a store and keeps the clips that were read last."""
+    """Reads single crops from a store, and keeps what is known of clips."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._clips: OrderedDict[str, tuple[np.ndarray, ...]] = OrderedDict()
+        self._places = lru_cache(maxsize=CACHED_CLIPS)(self._read_places)
 
     def read(self, frames: list[tuple[Row, int]]) -> Pictures:
         """Read frames, given as clip and number in it."""
-        clips = [self._clip(row) for row, _ in frames]
-        images, points, poses = (
-            np.stack([clip[part][index] for clip, (_, index) in zip(clips, frames, strict=True)])
+        crops = self._store["crops"]
+        images = np.stack([crops[row.frame_start + index] for row, index in frames])
+        places = [self._places(row) for row, _ in frames]
+        points, poses, back = (
+            np.stack([each[part][index] for each, (_, index) in zip(places, frames, strict=True)])
             for part in range(3)
         )
-        poses = poses.astype(np.float64)
-        ground = geometry.compose(poses[:1], geometry.invert(poses))
+        ground = geometry.compose(poses[:1], back)
         ground[[row.id != frames[0][0].id for row, _ in frames]] = STILL
-        return Pictures(images, geometry.apply(poses, points.astype(np.float64)), ground)
+        return Pictures(images, geometry.apply(poses, points), ground)
 
-    def _clip(self, row: Row) -> tuple[np.ndarray, ...]:
-        """Crops, points and crop poses of a clip."""
-        if row.id not in self._clips:
-            part = slice(row.frame_start, row.frame_start + row.n_frames)
-            names = "crops", "points", "crop_pose"
-            self._clips[row.id] = tuple(self._store[name][part] for name in names)
-            if len(self._clips) > CACHED_CLIPS:
-                self._clips.popitem(last=False)
-        self._clips.move_to_end(row.id)
-        return self._clips[row.id]
+    def _read_places(self, row: Row) -> tuple[np.ndarray, ...]:
+        """Points of a clip, its crop poses and their inverses."""
+        points, poses = (
+            self._store[name][row.frames].astype(np.float64) for name in ("points", "crop_pose")
+        )
+        return points, poses, geometry.invert(poses)
 
 
 def held_out(rows: list[Row], every: int) -> list[Row]:
@@ -122,21 +120,24 @@ def augment(pictures: Pictures, config: Any, rng: np.random.Generator) -> Pictur
     """
     import cv2
 
-    images, points, ground = pictures.images, pictures.points, pictures.ground
+    images, points = pictures.images, pictures.points
     size = images.shape[1]
-    if config.mirror and rng.random() < 0.5:
-        images, points = images[:, :, ::-1], geometry.mirror(points, width=size - 1)
-        flip = np.array([[-1.0, 0.0, size - 1], [0.0, 1.0, 0.0]])
-        ground = geometry.compose(flip, geometry.compose(ground, flip))
+    mirrored = config.mirror and rng.random() < 0.5
     transform, table = _random_similarity(size, config, rng), _random_colours(config, rng)
-    changed = []
-    for image in np.ascontiguousarray(images):
-        moved = cv2.warpAffine(
-            image, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        changed.append(cv2.LUT(moved, table))
-    ground = geometry.compose(transform, geometry.compose(ground, geometry.invert(transform)))
-    return Pictures(np.stack(changed), geometry.apply(transform, points), ground)
+    if mirrored:
+        flip = np.array([[-1.0, 0.0, size - 1], [0.0, 1.0, 0.0]])
+        # Left and right change names; their places follow with the picture.
+        transform, points = geometry.compose(transform, flip), points[:, geometry.MIRROR]
+    changed = np.empty_like(images)
+    for image, moved in zip(images, changed, strict=True):
+        cv2.warpAffine(
+            image, transform, (size, size), moved,
+            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+    changed = cv2.LUT(changed.reshape(-1, size, 3), table).reshape(changed.shape)
+    back = cv2.invertAffineTransform(transform)
+    ground = geometry.compose(transform, geometry.compose(pictures.ground, back))
+    return Pictures(changed, geometry.apply(transform, points), ground)
 
 
 def _random_similarity(size: int, config: Any, rng: np.random.Generator) -> np.ndarray:

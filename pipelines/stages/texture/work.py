@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,12 @@ from tkit.pipelines.training.runs import Trained, require_array
 from tkit.pipelines.training.sampling import Sampler
 from tkit.seeds import generator
 from tkit.store import Row, Store
+from tkit.zoo.layers import single
 from tkit.zoo.layers.flow import landmark_flow
 from tkit.zoo.nets import patchgan, texture
 
 CAP_DB = 10 * math.log10(255**2 / 1e-5)  # of a PSNR: equal frames must not make a mean infinite
+SHOWN = 4  # samples in a picture of the log
 PAIR = 2  # consecutive frames in a sample: the temporal regularisation needs two
 
 
@@ -82,20 +84,21 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
     weight = focus_mask(store.canonical, size, focus=config.focus)
     constant = {"weight": torch.from_numpy(weight), "mouth": torch.from_numpy(inside)}
 
-    def batch(step: int) -> dict[str, Tensor]:
-        rng = generator(config.seed, "texture", split, str(step))
-        samples = []
-        for row, start in sampler.draw(rng, config.batch_size):
-            if shut and rng.random() < config.blink_share:
-                of_one = shut[rng.integers(len(shut))]
-                row, start = of_one[rng.integers(len(of_one))]
-            own = rng.random() < config.same_clip
-            still = identity_frame([row] if own else of_speaker[row.speaker], row, start, PAIR, rng)
-            pictures = reader.read([still, *((row, start + i) for i in range(PAIR))])
-            samples.append(augment(pictures, config, rng))
+    def sample(step: int, index: int) -> Pictures:
+        rng = generator(config.seed, "texture", split, str(step), str(index))
+        ((row, start),) = sampler.draw(rng, 1)
+        if shut and rng.random() < config.blink_share:
+            of_one = shut[rng.integers(len(shut))]
+            row, start = of_one[rng.integers(len(of_one))]
+        own = rng.random() < config.same_clip
+        still = identity_frame([row] if own else of_speaker[row.speaker], row, start, PAIR, rng)
+        pictures = reader.read([still, *((row, start + i) for i in range(PAIR))])
+        return augment(pictures, config, rng)
+
+    def batch(step: int, share: range = range(config.batch_size)) -> dict[str, Tensor]:
         return {
-            **_tensors(samples, size),
-            **{name: map_.expand(len(samples), 1, -1, -1) for name, map_ in constant.items()},
+            **_tensors([sample(step, index) for index in share], size),
+            **{name: map_.repeat(len(share), 1, 1, 1) for name, map_ in constant.items()},
         }
 
     return batch
@@ -107,21 +110,23 @@ def _tensors(samples: list[Pictures], size: int) -> dict[str, Tensor]:
         np.stack([getattr(sample, name) for sample in samples])
         for name in ("images", "points", "ground")
     )
-    drawn = drawing.draw(points.reshape(-1, *points.shape[2:]), size=size)
-    images = texture.image_tensor(images.reshape(-1, *images.shape[2:])).unflatten(
-        0, (-1, 1 + PAIR)
-    )
-    lines = texture.drawing_tensor(drawn).unflatten(0, (-1, 1 + PAIR))
     moved = torch.from_numpy(points[:, 1:]).flatten(0, 1)
     still = torch.from_numpy(points[:, :1].repeat(PAIR, axis=1)).flatten(0, 1)
     prior = landmark_flow(moved, still, torch.from_numpy(ground[:, 1:]).flatten(0, 1), size=size)
+    frames, faces = _flat(images[:, 1:]), _flat(points[:, 1:])
+    lines = texture.drawing_tensor(drawing.draw(faces, size=size))
     return {
-        "identity": images[:, 0],
-        "frames": images[:, 1:],
-        "identity_landmarks": lines[:, 0],
-        "landmarks": lines[:, 1:],
+        "identity": texture.image_tensor(images[:, 0]),
+        "frames": texture.image_tensor(frames).unflatten(0, (-1, PAIR)),
+        "identity_landmarks": texture.drawing_tensor(drawing.draw(points[:, 0], size=size)),
+        "landmarks": lines.unflatten(0, (-1, PAIR)),
         "prior": prior.unflatten(0, (-1, PAIR)),
     }
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    """Join the first two axes."""
+    return array.reshape(-1, *array.shape[2:])
 
 
 # --- training --------------------------------------------------------------------------------
@@ -142,11 +147,10 @@ def losses(
         every["identity"],
         batch["prior"].flatten(0, 1),
     )
-    _warn_if_frozen(maps.attention, every["mouth"])
     if config.adversarial_weight:
-        adversarial = terms.adversarial(nets["patchgan"](maps.image).float())
+        adversarial = terms.adversarial(single(nets["patchgan"](maps.image)))
         decisions = nets["patchgan"](torch.cat([frames, maps.image.detach()]))
-        judged = terms.discriminator(*decisions.float().chunk(2))
+        judged = terms.discriminator(*single(decisions).chunk(2))
     else:  # nobody asks the discriminator: it stays as it is
         adversarial, judged = frames.new_zeros(()), frames.new_zeros((), requires_grad=True)
     generated = _generator(maps, frames, every, config, adversarial)
@@ -191,6 +195,7 @@ def _generator(
         "attention": open_,
         "temporal": temporal,
         **terms.attention_statistics(maps.attention, every["mouth"]),
+        "att_lowest": (maps.attention.detach() + (1 - every["mouth"])).amin(),
     }
 
 
@@ -198,15 +203,29 @@ def _errors(image: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tens
     return terms.pixel(image, target, weight), terms.square(image, target, weight)
 
 
-def _warn_if_frozen(attention: Tensor, mouth: Tensor) -> None:
-    """Warn, once a run, when no pixel of any mouth of the batch is open."""
-    lowest = (attention.detach() + (1 - mouth)).amin()
-    if float(lowest) > terms.SATURATED:
+def watch(values: Mapping[str, float]) -> None:
+    """Warn, once a run, when no pixel of any mouth of a batch is open."""
+    if values["att_lowest"] > terms.SATURATED:
         warnings.warn(
             "texture: the attention map is saturated, the mouth a frozen copy of the identity "
             "image's; if it stays so, train again with a smaller --regular-weight or --lr",
             stacklevel=2,
         )
+
+
+@torch.no_grad()
+def pictures(
+    nets: dict[str, nn.Module], batch: dict[str, Tensor], config: Config
+) -> dict[str, Tensor]:
+    """Show samples of a batch, a line each: identity, truth, prediction and attention."""
+    first = {name: values[:SHOWN] for name, values in batch.items()}
+    maps = nets["texture"](
+        first["landmarks"][:, 0], first["identity_landmarks"], first["identity"],
+        first["prior"][:, 0],
+    )  # fmt: skip
+    seen = torch.cat([first["identity"], first["frames"][:, 0], maps.image], dim=-1)
+    shown = torch.cat([(seen + 1) / 2, maps.attention.expand(-1, 3, -1, -1)], dim=-1)
+    return {"identity, truth, prediction, attention": torch.cat(list(shown), dim=1).clamp(0, 1)}
 
 
 # --- evaluation ------------------------------------------------------------------------------

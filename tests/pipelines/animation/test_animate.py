@@ -1,6 +1,7 @@
 """Animation with tiny untrained networks: what it does with pictures, sound and places."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tkit.face import crops, geometry
 from tkit.landmarks import LANDMARKERS
 from tkit.pipelines.animation import moves, render
 from tkit.pipelines.animation.paste import Paste
+from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages import blink, motion, texture
 from tkit.pipelines.stages.texture import regions
@@ -286,10 +288,15 @@ def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
 def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
     wave = babble(4.0)
     still = np.zeros((68, 2))
-    whole = [m for _, m in moves.Voice(stages["motion"], fps=25.0, picture=still).parts(wave, 100)]
+
+    def voice() -> Iterator[tuple[int, np.ndarray]]:
+        spoken = Speech.of(wave, rate_hz=16000, fps=25.0, n_frames=100)
+        return moves.Voice(stages["motion"], fps=25.0, picture=still).parts(spoken)
+
+    whole = [m for _, m in voice()]
     monkeypatch.setattr(moves, "PART_S", 1.0)
     monkeypatch.setattr(moves, "CONTEXT_S", 0.5)
-    parts = list(moves.Voice(stages["motion"], fps=25.0, picture=still).parts(wave, 100))
+    parts = list(voice())
     assert [start for start, _ in parts][:5] == [0, 8, 16, 24, 25]
     joined = np.concatenate([moved for _, moved in parts])
     assert joined.shape == (100, 68, 2)
@@ -318,8 +325,8 @@ def test_a_moving_head_moves_the_landmarks(astronaut, face, canonical):
 
 
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):
-    slow = moves.eyes(50, blink=stages["blink"], fps=25.0, seed=3)
-    fast = moves.eyes(100, blink=stages["blink"], fps=50.0, seed=3)
+    slow = moves.Eyes(stages["blink"], fps=25.0, seed=3).take(0, 50, 50)
+    fast = moves.Eyes(stages["blink"], fps=50.0, seed=3).take(0, 100, 100)
     assert slow.shape == (50, 68, 2) and fast.shape == (100, 68, 2)
     np.testing.assert_allclose((fast[::2] + fast[1::2])[1:-1] / 2, slow[1:-1], atol=0.02)
     outside = np.setdiff1d(np.arange(68), geometry.EYE_REGION_INDEX)

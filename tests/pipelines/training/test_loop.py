@@ -1,5 +1,9 @@
 import copy
 import csv
+import gc
+import io
+import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,6 +24,7 @@ from tkit.errors import (
     WeightsError,
 )
 from tkit.files import sha256_of
+from tkit.parsing import sealed
 from tkit.pipelines import Stage
 from tkit.pipelines.stages import blink, motion
 from tkit.pipelines.training import config as configs
@@ -211,6 +216,59 @@ def test_the_time_budget_ends_a_run(store, tmp_path):
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["seconds"] >= 6e-5
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_ctrl_c_ends_the_processes_that_draw_as_well(store, tmp_path, workers):
+    stage, config = small("motion", checkpoint_every=100, steps=1000, workers=workers)
+
+    def press(nets, batch, config):
+        press.steps += 1
+        if press.steps == 3:
+            signal.raise_signal(signal.SIGINT)
+        return stage.losses(nets, batch, config)
+
+    press.steps = 0
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(replace(stage, losses=press), config, store, tmp_path / "run")
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+    gc.collect()
+    assert not multiprocessing.active_children()
+
+
+def test_a_run_resumes_with_other_workers_and_from_before_there_were_any(store, tmp_path):
+    stage, config = small("motion", checkpoint_every=1, lr_end=1.0)
+    whole = loop.fit(stage, config, store, tmp_path / "whole")
+    loop.fit(stage, replace(config, steps=3), store, tmp_path / "parts")
+    path = tmp_path / "parts" / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    record = json.loads(state["record"])
+    del record["config"]["workers"], record["config"]["record"]
+    for optimiser in state["optimisers"].values():
+        for group in optimiser["param_groups"]:
+            group["fused"], group["foreach"] = None, None
+    content = io.BytesIO()
+    torch.save(state | {"record": json.dumps(record)}, content)
+    path.write_bytes(sealed(content.getvalue()))
+    parts = loop.fit(stage, replace(config, workers=2), store, tmp_path / "parts", resume=True)
+    assert same(tensors(whole), tensors(parts))
+
+
+def test_the_log_shows_samples(tiny_store_crops, tmp_path):
+    """Identity, truth, prediction and attention side by side, one sample below the other."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from tkit.pipelines.stages import texture
+
+    config = configs.make(texture.STAGE.config, {**texture.STAGE.tiny, **SMALL, "batch_size": 2})
+    with Store(tiny_store_crops) as opened:
+        loop.fit(texture.STAGE, config, opened, tmp_path)
+    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    (name,) = log.Tags()["images"]
+    pictures = log.Images(name)
+    assert name == "identity, truth, prediction, attention"
+    assert [picture.step for picture in pictures] == [2, 4, 6]
+    assert (pictures[0].width, pictures[0].height) == (4 * 128, 2 * 128)
+
+
 def test_a_loss_that_is_not_finite_stops_and_is_never_saved(store, tmp_path):
     stage, config = small("motion")
 
@@ -342,7 +400,12 @@ def test_progress_is_shown_where_it_is_asked_for(store, tmp_path, capsys):
     loop.fit(stage, config, store, tmp_path / "quiet")
     assert capsys.readouterr().err == ""
     loop.fit(stage, config, store, tmp_path / "shown", progress=True)
-    assert capsys.readouterr().err.startswith(f"motion: {config.steps} of {config.steps} [")
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"motion: {config.steps} of {config.steps} [")
+    assert ", loss=" in shown and "landmark" not in shown and "minutes" not in shown
+    budget = replace(config, minutes=5.0)
+    loop.fit(stage, budget, store, tmp_path / "budget", progress=True)
+    assert "minutes=0.0/5]" in capsys.readouterr().err
 
 
 def test_files_give_values_and_flags_override(tmp_path):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tkit import toml
 from tkit.errors import UsageError, WeightsError
 from tkit.files import sha256_of
+from tkit.parsing import toml_of
 from tkit.zoo import NETS
 from tkit.zoo.nets import motion
 from tkit.zoo.released import cards
@@ -144,4 +144,4 @@ def test_toml_reads_back():
 
     values = {"a": 1, "b": 0.1, "c": True, "d": 'x"\n', "e": [1, 2], "f": (), "g": 1e-7,
               "t": [{"x": 1, "y": "z"}, {"x": 2, "y": ""}]}  # fmt: skip
-    assert tomllib.loads(toml.dumps(values)) == values | {"f": []}
+    assert tomllib.loads(toml_of(values)) == values | {"f": []}

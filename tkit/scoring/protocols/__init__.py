@@ -20,7 +20,7 @@ DEFAULT = "tkit"
 POLICIES = {
     "missing": ("reject", "static"),
     "length": ("error", "cut"),
-    "size": ("error", "resize"),
+    "size": ("error", "resize", "cut"),
     "fps": ("error", "nearest"),
 }
 POINTS_IN = "file", "crop"

@@ -284,7 +284,7 @@ def test_blinks_are_cut_out_from_their_beginnings_on():
     eyes = normal(3, 40, 22, 2)
     begins = torch.zeros(3, 40)
     begins[0, 10] = begins[2, 26] = begins[2, 27] = begins[1, 2] = 1  # too late, too early: two
-    found = work.align(eyes, begins)
+    found = work.align(eyes, work.begun(begins))
     assert found.shape == (1, 2, 14 * 8)
     lids = [list(work.EYES).index(point) for point in (37, 38, 40, 41, 43, 44, 46, 47)]
     assert torch.equal(found[0, 0], eyes[0, 10:24, lids, 1].flatten())

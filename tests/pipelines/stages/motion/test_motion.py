@@ -419,6 +419,23 @@ def test_augmented_batches_depend_on_seed_and_step_alone(store):
     assert not torch.equal(one["windows"], other["windows"])
 
 
+def test_what_dropout_keeps_comes_with_the_samples(store):
+    config = replace(FULL, dropout=0.25)
+    nets, batch = work.nets(store, config), work.batches(store, config, "train")(0)
+    kept = batch["kept"]
+    assert kept.shape == (8, len(config.context), config.channels, config.sequence)
+    assert kept.float().mean() == pytest.approx(0.75, abs=0.03)
+    nets["motion"].train()
+    one, two = (work.losses(nets, batch, config)["motion"]["loss"] for _ in range(2))
+    assert one == two  # nothing else is random
+    other = work.losses(nets, batch | {"kept": kept.flip(0)}, config)["motion"]["loss"]
+    assert one != other
+    assert "kept" not in work.batches(store, replace(config, dropout=0.0), "train")(0)
+    small = work.batches(store, replace(config, channels=4), "train")(0)
+    with pytest.raises(ConfigError, match=f"--channels {config.channels}"):
+        work.losses(nets, small, config)
+
+
 def test_mirrored_faces_are_learned_as_well(store):
     module = work.nets(store, FULL)["motion"]
     rest = module.basis.bias.detach()

@@ -1,0 +1,182 @@
+"""Decoded sound to mono at the rates that are wanted, piece by piece."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+
+from tkit.errors import MediaError
+from tkit.media.clock import GOES_BACK_S, require_steady
+
+SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
+LOUDEST = 16.0  # times full scale; above, floats are meant as integers
+HOLE_S = 0.05  # time stamps may be so far off; what is more is missing, or there twice
+HEARD_S = 0.5  # of sound, after which is decided whether its channels cancel
+CANCELS = 0.05  # so little of the power of the channels is left in their sum
+# Shares of the loudspeakers (ITU-R BS.775, table 2; the effects channel is left out), divided by
+# their sum: sound that all channels have keeps its loudness. But the two of stereo are added with
+# equal power, as FFmpeg does: so GRID was heard by everybody, and our weights were trained.
+SHARES = {"FC": 1.0, "FL": 0.5**0.5, "FR": 0.5**0.5, "LFE": 0.0}
+OTHERS = 0.5
+
+
+class Sound:
+    """Mono sound of one stream at one or more rates.
+
+    A hole in the time stamps is filled with silence, what is there twice is left out, and the
+    format may change. Channels are added; if they cancel, the loudest is taken.
+
+    Parameters
+    ----------
+    rates : int
+        In Hz.
+    name : path
+        Of the file, for messages.
+    alone : bool
+        There is no picture that it must fit: where time stamps begin anew, it goes on.
+    """
+
+    def __init__(self, *rates: int, name: Any, alone: bool) -> None:
+        self.start_s: float | None = None  # time stamp of the first sample
+        self._rates, self._name, self._alone = rates, name, alone
+        self._end_s = 0.0  # where the next frame should begin
+        self._resamplers: list[av.AudioResampler] = []
+        self._kind: tuple[str, int] = ("", 0)  # layout and rate of what comes in
+        self._mix = np.ones((1, 1), np.float32)  # what of each channel goes into each of the mix
+        self._waiting: list[np.ndarray] = []  # until it is known whether the channels cancel
+        self._power: np.ndarray | None = None  # of the channels and their mean; None: decided
+
+    def add(self, frame: Any) -> list[np.ndarray]:
+        """Take a decoded frame; return what is now known, (n,) float32 for each rate.
+
+        Raises
+        ------
+        MediaError
+            If its samples cannot be sound, or its time stamps jump.
+        """
+        channels, rate = _channels(frame), frame.sample_rate
+        parts: list[list[np.ndarray]] = []
+        if (frame.layout.name, rate) != self._kind:
+            parts.append(self.finish())
+            self._begin(frame)
+        channels, hole = self._placed(channels, frame)
+        self._require_sound(channels)
+        if hole:
+            channels = np.pad(channels, ((0, 0), (hole, 0)))
+        parts.append(self._resampled(self._mixed(channels)))
+        return _joined(parts, len(self._rates))
+
+    def finish(self) -> list[np.ndarray]:
+        """Return the rest."""
+        if not self._resamplers:
+            return [np.zeros(0, np.float32) for _ in self._rates]
+        parts = [self._resampled(self._decide())]
+        parts.append([_drained(resampler, None) for resampler in self._resamplers])
+        self._resamplers = []
+        return _joined(parts, len(self._rates))
+
+    def _begin(self, frame: Any) -> None:
+        """Make ready for another format."""
+        self._kind = frame.layout.name, frame.sample_rate
+        self._mix = _mix([channel.name for channel in frame.layout.channels])
+        count = self._mix.shape[1]
+        self._power = np.zeros(count + 1) if count > 1 else None
+        self._resamplers = [
+            av.AudioResampler(format="flt", layout="mono", rate=rate) for rate in self._rates
+        ]
+
+    def _placed(self, channels: np.ndarray, frame: Any) -> tuple[np.ndarray, int]:
+        """What of a frame is new, and how many samples are missing before it."""
+        n_samples, hole = channels.shape[1], 0
+        time_s = self._end_s if frame.time is None else float(frame.time)
+        if self.start_s is None:
+            self.start_s = self._end_s = time_s
+        step_s = time_s - self._end_s
+        if self._alone and step_s < -GOES_BACK_S:  # recordings joined: one after the other
+            self._end_s, step_s = time_s, 0.0
+        require_steady(step_s, self._name, "the sound", self._end_s - self.start_s)
+        if step_s > HOLE_S:
+            hole = round(step_s * frame.sample_rate)
+        elif step_s < -HOLE_S:
+            channels = channels[:, min(round(-step_s * frame.sample_rate), n_samples) :]
+        self._end_s += (hole + channels.shape[1]) / frame.sample_rate
+        return channels, hole
+
+    def _require_sound(self, channels: np.ndarray) -> None:
+        peak = float(np.abs(channels).max(initial=0.0))
+        if peak <= LOUDEST:
+            return
+        what = "is no number" if not np.isfinite(peak) else f"is {peak:.4g} times full scale"
+        raise MediaError(
+            f"{self._name}: the sound {what} at {self._end_s - (self.start_s or 0.0):.2f} s; "
+            "floats lie in -1 to 1: write it anew"
+        )
+
+    def _mixed(self, channels: np.ndarray) -> np.ndarray:
+        """Channels (C, n) to one or two; nothing while it is not known whether they cancel."""
+        if self._power is None:
+            return self._mix @ channels
+        if not self._waiting and np.abs(channels).max(initial=0.0) < SILENCE_PEAK:
+            return self._mix @ channels
+        self._waiting.append(channels)
+        mono = (self._mix @ channels).sum(axis=0)
+        self._power += [*np.einsum("cn,cn->c", channels, channels), mono @ mono]
+        if sum(part.shape[1] for part in self._waiting) < HEARD_S * self._kind[1]:
+            return self._mix @ channels[:, :0]
+        return self._decide()
+
+    def _decide(self) -> np.ndarray:
+        """Whether the channels cancel; return what waited for it."""
+        waiting, self._waiting = self._waiting, []
+        if self._power is not None and waiting:
+            *each, total = self._power
+            if total < CANCELS * float(self._mix.sum(axis=0) ** 2 @ each):
+                loudest = np.arange(len(each)) == int(np.argmax(each))
+                self._mix = (loudest / len(self._mix) ** 0.5 * np.ones_like(self._mix)).astype("f4")
+        self._power = None
+        nothing = np.zeros((self._mix.shape[1], 0), np.float32)
+        return self._mix @ np.concatenate([nothing, *waiting], axis=1)
+
+    def _resampled(self, mixed: np.ndarray) -> list[np.ndarray]:
+        if not mixed.size:
+            return [np.zeros(0, np.float32) for _ in self._rates]
+        layout = "mono" if len(mixed) == 1 else "stereo"
+        made = []
+        for resampler in self._resamplers:
+            frame = av.AudioFrame.from_ndarray(mixed, format="fltp", layout=layout)
+            frame.sample_rate = self._kind[1]
+            made.append(_drained(resampler, frame))
+        return made
+
+
+def _mix(names: list[str]) -> np.ndarray:
+    """What of each channel is heard, (1, C); of stereo the channels as they are, (2, 2)."""
+    if len(names) == 2:
+        return np.eye(2, dtype=np.float32)
+    shares = np.array([SHARES.get(name, OTHERS) for name in names])
+    if not shares.any():
+        shares[:] = 1
+    return (shares / shares.sum()).astype(np.float32)[None]
+
+
+def _channels(frame: Any) -> np.ndarray:
+    """Samples of a decoded frame, (C, n) float32; integers to -1 to 1."""
+    samples, count = frame.to_ndarray(), len(frame.layout.channels)
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, count).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) / np.float32(2.0 ** (8 * samples.dtype.itemsize - 1))
+    return samples.astype(np.float32, copy=False)
+
+
+def _drained(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> np.ndarray:
+    parts = [part.to_ndarray()[0] for part in resampler.resample(frame)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _joined(parts: list[list[np.ndarray]], count: int) -> list[np.ndarray]:
+    return [np.concatenate([part[index] for part in parts]) for index in range(count)]
