@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tkit.errors import one_line
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -120,7 +122,7 @@ def read_array(path: str | Path) -> np.ndarray[Any, Any]:
     except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"its head is damaged ({type(error).__name__})") from None
     except (TypeError, OverflowError, EOFError, AttributeError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(one_line(str(error))) from None
 
 
 def sealed(content: bytes) -> bytes:

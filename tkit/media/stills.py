@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tkit.errors import MediaError
+from tkit.errors import MediaError, one_line
 from tkit.files import require_path
 
 MOST_PIXELS = 2**27  # of a picture, 134 million: more than cameras take, and 400 MB as RGB
@@ -42,5 +42,5 @@ def opened(path: str | Path) -> Iterator[Any]:
         OverflowError, NotImplementedError, MemoryError, RuntimeError, ZeroDivisionError,
         struct.error, zlib.error, Image.DecompressionBombError,
     ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())
+        reason = one_line(str(error))
         raise MediaError(f"{path}: not a picture that can be read ({reason})") from error

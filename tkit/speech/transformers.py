@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from tkit.errors import UsageError, WeightsError
+from tkit.errors import UsageError, WeightsError, one_line
 from tkit.files import sha256_of
 from tkit.parsing import from_json
 from tkit.registry import ModelFile
@@ -48,7 +48,7 @@ class Transformers:
                 output_loading_info=True,
             )  # fmt: skip
         except _damaged() as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(str(error))
             raise WeightsError(f"{folder}: transformers cannot load it: {reason}") from error
         lost = [key for key in about["missing_keys"] if not key.endswith("masked_spec_embed")]
         if lost:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from tkit import __version__
-from tkit.errors import ConfigError, UnknownNameError, WeightsError
+from tkit.errors import ConfigError, UnknownNameError, WeightsError, one_line
 from tkit.files import atomic_path, sha256_of
 from tkit.parsing import from_json, plain, toml_of
 from tkit.zoo import NETS, Net, shapes, without_memory
@@ -104,7 +104,7 @@ def load(name_or_path: str | Path) -> Weights:
         TypeError, ValueError, RuntimeError, AttributeError, IndexError, KeyError, OverflowError,
         ZeroDivisionError, SafetensorError, OSError, UnknownNameError, ConfigError,
     ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())  # torch lists wrong tensors on lines of their own
+        reason = one_line(str(error))  # torch lists wrong tensors on lines of their own
         raise WeightsError(
             f"{path}: does not fit the network {about['net']!r}: {reason}"
         ) from error
