@@ -64,7 +64,7 @@ class Packed:
 
 
 class Draws(Dataset[Packed]):
-    """What a stage's ``batch(step)`` gives, as torch's loader asks for it.
+    """What a stage's ``batch(step)`` gives, and packed, as torch's loader asks for it.
 
     Parameters
     ----------
@@ -77,13 +77,16 @@ class Draws(Dataset[Packed]):
     def __init__(self, draw: Callable[..., Mapping[str, Tensor]], share: range | None) -> None:
         self._draw, self._share = draw, share
 
-    def __getitem__(self, step: int) -> Packed:
+    def batch(self, step: int) -> Mapping[str, Tensor]:
         """Draw the batch of a step."""
-        whole = self._share is None
-        return Packed.of(self._draw(step) if whole else self._draw(step, self._share))
+        return self._draw(step) if self._share is None else self._draw(step, self._share)
+
+    def __getitem__(self, step: int) -> Packed:
+        """Draw it to be handed over."""
+        return Packed.of(self.batch(step))
 
 
-def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[dict[str, Tensor]]:
+def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[Mapping[str, Tensor]]:
     """Yield the batches of ``steps``, in order.
 
     Parameters
@@ -93,6 +96,9 @@ def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[di
     pin : bool
         Put batches where a GPU copies them from without waiting.
     """
+    if not workers and not pin:  # as on a CPU: nothing is handed over, so nothing is packed
+        yield from map(draws.batch, steps)
+        return
     about: dict[str, Any] = {}
     if workers:  # a fork has what was read already, and needs no guard in the user's script
         about = {

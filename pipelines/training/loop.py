@@ -27,7 +27,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from tkit.errors import ConfigError, TkitError, WeightsError
+from tkit.errors import ConfigError, TkitError, WeightsError, one_line
 from tkit.files import atomic_path, claimed, sha256_of
 from tkit.parsing import from_json, seal, unsealed
 from tkit.pipelines.training import ahead, results, runs
@@ -268,7 +268,7 @@ class Trainer:
             spent = decided.item()
         return 0 < 60 * self.config.minutes <= spent
 
-    def batches(self) -> Iterator[dict[str, Tensor]]:
+    def batches(self) -> Iterator[Mapping[str, Tensor]]:
         """Yield this process's share of the batches of the steps that are left."""
         config, device = self.config, self.accelerator.device.type
         processes, steps = self.accelerator.num_processes, range(self.step, self.config.steps)
@@ -469,7 +469,7 @@ def read_checkpoint(path: Path, *, device: Any) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
         state["record"] = from_json(state["record"])
     except (*DAMAGED, KeyError, TypeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(str(error))
         raise WeightsError(f"{path}: not a checkpoint of tkit ({reason})") from error
     return state
 
