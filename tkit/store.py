@@ -46,7 +46,7 @@ import numpy as np
 
 from tkit import __version__
 from tkit.clips import Clip, Reject, Remark, Word
-from tkit.errors import StoreError, UsageError
+from tkit.errors import StoreError, UsageError, one_line
 from tkit.files import atomic_path, require_path
 from tkit.parsing import from_json
 
@@ -207,7 +207,7 @@ class Writer:
         self._array("placed", (68,), "?", 1024, compression=1)
         self._array("speech", (info.encoder.dim,), "f4", max(16384 // info.encoder.dim, 1))
         if crop_size:
-            # One frame a chunk: training reads single frames. Packed, as by versions before 0.3.0,
+            # One frame a chunk: training reads single frames. Packed, as by versions before 0.4.0,
             # they would take seven times as long to read, for a fifth less on the disk.
             self._array("crops", (crop_size, crop_size, 3), "u1", 1)
             self._array("crop_pose", (2, 3), "f8", 1024)
@@ -270,11 +270,8 @@ class Writer:
         remarks = [(remark.id, remark.text) for remark in notes]
         if remarks:
             self._table("notes", _as_table(remarks, _NOTE_COLUMNS))
-        for group in (
-            "speakers",
-            "canonical",
-            "checksums",
-        ):  # made on the fly they would carry the time of day
+        # Made on the fly they would carry the time of day.
+        for group in ("speakers", "canonical", "checksums"):
             self._file.create_group(group)
         names = sorted(speakers)
         self._table("speakers/name", _as_table([(name,) for name in names], {"name": str})["name"])
@@ -349,10 +346,8 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         self.path = require_path(path, STORE)
-        self._arrays: dict[str, Array] = {}
         try:
-            # No lock: some network drives give none, and a finished store is never written again.
-            self._opened, self._process = h5py.File(self.path, "r", locking=False), os.getpid()
+            self._open()
         except OSError as error:
             raise StoreError(f"{self.path}: {_why_not_opened(error)}") from error
         try:
@@ -361,6 +356,11 @@ class Store:
         except StoreError:
             self._file.close()
             raise
+
+    def _open(self) -> None:
+        # No lock: some network drives give none, and a finished store is never written again.
+        self._opened, self._process = h5py.File(self.path, "r", locking=False), os.getpid()
+        self._arrays: dict[str, Array] = {}
 
     def _read(self) -> None:
         """Read all but the long arrays."""
@@ -390,8 +390,7 @@ class Store:
     def _file(self) -> h5py.File:
         """The file, opened anew after a fork, which an open one does not survive."""
         if self._process != os.getpid():
-            self._opened, self._process = h5py.File(self.path, "r", locking=False), os.getpid()
-            self._arrays = {}
+            self._open()
         return self._opened
 
     @property
@@ -698,7 +697,7 @@ def _telling(what: str) -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """What h5py says, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(str(error)) or type(error).__name__
 
 
 def _why_not_opened(error: OSError) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from tkit.landmarks import Landmarker, Note, Raw, Track, ignore
+from tkit.landmarks.dlib68 import in_gray
 from tkit.landmarks.dlib68_plain import LANDMARKER as PLAIN
 from tkit.landmarks.dlib68_plain import open_plain
 
@@ -20,10 +21,7 @@ def _track(
     raw: Raw = ignore,
     plain: Track,
 ) -> np.ndarray:
-    import cv2
-
-    grays = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in frames]
-    return plain(np.array(grays, np.uint8), raw=raw)
+    return plain(in_gray(frames), raw=raw)
 
 
 def _open() -> Track:
