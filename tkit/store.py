@@ -432,6 +432,10 @@ class Store:
         """Whether face crops were stored (``tkit prep --crops``)."""
         return "crops" in self._names
 
+    def __contains__(self, name: str) -> bool:
+        """Whether there is a long array of this name."""
+        return name in self._names
+
     def __getitem__(self, name: str) -> Array:
         """Return one of the long arrays by its name in the layout."""
         file = self._file

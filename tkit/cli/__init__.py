@@ -23,6 +23,7 @@ SUMMARIES = {
     "demo": "Run the whole chain on the embedded corpus.",
     "download": "Download a corpus that may be passed on, and unpack it.",
     "eval": "Measure a trained stage on a store, beside the static rows.",
+    "export": "Write the clips of a store as files that others read.",
     "landmarks": "Track the 68 points of the face in one video, as prep does.",
     "leaderboard": "Merge reports into rankings, one for each signature.",
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
