@@ -1,0 +1,78 @@
+"""Several stores read as one, as if their corpora had been prepared together."""
+
+import numpy as np
+import pytest
+
+from tkit import prep
+from tkit.corpora import puppet
+from tkit.errors import UsageError
+from tkit.face import geometry
+from tkit.store import Joined, Store, open_store
+
+
+@pytest.fixture(scope="module")
+def stores_of_halves(tmp_path_factory):
+    """A corpus of four puppets: prepared whole, and as two halves of two each."""
+    folder = tmp_path_factory.mktemp("joined")
+    puppet.generate(folder / "corpus", speakers=4, clips=1)
+    halves = {"a": "s1 train\ns2 train\n", "b": "s3 train\ns4 val\n"}
+    made = []
+    for name, text in (halves | {"whole": "".join(halves.values())}).items():
+        (folder / f"{name}.tsv").write_text(text)
+        made.append(folder / f"{name}.h5")
+        prep.prepare("puppet", folder / "corpus", made[-1], speech="logmel", crops=True,
+                     split_file=folder / f"{name}.tsv")  # fmt: skip
+    return made
+
+
+def test_halves_are_the_whole(stores_of_halves):
+    first, second, whole = stores_of_halves
+    with Joined([first, second]) as joined, Store(whole) as store:
+        assert [row.id for row in joined.clips] == [f"puppet/{row.id}" for row in store.clips]
+        assert [row.split for row in joined.clips] == [row.split for row in store.clips]
+        np.testing.assert_allclose(joined.canonical, store.canonical, atol=1e-6)
+        for name in ("points", "valid", "placed", "speech", "crops", "crop_pose"):
+            np.testing.assert_array_equal(joined[name][:], store[name][:], err_msg=name)
+        np.testing.assert_allclose(joined["displacement"][:], store["displacement"][:], atol=2e-6)
+        np.testing.assert_allclose(joined["pose"][:], store["pose"][:], atol=1e-4, rtol=1e-6)
+        for name, neutral in store.speakers.items():
+            np.testing.assert_allclose(joined.speakers[f"puppet/{name}"], neutral, atol=1e-6)
+        assert {*joined.words()} == {f"puppet/{name}" for name in store.words()}
+        assert joined.problems() == [] and joined.has_crops and joined.is_sealed
+
+
+def test_points_come_back_from_what_is_re_expressed(stores_of_halves):
+    with Joined(stores_of_halves[:2]) as joined:
+        for row in joined.clips:
+            back = geometry.retarget(
+                joined["displacement"][row.frames],
+                pose=joined["pose"][row.frames],
+                neutral=joined.speakers[row.speaker],
+                canonical=joined.canonical,
+            )
+            np.testing.assert_allclose(back, joined["points"][row.frames], atol=1e-3)
+
+
+def test_any_rows_can_be_read(stores_of_halves):
+    with Joined(stores_of_halves[:2]) as joined:
+        for name in ("points", "displacement"):
+            array, everything = joined[name], joined[name][:]
+            assert len(array) == len(everything) == 300
+            for index in (0, 149, 150, 299, -1):
+                np.testing.assert_array_equal(array[index], everything[index])
+            for part in (slice(140, 160), slice(70, 230, 7), slice(5, 5), slice(290, 400)):
+                np.testing.assert_array_equal(array[part], everything[part])
+
+
+def test_one_store_stays_one(stores_of_halves):
+    with open_store([stores_of_halves[0]]) as store:
+        assert type(store) is Store
+        assert store.clips[0].id.startswith("s1/")
+
+
+def test_what_must_not_be_mixed_is_refused(stores_of_halves, tmp_path, tiny_store):
+    first, _, whole = stores_of_halves
+    with pytest.raises(UsageError, match=r"must not be mixed: their (landmarks|speech encoder)"):
+        Joined([first, tiny_store])
+    with pytest.raises(UsageError, match="hold the clip 'puppet/s1/"):
+        Joined([first, whole])

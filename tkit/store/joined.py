@@ -1,0 +1,231 @@
+"""Several stores read as one: for training on more than one corpus.
+
+What makes numbers comparable must agree: frame rate, landmarks, lips, speech encoder and its
+windows. Clips and speakers are named ``corpus/…``. Displacement is of a canonical face, and each
+store has its own: here all are re-expressed on one, the mean of all speakers in training splits, as
+if the corpora had been prepared together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tkit.clips import Word
+from tkit.errors import UsageError
+from tkit.face import geometry
+from tkit.store.layout import Row
+from tkit.store.reading import Array, Store
+
+Move = Callable[[np.ndarray, Row], np.ndarray]
+
+
+def open_store(paths: str | Path | Sequence[str | Path]) -> Store:
+    """Open a store, or several as one (:class:`Joined`); a context manager either way."""
+    if isinstance(paths, str | Path):
+        return Store(paths)
+    return Store(paths[0]) if len(paths) == 1 else Joined(paths)
+
+
+class Joined(Store):
+    """Several stores as one; what a :class:`Store` offers for reading, it does.
+
+    Parameters
+    ----------
+    paths : sequence of path
+
+    Raises
+    ------
+    UsageError
+        If two of them must not be mixed, or hold the same clip or speaker.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        self.path = Path(paths[0])
+        with ExitStack() as stack:
+            self._stores = [stack.enter_context(Store(path)) for path in paths]
+            self._read()
+            self._close = stack.pop_all()
+
+    def __exit__(self, *_: object) -> None:
+        self._close.close()
+
+    def _read(self) -> None:
+        first, *others = self._stores
+        for other in others:
+            _require_alike(first, other)
+        infos = [store.info for store in self._stores]
+        self.info = replace(
+            infos[0],
+            corpus="+".join(dict.fromkeys(info.corpus for info in infos)),
+            protocol="+".join(dict.fromkeys(info.protocol for info in infos)),
+            licence="; ".join(dict.fromkeys(info.licence for info in infos if info.licence)),
+        )
+        self._names = set.intersection(*(store._names for store in self._stores))
+        self.clips = list(self._rows())
+        _require_once([row.id for row in self.clips], "clip")
+        people = [
+            (f"{store.info.corpus}/{name}", store, neutral)
+            for store in self._stores
+            for name, neutral in store.speakers.items()
+        ]
+        _require_once([name for name, _, _ in people], "speaker")
+        training = {row.speaker for row in self.clips if row.split == "train"}
+        chosen = [neutral for name, _, neutral in people if name in training]
+        self.canonical = geometry.mean_neutral(
+            np.stack(chosen or [neutral for _, _, neutral in people])
+        )
+        rigid = geometry.RIGID_INDEX
+        self._turns = {
+            name: geometry.similarity(neutral[rigid], self.canonical[rigid])
+            for name, _, neutral in people
+        }
+        self.speakers = {
+            name: geometry.apply(self._turns[name], neutral) for name, _, neutral in people
+        }
+        # Of displacement: off the scale of the old faces, turned, onto that of the new ones.
+        self._scales = {
+            name: (
+                geometry.axis_scale(neutral, store.canonical),
+                geometry.axis_scale(self.speakers[name], self.canonical),
+            )
+            for name, store, neutral in people
+        }
+        self.rejects = [
+            replace(reject, id=f"{store.info.corpus}/{reject.id}")
+            for store in self._stores
+            for reject in store.rejects
+        ]
+        self.notes = [
+            replace(remark, id=f"{store.info.corpus}/{remark.id}")
+            for store in self._stores
+            for remark in store.notes
+        ]
+        self._arrays: dict[str, Array] = {}
+
+    def _rows(self) -> Iterator[Row]:
+        """Clips of all stores, one after the other, under their new names."""
+        frames = rows = 0
+        for store in self._stores:
+            corpus = store.info.corpus
+            for row in store.clips:
+                yield replace(
+                    row,
+                    id=f"{corpus}/{row.id}",
+                    speaker=f"{corpus}/{row.speaker}",
+                    frame_start=frames + row.frame_start,
+                    speech_start=rows + row.speech_start,
+                )
+            frames += len(store["points"])
+            rows += len(store["speech"])
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether all of them have checksums."""
+        return all(store.is_sealed for store in self._stores)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all long arrays, unpacked."""
+        return sum(store.n_bytes for store in self._stores)
+
+    def __getitem__(self, name: str) -> Array:
+        """Return one of the long arrays that all stores have."""
+        if name not in self._arrays:
+            parts = [store[name] for store in self._stores]  # says so where one has it not
+            moves: dict[str, Move] = {"displacement": self._moved, "pose": self._posed}
+            self._arrays[name] = _JoinedArray(parts, self.clips, moves.get(name), name)
+        return self._arrays[name]
+
+    def _moved(self, displacement: np.ndarray, row: Row) -> np.ndarray:
+        """Displacement on the common canonical face."""
+        old, new = self._scales[row.speaker]
+        turn = self._turns[row.speaker][:, :2]
+        moved: np.ndarray = (displacement / old) @ turn.T * new
+        return moved.astype(displacement.dtype)
+
+    def _posed(self, pose: np.ndarray, row: Row) -> np.ndarray:
+        """Pose of the neutral on the common canonical face."""
+        return geometry.compose(pose, geometry.invert(self._turns[row.speaker]))
+
+    def words(self) -> dict[str, list[Word]]:
+        """Return the word alignment of every clip id that has one."""
+        return {
+            f"{store.info.corpus}/{id_}": words
+            for store in self._stores
+            for id_, words in store.words().items()
+        }
+
+    def examine(self) -> Iterator[str | int]:
+        """Read all stores and yield what is broken, as :meth:`Store.examine`."""
+        for store in self._stores:
+            for found in store.examine():
+                yield f"{store.path}: {found}" if isinstance(found, str) else found
+
+
+class _JoinedArray(Array):
+    """One long array of several stores, read piece by piece."""
+
+    def __init__(self, parts: list[Array], clips: list[Row], move: Move | None, name: str) -> None:
+        shapes = {part.shape[1:] for part in parts}
+        if len(shapes) > 1:
+            raise UsageError(f"/{name} of the stores has rows of {', '.join(map(str, shapes))}")
+        self._parts, self._move = parts, move
+        self._clips, self._firsts = clips, [row.frame_start for row in clips]
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
+        self.dtype = parts[0].dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        """Read a row, or a slice of rows."""
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            pieces = list(self._pieces(start, max(start, stop)))
+            rows = np.concatenate(pieces) if pieces else np.zeros((0, *self.shape[1:]), self.dtype)
+            return rows[::step]
+        (row,) = self._pieces(index % len(self), index % len(self) + 1)
+        return row[0]
+
+    def _pieces(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Rows from ``start`` to ``stop``, store by store and, where they are moved, by clips."""
+        while start < stop:
+            place = int(np.searchsorted(self._starts, start, side="right")) - 1
+            end = min(stop, int(self._starts[place + 1]))
+            row = None
+            if self._move is not None:
+                row = self._clips[int(np.searchsorted(self._firsts, start, side="right")) - 1]
+                end = min(end, row.frame_start + row.n_frames)
+            offset = int(self._starts[place])
+            piece = self._parts[place][start - offset : end - offset]
+            yield self._move(piece, row) if self._move is not None and row else piece
+            start = end
+
+
+def _require_alike(first: Store, other: Store) -> None:
+    """Refuse stores whose numbers do not mean the same."""
+    mine, its = first.info, other.info
+    for what, one, two in (
+        ("landmarks", mine.landmarks, its.landmarks),
+        ("lips", mine.lips, its.lips),
+        ("frames a second", mine.fps, its.fps),
+        ("speech window", mine.window, its.window),
+        ("speech encoder", mine.encoder.signature, its.encoder.signature),
+    ):
+        if one != two:
+            raise UsageError(
+                f"{first.path} and {other.path} must not be mixed: their {what} differ "
+                f"({one}, {two})"
+            )
+
+
+def _require_once(names: list[str], what: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UsageError(f"two of the stores hold the {what} {name!r}: prepare them together")
+        seen.add(name)
