@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from tkit.errors import MediaError
-from tkit.media.clock import GOES_BACK_S, require_steady
+from tkit.media.clock import Joints, Stamps
 
 SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
 LOUDEST = 16.0  # times full scale; above, floats are meant as integers
@@ -35,13 +35,13 @@ class Sound:
         In Hz.
     name : path
         Of the file, for messages.
-    alone : bool
-        There is no picture that it must fit: where time stamps begin anew, it goes on.
+    joints : Joints, optional
+        Of the file, where its picture is read, too.
     """
 
-    def __init__(self, *rates: int, name: Any, alone: bool) -> None:
+    def __init__(self, *rates: int, name: Any, joints: Joints | None = None) -> None:
         self.start_s: float | None = None  # time stamp of the first sample
-        self._rates, self._name, self._alone = rates, name, alone
+        self._rates, self._name, self._stamps = rates, name, Stamps(joints or Joints())
         self._end_s = 0.0  # where the next frame should begin
         self._block: list[np.ndarray] = []  # samples (C, n) as they are stored
         self._resamplers: list[av.AudioResampler] = []
@@ -103,13 +103,13 @@ class Sound:
     def _placed(self, frame: Any) -> tuple[int, int]:
         """How many samples of a frame were there before, and how many are missing before it."""
         twice, hole = 0, 0
-        time_s = self._end_s if frame.time is None else float(frame.time)
+        stamp_s = self._end_s if frame.time is None else frame.time
         if self.start_s is None:
-            self.start_s = self._end_s = time_s
-        step_s = time_s - self._end_s
-        if self._alone and step_s < -GOES_BACK_S:  # recordings joined: one after the other
-            self._end_s, step_s = time_s, 0.0
-        require_steady(step_s, self._name, "the sound", self._end_s - self.start_s)
+            self.start_s = self._end_s = stamp_s
+        end_s = self._end_s
+        time_s = self._stamps.time_s(stamp_s, last_s=end_s, next_s=end_s, may_begin=True)
+        step_s = time_s - end_s
+        self._stamps.require_steady(step_s, self._name, "the sound", end_s - self.start_s)
         if step_s > HOLE_S:
             hole = round(step_s * frame.sample_rate)
         elif step_s < -HOLE_S:
