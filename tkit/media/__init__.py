@@ -212,6 +212,17 @@ def stream_audio(path: str | Path, *sample_rates: int) -> Iterator[list[np.ndarr
     return _pieces_of(container, track, Sound(*sample_rates, name=path))
 
 
+@dataclass(frozen=True)
+class SoundPieces:
+    """The sound of a file in pieces (n,), as often as it is gone through: decoded, never kept."""
+
+    path: str | Path
+    sample_rate: int
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (piece for (piece,) in stream_audio(self.path, self.sample_rate))
+
+
 def _pieces_of(container: Any, track: Any, sound: Sound) -> Iterator[list[np.ndarray]]:
     with container:
         for frame in _decode(container, track):
