@@ -1,5 +1,7 @@
 """Colours are those that the stream states: matrix, range, depth; others are refused by name."""
 
+from types import SimpleNamespace
+
 import av
 import numpy as np
 import pytest
@@ -69,6 +71,26 @@ def test_colours_are_those_that_the_stream_states(tmp_path, form, matrix, full):
     ):
         middle = frame[16, 8::16].astype(float)
         assert np.abs(middle - COLOURS).max() <= (1 if "10" in form else 2)
+
+
+@pytest.mark.parametrize("form", ["yuv420p", "yuv422p", "yuv420p10le", "yuv422p10le", "yuv411p"])
+def test_a_picture_of_odd_size_is_the_corner_of_the_even_one(form):
+    """Chroma lies where it lies there, although its last samples reach over the edge."""
+    from tkit.media.colour import ToRgb
+
+    kind = np.uint16 if "10" in form else np.uint8
+    shown = []
+    for width, height in ((48, 32), (45, 31)):
+        frame = av.VideoFrame(width, height, form)
+        for index, plane in enumerate(frame.planes):
+            steps = np.add.outer(np.arange(plane.height) * 3, np.arange(plane.width) * 4)
+            samples = np.zeros((plane.height, plane.line_size // kind().itemsize), kind)
+            samples[:, : plane.width] = (90 + 20 * index + steps // 4) * (4 if "10" in form else 1)
+            plane.update(samples.tobytes())
+        shown.append(ToRgb(SimpleNamespace(codec_context=None), "x")(frame))
+    even, odd = shown
+    inside = np.s_[:24, :36]  # what lies behind the edge is not known there
+    np.testing.assert_array_equal(odd[inside], even[inside])
 
 
 @pytest.mark.parametrize(

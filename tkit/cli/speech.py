@@ -42,11 +42,12 @@ def command(
     """
     import numpy as np
 
-    from tkit.files import atomic_path, refuse_overwrite, require_path
-    from tkit.media import read_audio, require_audible, stream_audio
+    from tkit.files import refuse_overwrite, require_path
+    from tkit.media import SoundPieces, require_audible
     from tkit.report import plots
     from tkit.speech import ENCODERS
-    from tkit.speech.symbols import greedy
+    from tkit.speech.pieces import written
+    from tkit.speech.symbols import spelled
 
     for path in (out, plot):
         if path is not None:
@@ -55,22 +56,22 @@ def command(
     require_path(wav, "sound file")
     encode = entry.load(weights)
     require_audible(wav)
-    if stream := getattr(encode, "stream", None):  # long sound is not kept
-        pieces = (piece for (piece,) in stream_audio(wav, entry.sample_rate))
-        features = np.concatenate(list(stream(pieces)))
-    else:
-        features = encode(read_audio(wav, sample_rate=entry.sample_rate))
     symbols = getattr(encode, "symbols", None)
-    if symbols is not None:
-        click.echo(greedy(features, symbols))
-    info = encode.info
-    click.echo(
-        f"{wav}: {features.shape[0]} rows of {features.shape[1]} at {info.rate_hz:g} Hz "
-        f"({info.signature})" + ("" if symbols else "; this encoder has no transcript"),
-        err=True,
-    )
-    if out is not None:
-        with atomic_path(out) as temporary:
-            np.save(temporary, features)
+    count, best, drawn = 0, [], []
+    with written(out) as file:
+        for rows in encode.stream(SoundPieces(wav, entry.sample_rate)):  # never kept together
+            count += len(rows)
+            best += [rows.argmax(axis=1)] if symbols is not None else []
+            drawn += [rows] if plot is not None else []
+            if file is not None:
+                file.add(rows)
+        if symbols is not None:
+            click.echo(spelled(np.concatenate(best), symbols))
+        info = encode.info
+        click.echo(
+            f"{wav}: {count} rows of {info.dim} at {info.rate_hz:g} Hz "
+            f"({info.signature})" + ("" if symbols else "; this encoder has no transcript"),
+            err=True,
+        )
     if plot is not None:
-        plots.speech(plot, features, info, symbols)
+        plots.speech(plot, np.concatenate(drawn), info, symbols)

@@ -15,14 +15,16 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from tkit.errors import MediaError, NoSoundError
 from tkit.files import atomic_path, require_path
-from tkit.media.clock import Grid, stated_rate
+from tkit.media.clock import Grid, Joints, stated_rate
 from tkit.media.decoding import Converter
 from tkit.media.encoding import BT601, LIMITED_RANGE, SOUND_EVERY, SoundTrack, Subsampler
 from tkit.media.sound import SILENCE_PEAK, Sound
 
+COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 SCAN_HZ = 16000  # at which tracks are looked through
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
 # Those that take what write_video writes, H.264 and AAC.
@@ -96,8 +98,9 @@ def read_clip(
         stream = _picture_of(container, video)
         rate = fps or stated_rate(stream) or 25.0
         track = _sounding_track(container, video)
-        sound = None if track is None else Sound(sample_rate, name=video, alone=False)
-        convert, grid = Converter(stream, video), Grid(rate, video)
+        joints = Joints()
+        sound = None if track is None else Sound(sample_rate, name=video, joints=joints)
+        convert, grid = Converter(stream, video), Grid(rate, video, joints)
         stop_s = None if max_frames is None else (max_frames + 0.5) / rate
         for frame in _decode(container, stream, track):
             if sound and isinstance(frame, av.AudioFrame):
@@ -144,20 +147,22 @@ def open_video(path: str | Path, *, fps: float = 0.0) -> tuple[float, Iterator[n
         container.close()
         raise
     own = stated_rate(stream)
-    return own, _frames_of(container, path, fps or own)
+    return own, _frames_of(container, stream, path, fps or own)
 
 
 def _picture_of(container: Any, path: str | Path) -> Any:
-    if not container.streams.video:
-        raise MediaError(f"{path}: no picture in this file")
-    return container.streams.video[0]
+    """The first stream of pictures that is not a cover."""
+    for stream in container.streams.video:
+        if not stream.disposition & COVER:
+            return stream
+    but = " but a cover" if container.streams.video else ""
+    raise MediaError(f"{path}: no picture in this file{but}")
 
 
-def _frames_of(container: Any, path: str | Path, fps: float) -> Iterator[np.ndarray]:
+def _frames_of(container: Any, stream: Any, path: str | Path, fps: float) -> Iterator[np.ndarray]:
     grid = Grid(fps, path) if fps else None  # without a rate, one frame after the other
     count = 0
     with container:
-        stream = container.streams.video[0]
         convert = Converter(stream, path)
         for frame in _decode(container, stream):
             image = convert(frame)
@@ -204,7 +209,18 @@ def stream_audio(path: str | Path, *sample_rates: int) -> Iterator[list[np.ndarr
     if track is None:
         container.close()
         raise NoSoundError(f"{path}: no sound in this file")
-    return _pieces_of(container, track, Sound(*sample_rates, name=path, alone=True))
+    return _pieces_of(container, track, Sound(*sample_rates, name=path))
+
+
+@dataclass(frozen=True)
+class SoundPieces:
+    """The sound of a file in pieces (n,), as often as it is gone through: decoded, never kept."""
+
+    path: str | Path
+    sample_rate: int
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (piece for (piece,) in stream_audio(self.path, self.sample_rate))
 
 
 def _pieces_of(container: Any, track: Any, sound: Sound) -> Iterator[list[np.ndarray]]:
@@ -221,7 +237,7 @@ def _sounding_track(container: Any, path: str | Path) -> Any:
         return tracks[0] if tracks else None
     for number, track in enumerate(tracks):
         with _open(path) as other:
-            sound = Sound(SCAN_HZ, name=path, alone=True)
+            sound = Sound(SCAN_HZ, name=path)
             for frame in _decode(other, other.streams.audio[number]):
                 if np.abs(np.concatenate(sound.add(frame))).max(initial=0.0) >= SILENCE_PEAK:
                     return track

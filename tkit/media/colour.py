@@ -55,6 +55,7 @@ class ToRgb:
         self._numbers, self._factors = np.zeros((3, 4), np.float32), np.zeros(6, np.int16)
         self._rows = np.zeros((4, 0), np.int16)
         self._level, self._bytes = 1.0, 1  # of samples, in levels of 255
+        self._each = 1, 1  # pixels of a sample of chroma, across and down
         self._convert = self._by_scaler
 
     def __call__(self, frame: Any) -> np.ndarray:
@@ -90,6 +91,7 @@ class ToRgb:
             depth = form.components[0].bits
             self._level = 255 / (2**depth - 1) if full else 1 / 2 ** (depth - 8)
             self._bytes = 2 if depth > 8 else 1
+            self._each = 16 // form.chroma_width(16), 16 // form.chroma_height(16)
 
     def _by_kernel(self, frame: Any) -> np.ndarray:
         out = np.empty((frame.height, frame.width * 3), np.uint8)
@@ -107,12 +109,14 @@ class ToRgb:
         """Planes of any depth and subsampling: exact, and not as quick."""
         import cv2
 
-        size = frame.width, frame.height
-        planes = []
-        for plane in frame.planes[:3]:  # a fourth is alpha
+        planes, each = [], ((1, 1), self._each, self._each)
+        for plane, (across, down) in zip(frame.planes, each, strict=False):  # alpha is left
             samples = _samples(plane, self._bytes)[:, : plane.width]
             level = samples.astype(np.float32) * np.float32(self._level)
-            planes.append(cv2.resize(level, size, interpolation=cv2.INTER_CUBIC))
+            # The last sample of chroma may reach over the edge of a picture of odd size.
+            whole = plane.width * across, plane.height * down
+            level = cv2.resize(level, whole, interpolation=cv2.INTER_CUBIC)
+            planes.append(level[: frame.height, : frame.width])
         rgb = cv2.transform(cv2.merge(planes), self._numbers)
         return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tkit.media.colour import ToRgb
-from tkit.media.orientation import shown_width, square_pixels, upright
+from tkit.media.orientation import display_matrix, shown_width, square_pixels, upright
 
 
 class Converter:
@@ -23,10 +23,13 @@ class Converter:
     def __init__(self, stream: Any, name: Any) -> None:
         self._to_rgb = ToRgb(stream, name)
         self._ratio = stream.sample_aspect_ratio
+        self._begun, self._matrix = False, None
 
     def __call__(self, frame: Any) -> np.ndarray:
         """Return the frame (H, W, 3) uint8 RGB; its rows may lie apart in memory."""
+        if frame.key_frame or not self._begun:  # files and encoders say it there
+            self._begun, self._matrix = True, display_matrix(frame)
         rgb = self._to_rgb(frame)
         if self._ratio not in (None, 1):
             rgb = square_pixels(rgb, shown_width(rgb.shape[1], self._ratio))
-        return upright(rgb, frame)
+        return upright(rgb, self._matrix)

@@ -8,11 +8,12 @@ import av
 import numpy as np
 
 from tkit.errors import MediaError
-from tkit.media.clock import GOES_BACK_S, require_steady
+from tkit.media.clock import Joints, Stamps
 
 SILENCE_PEAK = 10 ** (-60 / 20)  # sound whose peak stays below -60 dBFS counts as silent
 LOUDEST = 16.0  # times full scale; above, floats are meant as integers
 HOLE_S = 0.05  # time stamps may be so far off; what is more is missing, or there twice
+BLOCK_S = 0.2  # of sound handed on at once: frames of it are short, and each costs the same
 HEARD_S = 0.5  # of sound, after which is decided whether its channels cancel
 CANCELS = 0.05  # so little of the power of the channels is left in their sum
 # Shares of the loudspeakers (ITU-R BS.775, table 2; the effects channel is left out), divided by
@@ -34,14 +35,15 @@ class Sound:
         In Hz.
     name : path
         Of the file, for messages.
-    alone : bool
-        There is no picture that it must fit: where time stamps begin anew, it goes on.
+    joints : Joints, optional
+        Of the file, where its picture is read, too.
     """
 
-    def __init__(self, *rates: int, name: Any, alone: bool) -> None:
+    def __init__(self, *rates: int, name: Any, joints: Joints | None = None) -> None:
         self.start_s: float | None = None  # time stamp of the first sample
-        self._rates, self._name, self._alone = rates, name, alone
+        self._rates, self._name, self._stamps = rates, name, Stamps(joints or Joints())
         self._end_s = 0.0  # where the next frame should begin
+        self._block: list[np.ndarray] = []  # samples (C, n) as they are stored
         self._resamplers: list[av.AudioResampler] = []
         self._kind: tuple[str, int] = ("", 0)  # layout and rate of what comes in
         self._mix = np.ones((1, 1), np.float32)  # what of each channel goes into each of the mix
@@ -56,26 +58,37 @@ class Sound:
         MediaError
             If its samples cannot be sound, or its time stamps jump.
         """
-        channels, rate = _channels(frame), frame.sample_rate
         parts: list[list[np.ndarray]] = []
-        if (frame.layout.name, rate) != self._kind:
+        if (frame.layout.name, frame.sample_rate) != self._kind:
             parts.append(self.finish())
             self._begin(frame)
-        channels, hole = self._placed(channels, frame)
-        self._require_sound(channels)
+        twice, hole = self._placed(frame)
         if hole:
-            channels = np.pad(channels, ((0, 0), (hole, 0)))
-        parts.append(self._resampled(self._mixed(channels)))
+            parts.append(self._heard())
+            silence = np.zeros((len(frame.layout.channels), hole), np.float32)
+            parts.append(self._resampled(self._mixed(silence)))
+        self._block.append(_samples(frame)[:, twice:])
+        if sum(part.shape[1] for part in self._block) >= BLOCK_S * frame.sample_rate:
+            parts.append(self._heard())
         return _joined(parts, len(self._rates))
 
     def finish(self) -> list[np.ndarray]:
         """Return the rest."""
         if not self._resamplers:
-            return [np.zeros(0, np.float32) for _ in self._rates]
-        parts = [self._resampled(self._decide())]
+            return _joined([], len(self._rates))
+        parts = [self._heard(), self._resampled(self._decide())]
         parts.append([_drained(resampler, None) for resampler in self._resamplers])
         self._resamplers = []
         return _joined(parts, len(self._rates))
+
+    def _heard(self) -> list[np.ndarray]:
+        """Hand on what was collected."""
+        if not self._block:
+            return _joined([], len(self._rates))
+        channels = _scaled(np.concatenate(self._block, axis=1))
+        self._block = []
+        self._require_sound(channels)
+        return self._resampled(self._mixed(channels))
 
     def _begin(self, frame: Any) -> None:
         """Make ready for another format."""
@@ -87,31 +100,34 @@ class Sound:
             av.AudioResampler(format="flt", layout="mono", rate=rate) for rate in self._rates
         ]
 
-    def _placed(self, channels: np.ndarray, frame: Any) -> tuple[np.ndarray, int]:
-        """What of a frame is new, and how many samples are missing before it."""
-        n_samples, hole = channels.shape[1], 0
-        time_s = self._end_s if frame.time is None else float(frame.time)
+    def _placed(self, frame: Any) -> tuple[int, int]:
+        """How many samples of a frame were there before, and how many are missing before it."""
+        twice, hole = 0, 0
+        stamp_s = self._end_s if frame.time is None else frame.time
         if self.start_s is None:
-            self.start_s = self._end_s = time_s
-        step_s = time_s - self._end_s
-        if self._alone and step_s < -GOES_BACK_S:  # recordings joined: one after the other
-            self._end_s, step_s = time_s, 0.0
-        require_steady(step_s, self._name, "the sound", self._end_s - self.start_s)
+            self.start_s = self._end_s = stamp_s
+        end_s = self._end_s
+        time_s = self._stamps.time_s(stamp_s, last_s=end_s, next_s=end_s, may_begin=True)
+        step_s = time_s - end_s
+        self._stamps.require_steady(step_s, self._name, "the sound", end_s - self.start_s)
         if step_s > HOLE_S:
             hole = round(step_s * frame.sample_rate)
         elif step_s < -HOLE_S:
-            channels = channels[:, min(round(-step_s * frame.sample_rate), n_samples) :]
-        self._end_s += (hole + channels.shape[1]) / frame.sample_rate
-        return channels, hole
+            twice = min(round(-step_s * frame.sample_rate), frame.samples)
+        self._end_s += (hole + frame.samples - twice) / frame.sample_rate
+        return twice, hole
 
     def _require_sound(self, channels: np.ndarray) -> None:
+        """Look at the newest samples (C, n)."""
         peak = float(np.abs(channels).max(initial=0.0))
         if peak <= LOUDEST:
             return
+        first = int(np.argmin((np.abs(channels) <= LOUDEST).all(axis=0)))
+        time_s = self._end_s - (self.start_s or 0.0) - (channels.shape[1] - first) / self._kind[1]
         what = "is no number" if not np.isfinite(peak) else f"is {peak:.4g} times full scale"
         raise MediaError(
-            f"{self._name}: the sound {what} at {self._end_s - (self.start_s or 0.0):.2f} s; "
-            "floats lie in -1 to 1: write it anew"
+            f"{self._name}: the sound {what} at {time_s:.2f} s; floats lie in -1 to 1: write it "
+            "anew"
         )
 
     def _mixed(self, channels: np.ndarray) -> np.ndarray:
@@ -141,7 +157,7 @@ class Sound:
 
     def _resampled(self, mixed: np.ndarray) -> list[np.ndarray]:
         if not mixed.size:
-            return [np.zeros(0, np.float32) for _ in self._rates]
+            return _joined([], len(self._rates))
         layout = "mono" if len(mixed) == 1 else "stereo"
         made = []
         for resampler in self._resamplers:
@@ -161,11 +177,16 @@ def _mix(names: list[str]) -> np.ndarray:
     return (shares / shares.sum()).astype(np.float32)[None]
 
 
-def _channels(frame: Any) -> np.ndarray:
-    """Samples of a decoded frame, (C, n) float32; integers to -1 to 1."""
-    samples, count = frame.to_ndarray(), len(frame.layout.channels)
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, count).T
+def _samples(frame: Any) -> np.ndarray:
+    """Samples of a decoded frame as they are stored, (C, n)."""
+    samples: np.ndarray = frame.to_ndarray()
+    if frame.format.is_planar:
+        return samples
+    return samples.reshape(-1, len(frame.layout.channels)).T
+
+
+def _scaled(samples: np.ndarray) -> np.ndarray:
+    """As float32; integers to -1 to 1."""
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
     if samples.dtype.kind == "i":
@@ -179,4 +200,5 @@ def _drained(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> np.nd
 
 
 def _joined(parts: list[list[np.ndarray]], count: int) -> list[np.ndarray]:
-    return [np.concatenate([part[index] for part in parts]) for index in range(count)]
+    nothing = np.zeros(0, np.float32)
+    return [np.concatenate([nothing, *(part[index] for part in parts)]) for index in range(count)]

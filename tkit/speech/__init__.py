@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -14,21 +15,34 @@ from tkit.store import EncoderInfo
 ENCODERS: Registry[Encoder] = Registry(
     "tkit.speech",
     "ENCODER",
-    exclude=frozenset({"acoustic", "espeak", "mfcc", "symbols", "windows"}),
+    exclude=frozenset({"acoustic", "espeak", "mfcc", "pieces", "symbols", "windows"}),
 )
 
 
 class OpenEncoder(Protocol):
     """A loaded encoder: calling it encodes, ``info`` says what the rows are.
 
-    One whose columns are symbols also has ``symbols``, the text of each column (the blank's empty);
-    one that needs no whole clip has ``stream(waves)``, from pieces of sound to pieces of the rows.
+    One whose columns are symbols also has ``symbols``, the text of each column (the blank's empty).
     """
 
     info: EncoderInfo
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 mono sound to features (N, D) float32."""
+
+    def stream(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode sound of any length that comes in pieces, in as little memory: the same rows.
+
+        Parameters
+        ----------
+        waves : iterable of ndarray (n,)
+            That can be gone through again: what looks at the whole first does so.
+
+        Raises
+        ------
+        UsageError
+            If the network must have all of it together, and it is too long for that.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

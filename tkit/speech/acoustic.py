@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -36,38 +36,52 @@ def encode(wave: np.ndarray, forward: Callable[[Any], Any]) -> np.ndarray:
     ndarray (S // 320 + 1, D), float32
         Of pieces of 24 s that overlap by 4 s and are cross-faded there.
     """
-    return np.concatenate(list(stream(iter([wave]), forward)))
+    return np.concatenate(list(stream([wave], forward)))
 
 
-def stream(waves: Iterator[np.ndarray], forward: Callable[[Any], Any]) -> Iterator[np.ndarray]:
+def stream(waves: Iterable[np.ndarray], forward: Callable[[Any], Any]) -> Iterator[np.ndarray]:
     """Do so while the wave comes: yield the next rows, of 20 s each."""
     import torch
 
+    def rows_of(wave: np.ndarray) -> np.ndarray:
+        padded = np.pad(wave, (0, max(_SHORTEST - len(wave), 0)))
+        rows: np.ndarray = forward(torch.from_numpy(padded)[None])[0].numpy()
+        return rows[: len(wave) // HOP + 1]
+
+    return in_pieces((np.asarray(piece, np.float32).clip(-1, 1) for piece in waves), rows_of)
+
+
+def in_pieces(
+    waves: Iterable[np.ndarray], rows_of: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Yield rows of sound that comes in pieces: of 24 s every 20 s, cross-faded.
+
+    Parameters
+    ----------
+    waves : iterable of ndarray (n,), float32
+    rows_of : callable
+        Sound of up to 24 s to its rows, one every 320 samples.
+    """
+    import torch
+
     size, step = CHUNK_S * SAMPLE_RATE, (CHUNK_S - OVERLAP_S) * SAMPLE_RATE
+    coming = iter(waves)
     held, faded = np.zeros(0, np.float32), None  # sound to come, rows that fade into the next
     ends = False
     while not ends:
         parts, there = [held], len(held)
-        while there <= size and (piece := next(waves, None)) is not None:
-            parts.append(np.asarray(piece, np.float32).clip(-1, 1))
+        while there <= size and (piece := next(coming, None)) is not None:
+            parts.append(piece)
             there += len(piece)
         held = np.concatenate(parts)
         ends = there <= size
-        padded = np.pad(held[:size], (0, max(_SHORTEST - there, 0)))
         with torch.inference_mode():
-            rows = forward(torch.from_numpy(padded)[None])[0].numpy()
+            rows = rows_of(held[:size])
         if faded is not None:
             rows = cross_fade([(0, faded), (0, rows)])
         held = held[step:]
         faded = rows[step // HOP :]
-        yield rows[: there // HOP + 1] if ends else rows[: step // HOP]
-
-
-def cuts(n_samples: int) -> list[tuple[int, int]]:
-    """Start and end of the pieces of a wave: all of it, or 24 s every 20 s."""
-    size, step = CHUNK_S * SAMPLE_RATE, (CHUNK_S - OVERLAP_S) * SAMPLE_RATE
-    starts = range(0, max(n_samples - OVERLAP_S * SAMPLE_RATE, 1), step)
-    return [(start, min(start + size, n_samples)) for start in starts]
+        yield rows if ends else rows[: step // HOP]
 
 
 def cross_fade(pieces: list[tuple[int, np.ndarray]]) -> np.ndarray:

@@ -7,7 +7,7 @@ softmax.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Chars29:
         """Encode (S,) float32 sound at 16 kHz to (S // 320 + 1, 29); row k is at k * 20 ms."""
         return encode(wave, self._forward)
 
-    def stream(self, waves: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Encode sound that comes in pieces: the same rows, in as little memory."""
         return stream(waves, self._forward)
 

@@ -9,18 +9,22 @@ it from 0.4 on. The 8-bit weights of a ``.tflite`` act on numbers of full precis
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tkit.errors import WeightsError
+from tkit.errors import UsageError, WeightsError
 from tkit.files import sha256_of
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
-from tkit.speech.mfcc import cepstra_psf, cepstra_tensorflow, stacked
+from tkit.speech.mfcc import CONTEXT, N_CEPSTRA, cepstra_psf, cepstra_tensorflow, stacked
+from tkit.speech.pieces import gathered
 from tkit.store import EncoderInfo
 
+LONGEST_S = 600  # where the whole must be there: a second takes 2 MB in four layers
 _BLOCK = 1500  # rows (30 s) at once where the state can be carried on: memory stays bounded
 
 
@@ -52,17 +56,62 @@ class DeepSpeech:
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 sound at 16 kHz to logits (N, D)."""
+        return np.concatenate(list(self.stream([wave])))
+
+    def stream(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode sound that comes in pieces: the network remembers what was before them.
+
+        Raises
+        ------
+        UsageError
+            If the network reads backwards, too (0.1), and the sound is too long for its memory.
+        """
         import torch
 
-        rows = torch.from_numpy(self.features(wave))[None].to(self._device)
-        with torch.inference_mode():
-            if self.config.bidirectional:  # every row depends on the whole clip
-                return self._net(rows)[0][0].cpu().numpy()
-            pieces, state = [], None
-            for block in rows.split(_BLOCK, dim=1):
-                logits, state = self._net(block, state=state)
-                pieces.append(logits[0].cpu().numpy())
-        return np.concatenate(pieces)
+        state = None
+        rows_of = self._whole if self.config.bidirectional or self.config.whiten else self._rows
+        for block in rows_of(waves):
+            rows = torch.from_numpy(block)[None].to(self._device)
+            with torch.inference_mode():
+                logits, state = self._net(rows, state=state)
+            yield logits[0].cpu().numpy()
+
+    def _whole(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        pieces, count = [], 0
+        for piece in waves:
+            pieces.append(piece)
+            count += len(piece)
+            if count > LONGEST_S * self.config.sample_rate:
+                raise UsageError(
+                    f"DeepSpeech {self.config.version} reads backwards, too, so it must have the "
+                    f"whole sound, of at most {LONGEST_S // 60} minutes: cut it, or take a newer "
+                    "version"
+                )
+        yield self.features(np.concatenate([np.zeros(0, np.float32), *pieces]))
+
+    def _rows(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Stacked cepstra (n, 494) of the next rows, as :meth:`features` has them."""
+        context = np.zeros((CONTEXT, N_CEPSTRA), np.float32)
+        held = context
+        for cepstra in chain(self._cepstra_of(waves), [context]):
+            held = np.concatenate([held, cepstra])
+            if len(held) > 2 * CONTEXT:
+                yield np.array(stacked(held)[CONTEXT:-CONTEXT], np.float32)
+                held = held[-2 * CONTEXT :]
+
+    def _cepstra_of(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Cepstra (n, 26) of the rows that are kept, of some at once."""
+        config = self.config
+        step = config.hop * config.every
+        # A block begins a row early: the first sample's forerunner, which psf takes, is not known.
+        size, held, early = _BLOCK * step, np.zeros(0, np.float32), 0
+        for piece in gathered(waves, size):
+            held = np.concatenate([held, piece])
+            while len(held) > early * step + size + config.window:
+                block = held[: early * step + size - config.hop + config.window]
+                yield self._cepstra(block)[early:]
+                held, early = held[early * step + size - step :], 1
+        yield self._cepstra(held)[early:]
 
     def batch(self, waves: list[np.ndarray]) -> list[np.ndarray]:
         """Encode several clips at once: the same rows as one by one, faster on a GPU."""
@@ -77,6 +126,12 @@ class DeepSpeech:
 
     def features(self, wave: np.ndarray) -> np.ndarray:
         """Stacked cepstra (N, 494) float32 that the network takes."""
+        rows = stacked(self._cepstra(wave))
+        if self.config.whiten:  # over the whole clip, the zeros beyond its ends included
+            rows = (rows - rows.mean()) / rows.std()
+        return np.array(rows, np.float32)
+
+    def _cepstra(self, wave: np.ndarray) -> np.ndarray:
         config = self.config
         samples = np.round(np.asarray(wave, np.float32) * 32768).clip(-32768, 32767)
         samples = np.pad(samples, (0, max(config.window - len(samples), 0))).astype(np.int16)
@@ -92,10 +147,7 @@ class DeepSpeech:
                 low_hz=config.low_hz,
                 high_hz=config.high_hz,
             )
-        rows = stacked(cepstra[:: config.every])
-        if config.whiten:  # over the whole clip, the zeros beyond its ends included
-            rows = (rows - rows.mean()) / rows.std()
-        return np.array(rows, np.float32)
+        return cepstra[:: config.every]
 
 
 def load(weights: str | Path) -> tuple[Any, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 
 import numpy as np
 
 from tkit.speech import Encoder
+from tkit.speech.pieces import gathered
 from tkit.store import EncoderInfo
 
 SAMPLE_RATE = 16000
@@ -14,6 +17,7 @@ HOP = 320  # 20 ms
 N_FFT = 512  # 32 ms
 BANDS = 64
 LOW_HZ, HIGH_HZ = 50.0, 7600.0
+AT_ONCE = 4096  # rows
 RANGE_DB = 70.0  # below the loud frames; what is quieter counts as silence
 
 
@@ -42,18 +46,28 @@ class LogMel:
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 sound at 16 kHz to (S // HOP + 1, BANDS); row k is at k * 20 ms."""
-        half = N_FFT // 2
-        padded = np.pad(np.asarray(wave, np.float64), (half, half))
-        frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
-        rows = [  # in blocks, so that memory does not grow with the wave's length
-            np.abs(np.fft.rfft(block * window, axis=1)) ** 2 @ mel_filters().T
-            for block in np.array_split(frames, max(len(frames) // 4096, 1))
-        ]
-        power = np.concatenate(rows)
-        loud = np.quantile(power.mean(axis=1), 0.95)
-        level_db = 10 * np.log10(np.maximum(power / max(loud, 1e-12), 10 ** (-RANGE_DB / 10)))
-        return (level_db / RANGE_DB).astype(np.float32)
+        return np.concatenate(list(self.stream([wave])))
+
+    def stream(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode sound that comes in pieces: how loud it is as a whole is found out first."""
+        loud = np.quantile(np.concatenate([power.mean(axis=1) for power in _powers(waves)]), 0.95)
+        for power in _powers(waves):
+            level_db = 10 * np.log10(np.maximum(power / max(loud, 1e-12), 10 ** (-RANGE_DB / 10)))
+            yield (level_db / RANGE_DB).astype(np.float32)
+
+
+def _powers(waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Power in the bands (n, BANDS) of the next rows, of some at once."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    margin = np.zeros(N_FFT // 2)
+    held = margin
+    for piece in chain(gathered(waves, AT_ONCE * HOP), [margin]):
+        held = np.concatenate([held, piece])
+        last = piece is margin
+        while len(held) >= (N_FFT if last else (AT_ONCE - 1) * HOP + N_FFT):
+            frames = np.lib.stride_tricks.sliding_window_view(held, N_FFT)[::HOP][:AT_ONCE]
+            yield np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 @ mel_filters().T
+            held = held[len(frames) * HOP :]
 
 
 ENCODER = Encoder(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.fft import dct
 
 N_CEPSTRA = 26
+CONTEXT = 9  # rows before and after each that the network sees with it
 
 
 def cepstra_psf(
@@ -118,7 +119,7 @@ def _filters_tensorflow(
     return weights
 
 
-def stacked(cepstra: np.ndarray, *, context: int = 9) -> np.ndarray:
+def stacked(cepstra: np.ndarray, *, context: int = CONTEXT) -> np.ndarray:
     """Each row with its neighbours, past to future, zeros beyond the ends: (N, 19 * 26)."""
     padded = np.pad(cepstra, ((context, context), (0, 0)))
     rows = np.lib.stride_tricks.sliding_window_view(padded, 2 * context + 1, axis=0)

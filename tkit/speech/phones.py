@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Phones:
         """Encode (S,) float32 sound at 16 kHz to (S // 320 + 1, 191); row k is at k * 20 ms."""
         return encode(wave, self._model)
 
-    def stream(self, waves: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Encode sound that comes in pieces: the same rows, in as little memory."""
         return stream(waves, self._model)
 

@@ -17,7 +17,11 @@ def greedy(rows: np.ndarray, symbols: Sequence[str]) -> str:
     symbols : sequence of str
         Text of every column; the blank's is empty.
     """
-    best = rows.argmax(axis=1)
+    return spelled(rows.argmax(axis=1), symbols)
+
+
+def spelled(best: np.ndarray, symbols: Sequence[str]) -> str:
+    """Read the best columns (N,) of the rows so."""
     changed = np.flatnonzero(np.diff(best, prepend=-1))
     return " ".join("".join(symbols[index] for index in best[changed]).split())
 

@@ -7,6 +7,7 @@ extra) saves them; nothing is ever downloaded. All of them give 50 rows a second
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tkit.files import sha256_of
 from tkit.parsing import from_json
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
-from tkit.speech.acoustic import HOP, SAMPLE_RATE, cross_fade, cuts
+from tkit.speech.acoustic import HOP, SAMPLE_RATE, in_pieces
 from tkit.store import EncoderInfo
 from tkit.zoo import shapes, without_memory
 
@@ -72,17 +73,15 @@ class Transformers:
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 sound at 16 kHz to (N, D); pieces of 24 s are cross-faded."""
-        import torch
+        return np.concatenate(list(self.stream([wave])))
 
-        wave = np.asarray(wave, np.float32)
-        wave = np.pad(wave, (0, max(2 * _FIRST_SPAN - len(wave), 0)))
-        if self._normalise:
-            wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
-        with torch.inference_mode():
-            pieces = [
-                (start // HOP, self._encode(wave[start:stop])) for start, stop in cuts(len(wave))
-            ]
-        return cross_fade(pieces)
+    def stream(self, waves: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Encode sound that comes in pieces: its mean and deviation are found out first."""
+        mean, scale = _statistics(waves) if self._normalise else (0.0, 1.0)
+        return in_pieces(
+            ((np.asarray(piece, np.float32) - mean) / scale for piece in waves),
+            lambda wave: self._encode(np.pad(wave, (0, max(2 * _FIRST_SPAN - len(wave), 0)))),
+        )
 
     def _encode(self, wave: np.ndarray) -> np.ndarray:
         import torch
@@ -94,6 +93,17 @@ class Transformers:
         else:
             rows = self.model(torch.from_numpy(wave)[None].to(self._device)).last_hidden_state
         return rows[0].float().cpu().numpy()
+
+
+def _statistics(waves: Iterable[np.ndarray]) -> tuple[np.float32, np.float32]:
+    """Mean and deviation of all samples, at least of the shortest sound that is encoded."""
+    count, total, power = 0, 0.0, 0.0
+    for piece in waves:
+        wave = np.asarray(piece, np.float64)
+        count, total, power = count + len(wave), total + wave.sum(), power + wave @ wave
+    count = max(count, 2 * _FIRST_SPAN)
+    variance = max(power / count - (total / count) ** 2, 0.0)
+    return np.float32(total / count), np.float32(math.sqrt(variance + 1e-7))
 
 
 def _inspect(folder: Path) -> tuple[str, str]:
