@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -64,6 +66,11 @@ _FRONT_ENDS = [
         help="Model file of a lip segmenter that takes one (or set the variable that it names).",
     ),
 ]
+
+
+def columns() -> int:
+    """Columns that tables may take: those of the terminal, 80 where stdout is none."""
+    return max(shutil.get_terminal_size().columns, 40) if sys.stdout.isatty() else 80
 
 
 def front_ends(command: Callable[..., None]) -> Callable[..., None]:

@@ -192,7 +192,7 @@ def command(
         )
         report = replace(report, published=published or "")
         if formats.STDOUT not in outputs.values():
-            click.echo(report.table(), nl=False)
+            click.echo(report.table(width=_options.columns()), nl=False)
         for line in tables.left_out(report.rejects):
             click.echo(line, err=True)
         # What is shown comes first: a drive that is full by now takes nothing from it.
