@@ -20,6 +20,18 @@ jobs = click.option(
 seed = click.option(
     "--seed", default=0, show_default=True, metavar="N", help="Seed of all randomness."
 )
+
+
+def _hush(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from tkit import progress
+
+        context.with_resource(progress.quiet())
+
+
+quiet = click.option(
+    "--quiet", "-q", is_flag=True, expose_value=False, callback=_hush, help="Show no progress."
+)
 data = click.option(
     "--data",
     type=path,

@@ -62,6 +62,7 @@ from tkit.errors import Fault, TkitError, UsageError
 @_options.seed
 @click.option("--strict", is_flag=True, help="Stop at the first of several that cannot be made.")
 @_options.force
+@_options.quiet
 def command(
     images: tuple[Path, ...],
     audios: tuple[Path, ...],

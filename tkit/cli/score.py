@@ -120,6 +120,7 @@ from tkit.report import CONTROL_ROWS
 @click.option("--strict", is_flag=True, help="Fail if any clip is left out.")
 @_options.jobs
 @_options.force
+@_options.quiet
 def command(
     preds: tuple[str, ...],
     gt: Path,

@@ -25,18 +25,22 @@ def command() -> None:
 
 @command.command("list")
 def list_() -> None:
-    """List the released weights.
+    """List the released weights, what they are for, and their licences.
 
     \b
     Example:
       tkit zoo list
     """
+    from tkit.report import tables
     from tkit.zoo.released import cards
 
-    found = cards.released()
+    found, rows = cards.released(), []
     for name, path in found.items():
         card = cards.read_card(cards.card_path(name))
-        click.echo(f"{name:<13} {path.stat().st_size / 1e6:5.2f} MB  {card.licence}  {card.data}")
+        size = f"{path.stat().st_size / 1e6:5.2f} MB"
+        rows.append([name, size, f"{card.intended_use.rstrip('.')}. Licence: {card.licence}"])
+    for line in tables.listed(rows, width=_options.columns()) if rows else []:
+        click.echo(line)
     if not found:
         click.echo("no weights are released yet; train some with tkit train", err=True)
 

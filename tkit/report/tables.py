@@ -242,6 +242,31 @@ def _name_lines(name: str) -> list[str]:
     return textwrap.wrap(name, NAME, subsequent_indent="  ", break_on_hyphens=False) or [""]
 
 
+def listed(rows: list[list[str]], *, width: int = WIDTH) -> list[str]:
+    """Lines of a list: columns aligned to the left, the last one wrapped within itself.
+
+    Parameters
+    ----------
+    rows : list of rows of cells
+        A column that is empty throughout is left out.
+    width : int
+        Columns of the terminal.
+
+    Examples
+    --------
+    >>> listed([["psnr", "", "dB", "peak signal to noise"], ["ssim", "", "", "likeness"]], width=22)
+    ['psnr  dB  peak signal', '          to noise', 'ssim      likeness']
+    """
+    lines, sizes = [], [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for *cells, last in rows:
+        padded = [cell.ljust(size) for cell, size in zip(cells, sizes, strict=True) if size]
+        lead = GAP.join([*padded, ""])
+        room = max(width - len(lead), NAME)
+        parts = textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [(lead + parts[0]).rstrip(), *(" " * len(lead) + part for part in parts[1:])]
+    return lines
+
+
 def wrapped(line: str, *, width: int = WIDTH) -> str:
     """A sentence over several lines where it is longer than the terminal is wide."""
     return textwrap.fill(
