@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def find(version: str) -> str | None:
-    """An interpreter of this version: on the path, or among those of pyenv; None if there is none."""
+    """Return an interpreter of this version, on the path or of pyenv; None if there is none."""
     folders = sorted(
         Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("*")
     )

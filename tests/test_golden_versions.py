@@ -1,7 +1,7 @@
 """A golden number moves together with the version of tkit, never by itself.
 
-``tests/data/golden.tsv`` says at which versions the values of each file of golden numbers moved, and
-what they were: a row has the file, the version, and the SHA-256 of the values without layout.
+``tests/data/golden.tsv`` says at which versions the values of each file of golden numbers moved,
+and what they were: a row has the file, the version, and the SHA-256 of the values without layout.
 """
 
 import csv
@@ -47,8 +47,8 @@ def test_values_are_those_of_the_last_version_at_which_they_moved(path):
     version, known = rows()[path.name][-1]
     assert digest(path) == known, (
         f"{path.name} has other values than at {version}. If they are meant to move: raise the "
-        f"version, add the row\n{path.name}\t{__version__}\t{digest(path)}\nto tests/data/golden.tsv"
-        " and say in CHANGELOG.md, under Scores, what moves and why"
+        f"version, add the row\n{path.name}\t{__version__}\t{digest(path)}\nto "
+        "tests/data/golden.tsv and say in CHANGELOG.md, under Scores, what moves and why"
     )
 
 
