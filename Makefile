@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # torch comes from its pin: a bare `torch` would pull gigabytes of CUDA packages.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format dist leg leg-oldest clean
 
 $(VENV)/.installed: setup.py setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,5 +31,22 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Wheel, sources and bill of materials; the same bytes from the same commit.
+dist: $(VENV)/.installed
+	$(INSTALL) -e ".[release]"
+	rm -rf build dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation .
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment $(VENV) \
+	    --spec-version 1.6 --output-reproducible -o dist/tkit.cdx.json
+	cd dist && sha256sum *
+
+# The tests under another Python: make leg PYTHON=3.12 TESTS=tests/metrics
+leg:
+	python3 tests/legs.py $(PYTHON) $(TESTS)
+
+# The tests with the oldest versions that setup.cfg allows.
+leg-oldest:
+	$(PYTHON) tests/legs.py oldest $(TESTS)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-* build dist *.egg-info demo runs .pytest_cache .mypy_cache .ruff_cache

@@ -83,6 +83,36 @@ def test_nothing_is_written_unless_it_is_wanted(monkeypatch, stream):
     assert sys.stderr.getvalue() == ""
 
 
+def test_work_that_ends_with_time_says_nothing_of_the_rest(capsys, clock):
+    with progress.bar(100000, desc="motion", unit="step", timed=False) as shown:
+        clock[0] += 30.0
+        shown.set_postfix(loss=2, minutes="0.5/10")
+        shown.update(60)
+    assert capsys.readouterr().err == (
+        "motion: 60 of 100000 [00:30,  2.00step/s, loss=2, minutes=0.5/10]\n"
+    )
+
+
+def test_a_bar_of_work_that_ends_with_time_says_nothing_of_the_rest(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.bar(100000, desc="motion", unit="step", timed=False) as shown:
+        shown.update(60)
+    assert "60 of 100000 [00:00, " in sys.stderr.getvalue() and "<" not in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_quiet_block_shows_nothing(monkeypatch, stream):
+    monkeypatch.setattr(sys, "stderr", stream())
+    with progress.quiet():
+        with progress.bar(3, desc="prep", unit="clip") as shown:
+            shown.update(3)
+        progress.note("prep: reads")
+        assert list(progress.track("abc", 3, desc="letters", unit="letter")) == ["a", "b", "c"]
+    assert sys.stderr.getvalue() == ""
+    progress.note("prep: reads")
+    assert sys.stderr.getvalue() == "prep: reads\n"
+
+
 def test_nothing_done_is_no_line(capsys):
     with progress.bar(3, initial=3, desc="motion", unit="step"):
         pass

@@ -5,11 +5,13 @@ its dependencies from this one. A path in a ``.pth`` file does not activate the 
 lie there, so an editable install of tkit stays out of sight.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -30,13 +32,28 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """Build a wheel from a copy of the sources: a build leaves folders behind."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    run(*PIP, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "-w", out, source)
-    (path,) = out.glob("*.whl")
+    source = tmp_path_factory.mktemp("source")
+    copy(source)
+    return build(source, tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+def copy(folder: Path) -> None:
+    """Copy what the archives are made of."""
+    junk = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in (*PACKAGES, "tests", "docs", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=junk)
+    files = "setup.py", "setup.cfg", "pyproject.toml", "LICENSE", "CITATION.cff", "Makefile"
+    for path in (*map(ROOT.joinpath, files), *ROOT.glob("*.md"), *ROOT.glob("*.in")):
+        shutil.copy(path, folder)
+    for path in ROOT.glob("constraints*.txt"):
+        shutil.copy(path, folder)
+
+
+def build(source: Path, out: Path, kind: str) -> Path:
+    """Build a wheel or an sdist of a folder, without anything from outside."""
+    code = f"import sys; from setuptools import build_meta as b; b.build_{kind}(sys.argv[1])"
+    run(sys.executable, "-c", code, out, cwd=source)
+    (path,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return path
 
 
@@ -96,3 +113,65 @@ def test_works_in_an_empty_environment(environment, tmp_path):
     verified = run(tkit, "zoo", "verify", cwd=tmp_path)
     assert all(card.stem in verified for card in (ROOT / "zoo" / "released").glob("*.toml"))
     assert "leaderboard" in run(environment / "python", "-m", "tkit", "--help", cwd=tmp_path)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory) -> Path:
+    """Copy the sources to another folder, of another time, readable by nobody else."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    copy(folder)
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1e9, 1e9))
+    return folder
+
+
+def test_is_the_same_bytes_wherever_whenever_and_by_whomever_it_is_built(
+    wheel, elsewhere, tmp_path
+):
+    before = os.umask(0o077)
+    try:
+        again = build(elsewhere, tmp_path, "wheel")
+    finally:
+        os.umask(before)
+    assert sha256(again) == sha256(wheel) and again.name == wheel.name
+
+
+def test_sources_are_the_same_bytes_and_build_the_same_wheel(wheel, elsewhere, tmp_path):
+    first, second = (tmp_path / name for name in ("first", "second"))
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    copy(plain)
+    archive, again = build(plain, first, "sdist"), build(elsewhere, second, "sdist")
+    assert sha256(archive) == sha256(again)
+    with tarfile.open(archive) as tar:
+        names = {Path(name).relative_to(archive.name.removesuffix(".tar.gz")).as_posix()
+                 for name in tar.getnames()}  # fmt: skip
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    (source,) = (tmp_path / "unpacked").iterdir()
+    assert sha256(build(source, tmp_path / "wheel", "wheel")) == sha256(wheel)
+    assert {"tests/test_wheel.py", "CITATION.cff", "constraints.txt", "docs/scoring.md"} <= names
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_archives_state_the_time_that_is_asked_for(elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1600000000")  # 2020-09-13 12:26:40
+    dates = {
+        info.date_time for info in zipfile.ZipFile(build(elsewhere, tmp_path, "wheel")).infolist()
+    }
+    assert dates == {(2020, 9, 13, 12, 26, 40)}
+    with tarfile.open(build(elsewhere, tmp_path, "sdist")) as tar:
+        assert {(one.mtime, one.uid, one.mode) for one in tar} == {(1600000000, 0, 0o644)}
+
+
+def test_is_small_enough_and_links_to_its_paper(wheel):
+    assert wheel.stat().st_size <= 60e6
+    with zipfile.ZipFile(wheel) as archive:
+        about = archive.read(f"talking_face_toolkit-{__version__}.dist-info/METADATA").decode()
+        licences = [name for name in archive.namelist() if "/licenses/" in name]
+    assert "Project-URL: Paper, https://arxiv.org/abs/2005.12318" in about
+    assert {Path(name).name for name in licences} == {"LICENSE", "THIRD_PARTY.md"}

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 Item = TypeVar("Item")
+_quiet = ContextVar("quiet", default=False)
 
 INTERVAL_S = 30.0  # between two lines, at least …
 SHARE = 0.05  # … and this share of the time gone, so that a log of days stays short
 _LINE = "{desc}: {n_fmt} of {total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+_UNTIMED = "{desc}: {n_fmt} of {total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 _ENDLESS = "{desc}: {n_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 
 
@@ -25,6 +29,7 @@ def bar(
     unit: str,
     initial: int = 0,
     unit_scale: bool = False,
+    timed: bool = True,
     show: bool = True,
 ) -> tqdm[Any] | Lines:
     """Open what shows the progress of a block of work.
@@ -39,8 +44,10 @@ def bar(
         Of it, done before.
     unit_scale : bool
         Write large numbers as 1.2M.
+    timed : bool
+        Say how long the rest will take. False where something else ends the work before.
     show : bool
-        Nothing is written without it.
+        Nothing is written without it, nor in a block of :func:`quiet`.
 
     Returns
     -------
@@ -51,9 +58,28 @@ def bar(
 
     about: dict[str, Any] = {"total": total, "initial": initial, "unit": unit}
     about["unit_scale"] = unit_scale
+    if total is not None and not timed:
+        about["bar_format"] = _UNTIMED
+    show = show and not _quiet.get()
     if show and not sys.stderr.isatty():
         return Lines(prefix=desc, **about)
     return tqdm(desc=desc, file=sys.stderr, dynamic_ncols=True, disable=not show, **about)
+
+
+def note(text: str, *, show: bool = True) -> None:
+    """Say on stderr, in a line, what comes now and may take a while."""
+    if show and not _quiet.get():
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Show no progress within a block, whoever asks for it; errors are none."""
+    before = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
 
 
 def track(items: Iterable[Item], total: int | None, **about: Any) -> Iterator[Item]:
@@ -75,7 +101,7 @@ class Lines:
     """
 
     def __init__(self, *, initial: int, **about: Any) -> None:
-        self._n = self._initial = initial
+        self._n = self._told = initial
         form = _ENDLESS if about["total"] is None else _LINE
         self._about: dict[str, Any] = {"initial": initial, "bar_format": form, **about}
         self._start = self._last = time.monotonic()
@@ -85,7 +111,7 @@ class Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._n > self._initial:
+        if self._n > self._told:
             self._write(time.monotonic())
 
     def update(self, n: int = 1) -> None:
@@ -102,7 +128,7 @@ class Lines:
     def _write(self, now: float) -> None:
         from tqdm import tqdm
 
-        self._last = now
+        self._last, self._told = now, self._n
         elapsed = now - self._start
         text = tqdm.format_meter(self._n, elapsed=elapsed, postfix=self._postfix, **self._about)
         print(text, file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from tkit.corpora import CORPORA, default_root
 from tkit.errors import Fault, NoFaceError, TkitError, UsageError, guarded
 from tkit.files import claimed, refuse_overwrite, require_path
 from tkit.landmarks import Track
+from tkit.media.frames import pictures
 from tkit.parsing import read_array
 from tkit.pipelines.animation.studio import Studio
 from tkit.progress import track
@@ -95,16 +96,17 @@ def open_studio(
 
 
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
-    """List the videos in which every picture speaks every sound.
+    """List the videos in which every picture, or picture in a folder, speaks every sound.
 
     One picture and one sound become the file ``out``, more of them ``OUT/PICTURE_SOUND.mp4``.
 
     Raises
     ------
     UsageError
-        If two pictures or two sounds have the same name, or ``out`` is no name of a video.
+        If two pictures or two sounds have the same name, ``out`` is no name of a video, or a folder
+        holds no picture.
     """
-    pairs = list(product(images, audios))
+    pairs = list(product(_pictures(images), audios))
     if len(pairs) == 1:
         if out.suffix.lower() not in media.WRITTEN_SUFFIXES:
             kinds = " ".join(sorted(media.WRITTEN_SUFFIXES))
@@ -115,6 +117,17 @@ def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[
         raise UsageError("two pictures or two sounds have the same name: their videos would, too")
     named = zip(pairs, names, strict=True)
     return [Job(*pair, out / f"{name}.mp4", name=name) for pair, name in named]
+
+
+def _pictures(images: Iterable[Path]) -> list[Path]:
+    """The pictures themselves, and those in folders by their names."""
+    found = []
+    for image in images:
+        inside = pictures(image) if image.is_dir() else [image]
+        if not inside:
+            raise UsageError(f"{image}: no pictures in this folder")
+        found += inside
+    return found
 
 
 def of_corpus(

@@ -113,8 +113,8 @@ def evaluate(
     Returns
     -------
     dict
-        ``stage``, ``split``, ``n_clips``, the stage's numbers by name, and what was measured with
-        what: the keys of ``tkit eval STAGE --json``.
+        ``stage``, ``split``, ``n_clips``, the stage's numbers by name, what was measured with
+        what, and ``intervals``: the keys of ``tkit eval STAGE --json``.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from typing import Any
 
 from tkit.errors import ConfigError, UsageError, did_you_mean
 from tkit.parsing import from_toml, toml_of
-from tkit.pipelines.training.stage import STAGES
+from tkit.pipelines.training.stage import STAGES, Stage
 
 
 def option(
@@ -41,7 +41,12 @@ class Common:
     """The fields every stage has; a stage's Config inherits them and adds its own."""
 
     steps: int = option(2000, "Steps of training.", low=0)
-    minutes: float = option(0.0, "Stop after this many minutes of training; 0: no limit.", low=0)
+    minutes: float = option(
+        0.0,
+        "Stop after so many minutes of training, those before --resume counted, reading and "
+        "measuring clips not; 0: no limit.",
+        low=0,
+    )
     batch_size: int = option(16, "Samples in a batch.", low=1)
     lr: float = option(1e-3, "Learning rate of Adam.", low=0)
     lr_end: float = option(1.0, "Share of it at the last step, which it falls to.", low=0)
@@ -187,10 +192,13 @@ def read_values(name_or_path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML ({error})") from error
 
 
-def experiments() -> dict[str, Path]:
-    """Return the experiments that come with the package: name to path."""
+def experiments(stage: Stage | None = None) -> dict[str, Path]:
+    """Return the experiments that come with the package, of one stage if given: name to path."""
     folder = Path(str(resources.files("tkit.pipelines") / "experiments"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    found = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if stage is None:
+        return found
+    return {name: path for name, path in found.items() if _takes(stage.config, read_values(path))}
 
 
 def to_toml(config: Any) -> str:

@@ -35,7 +35,7 @@ from tkit.pipelines.training import config as configs
 from tkit.pipelines.training.recording import Recorded
 from tkit.pipelines.training.shares import share_of
 from tkit.pipelines.training.stage import STAGES, Stage
-from tkit.progress import bar
+from tkit.progress import bar, note
 from tkit.seeds import stable_seed
 from tkit.store import Store
 
@@ -85,6 +85,11 @@ def fit(
         trainer = Trainer(stage, config, store, accelerator)
         if resume:
             trainer.restore(run.checkpoint)
+        shown = progress and main
+        if trainer.is_done:
+            note(f"{stage.name}: {trainer.why_done}", show=shown)
+        else:
+            note(f"{stage.name}: trains on {_clips(store, config.train_split)}", show=shown)
         accelerator.wait_for_everyone()  # all have looked at the folder before it changes
         if main:
             if force:
@@ -93,9 +98,16 @@ def fit(
                 temporary.write_text(configs.to_toml(config), encoding="utf-8")
         trainer.train(run, progress=progress)
         if main:
+            if results.has(store, config.val_split):
+                note(f"{stage.name}: measures {_clips(store, config.val_split)}", show=shown)
             results.export(stage, trainer.results(), store, config, run, steps=trainer.step)
         accelerator.wait_for_everyone()
     return run.weights
+
+
+def _clips(store: Store, split: str) -> str:
+    count = sum(split in ("all", row.split) for row in store.clips)
+    return f"{count} clips of {split} in {store.path.name}"
 
 
 def accelerator_for(config: Any) -> Accelerator:
@@ -233,11 +245,11 @@ class Trainer:
         with ExitStack() as stack:
             shown = stack.enter_context(
                 bar(config.steps, initial=self.step, desc=self.stage.name, unit="step",
-                    show=progress and main)
+                    timed=not config.minutes, show=progress and main)
             )  # fmt: skip
             log = stack.enter_context(runs.Log(run, done=self.step)) if main else None
             pressed = stack.enter_context(_step_finishes_first())
-            while self.step < config.steps and not self._time_is_up():
+            while not self.is_done:
                 batch = next(batches)
                 losses = self.advance(batch)
                 self.seconds = before + time.monotonic() - start
@@ -256,6 +268,22 @@ class Trainer:
                     raise KeyboardInterrupt
             if main:
                 self.save(run.checkpoint)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.step >= self.config.steps or self._time_is_up()
+
+    @property
+    def why_done(self) -> str:
+        """The same in words, with what makes it go on."""
+        if self.step >= self.config.steps:
+            return f"nothing is left to train: {self.step} steps are done; give more by --steps"
+        spent, limit = f"{self.seconds / 60:.1f}", f"{self.config.minutes:g}"
+        return (
+            f"nothing is left to train: {spent} minutes are spent, --minutes is {limit} and counts "
+            "those before --resume"
+        )
 
     def _time_is_up(self) -> bool:
         """Whether the budget is spent; of several processes the first decides, now and then."""

@@ -11,7 +11,9 @@ from tkit.corpora import CORPORA
 from tkit.files import sha256_of
 from tkit.pipelines.training.runs import Run, Trained
 from tkit.pipelines.training.stage import Stage
-from tkit.store import Store
+from tkit.report import tables
+from tkit.scoring import statistics
+from tkit.store import Row, Store
 from tkit.zoo.released import cards
 from tkit.zoo.released import weights as released_weights
 
@@ -29,11 +31,16 @@ def export(
         record=record(stage, config, store, steps=steps),
     )
     scores: dict[str, float] = {}
-    if any(row.split == config.val_split for row in store.clips):
+    if has(store, config.val_split):
         for net in nets.values():
             net.eval()
         scores = stage.evaluate(nets, store, store.select(config.val_split), config)
     cards.write_card(run.card, draft_card(stage, module, store, config, run, scores))
+
+
+def has(store: Store, split: str) -> bool:
+    """Whether a store has clips of a split."""
+    return any(row.split == split for row in store.clips)
 
 
 def record(stage: Stage, config: Any, store: Store, *, steps: int) -> dict[str, Any]:
@@ -61,7 +68,9 @@ def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``split``, ``n_clips``, the stage's numbers, and what was measured with what.
+        ``split``, ``n_clips``, the stage's numbers, and what was measured with what;
+        ``intervals``: name to the ends of the 95 % interval of what is a mean over clips, if the
+        clips are of three speakers or more.
 
     Raises
     ------
@@ -81,7 +90,48 @@ def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
         "speech": info.encoder.signature,
         "weights": str(trained.weights.path),
         "sha256": trained.weights.sha256,
+        "intervals": _intervals(trained, store, rows),
     }
+
+
+def _intervals(trained: Trained, store: Store, rows: list[Row]) -> dict[str, tuple[float, float]]:
+    """Ends of the interval of every mean over clips, by name; speakers are the units."""
+    names = [name for name, what in trained.stage.quantities.items() if what.of_clips]
+    speakers = [row.speaker for row in rows]
+    if not names or len(set(speakers)) < statistics.MIN_SPEAKERS:
+        return {}
+    evaluate, settings = trained.stage.evaluate, trained.config
+    clips = [evaluate(trained.nets, store, [row], settings) for row in rows]
+    found = {
+        name: statistics.mean_interval([clip[name] for clip in clips], speakers) for name in names
+    }
+    return {name: ends for name, ends in found.items() if ends}
+
+
+def as_text(found: Mapping[str, Any], stage: Stage, *, width: int = tables.WIDTH) -> str:
+    """What :func:`measure` found, for the terminal: numbers with intervals, units and directions.
+
+    Parameters
+    ----------
+    found : mapping
+    stage : Stage
+    width : int
+        Columns of the terminal.
+    """
+    intervals, rows = found["intervals"], []
+    for name, what in stage.quantities.items():
+        if name in found:
+            ends = tables.interval(*intervals.get(name, (None, None)))
+            arrow = tables.ARROWS.get(what.better, "")
+            sign = " ".join(filter(None, [arrow, what.unit]))
+            rows.append([name, f"{found[name]:.4g}", ends, sign, what.title])
+    digits = max(len(value) for _, value, *_ in rows)
+    rows = [[name, value.rjust(digits), *others] for name, value, *others in rows]
+    lines = [f"{found['stage']}: {found['n_clips']} clips of {found['split']}, {found['corpus']}"]
+    lines += tables.listed(rows, width=width)
+    with_what = (f"{key} {found[key]}" for key in ("landmarks", "lips", "speech", "weights"))
+    lines.append(tables.wrapped("; ".join(with_what), width=width))
+    return "\n".join(lines) + "\n"
 
 
 def draft_card(

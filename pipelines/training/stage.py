@@ -17,6 +17,28 @@ STAGES: Registry[Stage] = Registry("tkit.pipelines.stages", "STAGE")
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """What one number of a stage's evaluation is.
+
+    Parameters
+    ----------
+    title : str
+        In words.
+    unit : str
+        Empty for a pure number.
+    better : str
+        ``higher``, ``lower``, or empty for what the others are to be compared with.
+    of_clips : bool
+        It is a mean over clips, of what ``evaluate`` says of each alone: it has an interval.
+    """
+
+    title: str
+    unit: str = ""
+    better: str = ""
+    of_clips: bool = False
+
+
+@dataclass(frozen=True)
 class Stage:
     """One trainable stage; the loop knows nothing else about it.
 
@@ -46,6 +68,8 @@ class Stage:
         a mean over samples, or of the :func:`~tkit.pipelines.training.shares.whole` batch.
     evaluate : callable
         ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
+    quantities : mapping
+        What each of these numbers is: {name: :class:`Quantity`}.
     released : str
         The net whose weights are the result of the stage, by its name in
         :data:`tkit.zoo.NETS`. Its module keeps its sizes in ``config``, the Config of that entry.
@@ -79,6 +103,7 @@ class Stage:
     players: tuple[str, ...]
     losses: Callable[..., dict[str, dict[str, Any]]]
     evaluate: Callable[..., dict[str, float]]
+    quantities: Mapping[str, Quantity]
     released: str
     apply: Callable[..., Any]
     weights: str = ""

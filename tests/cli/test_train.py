@@ -59,7 +59,8 @@ def test_train_then_evaluate(capsys, tiny_store, tmp_path, monkeypatch):
     assert (
         code == 0
         and out == "runs/motion/weights.safetensors\n"
-        and err.startswith("motion: 2 of 2 [")
+        and "\nmotion: 2 of 2 [" in err
+        and err.startswith("motion: trains on ")
     )
     assert "\r" not in err and "loss=" in err
     text = (tmp_path / "runs/motion/config.toml").read_text()
@@ -90,6 +91,20 @@ def test_train_then_evaluate(capsys, tiny_store, tmp_path, monkeypatch):
 
     code, out, _ = run(capsys, "zoo", "info", "runs/motion/weights.safetensors")
     assert code == 0 and 'net = "motion"' in out and 'speakers = ["a", "b"]' in out
+
+
+def test_quiet_shows_no_progress(capsys, tiny_store, tmp_path):
+    code, out, err = run(capsys, "train", "motion", *QUICK, "--data", tiny_store,
+                         "--out", tmp_path / "run", "--quiet")  # fmt: skip
+    assert (code, out, err) == (0, f"{tmp_path}/run/weights.safetensors\n", "")
+
+
+@pytest.mark.parametrize("stage", ["motion", "blink", "texture"])
+def test_the_help_of_a_stage_names_its_own_experiments_alone(capsys, stage):
+    _, out, _ = run(capsys, "train", stage, "--help")
+    text = "".join(out.split())
+    others = {"motion", "blink", "texture"} - {stage}
+    assert f"paper-{stage}" in text and not any(f"paper-{name}" in text for name in others)
 
 
 def test_a_config_file_gives_values_and_flags_override(capsys, tiny_store, tmp_path):

@@ -143,7 +143,7 @@ def test_the_examples_are_true():
 
 def test_the_table_is_the_text_of_the_command(full):
     assert full.table() == tables.as_text(full)
-    lines = full.table().splitlines()
+    lines = full.table(width=100).splitlines()
     assert lines[0].split() == ["method", "clips", "PSNR", "↑", "dB", "LMD", "↓", "%", "IOD"]
     assert lines[1].split() == ["ours", "3", "31.250", "[30.000,", "32.500]", "2.000"]
 
@@ -415,7 +415,51 @@ def test_a_comparison_of_an_older_report_says_what_it_was():
     old = Comparison("psnr", "a", "b", 1.0, 0.5, 1.5, 0.1, 1.0, 0.2, 9, "clip", 0.2)
     found = report(a={"psnr": 30.0}, b={"psnr": 29.0})
     text = replace(found, comparisons=[old]).table()
-    assert text.splitlines()[-1].endswith("p = 0.2 (Holm, signs of clips flipped)")
+    assert " ".join(text.split()).endswith("p = 0.2 (Holm, signs of clips flipped)")
+
+
+def test_a_wide_table_goes_on_below_itself_within_80_columns():
+    names = ["psnr", "lmd", "cpbd"] * 4
+    row = {f"{name}-{i}": cell(name, 31.25, low=30.0, high=32.5) for i, name in enumerate(names)}
+    found = Report("tkit", {"ours": row, "detector-noise": row}, published="grid")
+    lines = found.table().splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = [line for line in lines if line.startswith("method")]
+    shown = [word for head in heads for word in head.split() if word[-1].isdigit()]
+    assert shown == [name.upper() for name in row]  # each once, in order
+    assert sum(line.startswith("detector-noise") for line in lines) == len(heads)
+    wide = found.table(width=1000).splitlines()
+    assert len([line for line in wide if line.startswith("method")]) == 1
+
+
+def test_sentences_are_wrapped_and_signatures_are_not():
+    long = "psnr|" + "|".join(f"choice{i}:value" for i in range(20))
+    row = {"psnr": cell("psnr", 31.25, signature=long, note="a word " * 30)}
+    lines = Report("tkit", {"ours": row}).table().splitlines()
+    assert long in lines
+    assert max(len(line) for line in lines if line != long) <= 80
+    begin = next(i for i, line in enumerate(lines) if line.startswith("a word"))
+    assert " ".join(map(str.strip, lines[begin : begin + 3])) == ("a word " * 30).strip()
+
+
+def test_a_row_whose_metrics_have_other_numbers_of_clips_says_which():
+    few = replace(cell("cpbd", 0.5), n=1)
+    none = replace(cell("lmd", None, note="no clip has a score; the rejects say why"), n=0)
+    text = report(ours={"psnr": 31.0, "cpbd": few, "lmd": none}, b={"psnr": 30.0, "cpbd": 0.5,
+                  "lmd": 2.0}).table()  # fmt: skip
+    rows = {line.split()[0]: line.split()[1] for line in text.splitlines()[:3]}
+    assert (rows["ours"], rows["b"]) == ("0-3", "3")
+    assert "clips with a score of ours: 0 in lmd; 1 in cpbd; 3 in psnr" in text
+    assert "score of b" not in text
+
+
+def test_a_name_that_is_long_takes_several_lines():
+    text = report(**{"a method with a name as long as a sentence": {"psnr": 31.0}}).table()
+    assert text.splitlines()[1:4] == [
+        "a method with a name      3     31.000",
+        "  as long as a",
+        "  sentence",
+    ]
 
 
 NASTY = [

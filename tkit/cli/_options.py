@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -17,6 +19,18 @@ jobs = click.option(
 )
 seed = click.option(
     "--seed", default=0, show_default=True, metavar="N", help="Seed of all randomness."
+)
+
+
+def _hush(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from tkit import progress
+
+        context.with_resource(progress.quiet())
+
+
+quiet = click.option(
+    "--quiet", "-q", is_flag=True, expose_value=False, callback=_hush, help="Show no progress."
 )
 data = click.option(
     "--data",
@@ -64,6 +78,11 @@ _FRONT_ENDS = [
         help="Model file of a lip segmenter that takes one (or set the variable that it names).",
     ),
 ]
+
+
+def columns() -> int:
+    """Columns that tables may take: those of the terminal, 80 where stdout is none."""
+    return max(shutil.get_terminal_size().columns, 40) if sys.stdout.isatty() else 80
 
 
 def front_ends(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,11 +15,11 @@ from tkit.errors import Fault, TkitError, UsageError
 @click.command(name="animate")
 @click.option(
     "--image", "images", type=_options.path, multiple=True, metavar="FILE",
-    help="Picture of a face; may repeat.",
+    help="Picture of a face, or a folder of them; may repeat, also as --image photos/*.png.",
 )  # fmt: skip
 @click.option(
     "--audio", "audios", type=_options.path, multiple=True, metavar="FILE",
-    help="Speech: sound or video file; may repeat.",
+    help="Speech: sound or video file; may repeat, as --image.",
 )  # fmt: skip
 @click.option(
     "--out", type=_options.path, required=True, metavar="F.mp4|DIR",
@@ -58,12 +58,15 @@ from tkit.errors import Fault, TkitError, UsageError
     "--debug", type=_options.path, metavar="DIR",
     help="Also write landmarks, attention, colour and result of each frame side by side.",
 )  # fmt: skip
+@click.argument("more", nargs=-1, type=_options.path, metavar="")
 @_options.front_ends
 @_options.seed
 @click.option("--strict", is_flag=True, help="Stop at the first of several that cannot be made.")
 @_options.force
+@_options.quiet
 def command(
     images: tuple[Path, ...],
+    more: tuple[Path, ...],
     audios: tuple[Path, ...],
     out: Path,
     corpus: Path | None,
@@ -86,6 +89,13 @@ def command(
       tkit animate --corpus grid.h5 --split val --out preds
       tkit score --pred preds --gt $TKIT_CORPORA/grid --protocol sinha2020
     """
+    if more and not (images and audios):
+        raise UsageError(f"{more[0]}: give pictures by --image and sounds by --audio")
+    from tkit.media.frames import PICTURE_SUFFIXES
+
+    # What the shell makes of a pattern stands behind the option: --image a.png b.png.
+    pictures = tuple(path for path in more if path.suffix.lower() in PICTURE_SUFFIXES)
+    images, audios = images + pictures, audios + tuple(p for p in more if p not in pictures)
     if corpus and (images or audios):
         raise UsageError("--corpus brings its own pictures and sounds; drop --image and --audio")
     if not corpus and not (images and audios):

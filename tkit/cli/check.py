@@ -18,6 +18,7 @@ from tkit.cli import _options
     help="Also write a page: speakers with their points, opening curves, reject reasons.",
 )
 @_options.force
+@_options.quiet
 def command(store: Path, html: Path | None, force: bool) -> None:
     """Show what is in a store, what was rejected and why.
 

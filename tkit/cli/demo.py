@@ -25,6 +25,7 @@ from tkit.cli import _options
 @click.option("--jobs", default=2, show_default=True, metavar="N", type=click.IntRange(1))
 @_options.seed
 @_options.force
+@_options.quiet
 def command(
     out: Path, speakers: int, clips: int, minutes: float, jobs: int, seed: int, force: bool
 ) -> None:

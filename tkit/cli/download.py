@@ -30,6 +30,7 @@ from tkit.cli import _options
     "--url", default="", metavar="URL", help="A mirror: the folder that holds the archives."
 )
 @click.option("--keep", is_flag=True, help="Keep the archives after unpacking.")
+@_options.quiet
 def command(
     corpus: str, out: Path | None, speakers: str, checksums: Path | None, url: str, keep: bool
 ) -> None:

@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     "local starts one with --jobs workers here.",
 )
 @_options.force
+@_options.quiet
 def command(
     corpus: str,
     root: Path | None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from tkit.cli import _options
+
 
 @click.group("protocols", invoke_without_command=True)
 @click.pass_context
@@ -22,10 +24,12 @@ def command(context: click.Context) -> None:
 @command.command("list")
 def list_all() -> None:
     """List the names and titles."""
+    from tkit.report import tables
     from tkit.scoring import protocols
 
-    for name in protocols.names():
-        click.echo(f"{name:22} {protocols.load(name).title}")
+    rows = [[name, protocols.load(name).title] for name in protocols.names()]
+    for line in tables.listed(rows, width=_options.columns()):
+        click.echo(line)
 
 
 @command.command("show")

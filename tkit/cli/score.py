@@ -120,6 +120,7 @@ from tkit.report import CONTROL_ROWS
 @click.option("--strict", is_flag=True, help="Fail if any clip is left out.")
 @_options.jobs
 @_options.force
+@_options.quiet
 def command(
     preds: tuple[str, ...],
     gt: Path,
@@ -192,7 +193,7 @@ def command(
         )
         report = replace(report, published=published or "")
         if formats.STDOUT not in outputs.values():
-            click.echo(report.table(), nl=False)
+            click.echo(report.table(width=_options.columns()), nl=False)
         for line in tables.left_out(report.rejects):
             click.echo(line, err=True)
         # What is shown comes first: a drive that is full by now takes nothing from it.

@@ -74,7 +74,7 @@ def _command(stage: Any) -> click.Command:
         click.Option(
             ["--config"], metavar="F.toml",
             help="Values from a file, or from a shipped experiment by name: "
-            f"{', '.join(configs.experiments()) or 'none'}.",
+            f"{', '.join(configs.experiments(stage)) or 'none'}.",
         ),
         click.Option(["--resume"], is_flag=True, help="Continue the run in the folder."),
         click.Option(["--force"], is_flag=True, help="Replace the run in the folder."),
@@ -98,7 +98,7 @@ def _command(stage: Any) -> click.Command:
 
     text = f"Train the {stage.name} stage: {stage.title}.\n\n\b\nExample:\n"
     text += f"  tkit train {stage.name} --data grid.h5 --out runs/{stage.name}\n"
-    return click.Command(stage.name, callback=train, params=options, help=text)
+    return _options.quiet(click.Command(stage.name, callback=train, params=options, help=text))
 
 
 def _option(field: Field, kind: Any) -> click.Option:

@@ -25,18 +25,22 @@ def command() -> None:
 
 @command.command("list")
 def list_() -> None:
-    """List the released weights.
+    """List the released weights, what they are for, and their licences.
 
     \b
     Example:
       tkit zoo list
     """
+    from tkit.report import tables
     from tkit.zoo.released import cards
 
-    found = cards.released()
+    found, rows = cards.released(), []
     for name, path in found.items():
         card = cards.read_card(cards.card_path(name))
-        click.echo(f"{name:<13} {path.stat().st_size / 1e6:5.2f} MB  {card.licence}  {card.data}")
+        size = f"{path.stat().st_size / 1e6:5.2f} MB"
+        rows.append([name, size, f"{card.intended_use.rstrip('.')}. Licence: {card.licence}"])
+    for line in tables.listed(rows, width=_options.columns()) if rows else []:
+        click.echo(line)
     if not found:
         click.echo("no weights are released yet; train some with tkit train", err=True)
 
@@ -104,20 +108,41 @@ def add(net: str, file: Path, out: Path | None, force: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--out", type=_options.path, metavar="F.onnx", help="File.  [default: NAME.onnx]")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "hf"]),
+    default="onnx",
+    show_default=True,
+    help="onnx: the network; hf: a folder for a model hub, with the card as README.",
+)
+@click.option(
+    "--out",
+    type=_options.path,
+    metavar="PATH",
+    help="File, or folder of hf.  [default: NAME.onnx, NAME]",
+)
 @_options.force
-def export(name: str, out: Path | None, force: bool) -> None:
-    """Write a network as ONNX, for programs without torch.
+def export(name: str, kind: str, out: Path | None, force: bool) -> None:
+    """Write a network as ONNX, for programs without torch, or for a model hub.
 
-    NAME is a name in the zoo or a weight file, of the motion or blink stage. The state of a stream
-    goes in and comes out beside the frames; it begins with zeros. Needs the package onnx (pip
-    install 'talking-face-toolkit[export]').
+    NAME is a name in the zoo or a weight file; as ONNX, of the motion or blink stage. The state of
+    a stream goes in and comes out beside the frames; it begins with zeros. ONNX needs the package
+    onnx (pip install 'talking-face-toolkit[export]').
 
     \b
     Example:
       tkit zoo export motion --out motion.onnx
+      tkit zoo export texture-lite --format hf --out texture-lite
     """
     from tkit.files import refuse_overwrite
+    from tkit.zoo.released import hub
+
+    if kind == "hf":
+        out = refuse_overwrite(out or Path(Path(name).stem), force=force, folder=True)
+        for path in hub.export(name, out):
+            click.echo(str(path))
+        return
     from tkit.zoo.released import onnx
     from tkit.zoo.released import weights as released_weights
 

@@ -199,11 +199,14 @@ class Report:
 
         return tables.as_json(self)
 
-    def table(self) -> str:
-        """Lay out the methods as an aligned text table, signatures and comparisons below."""
+    def table(self, *, width: int = 80) -> str:
+        """Lay out the methods as an aligned text table, signatures and comparisons below.
+
+        A table wider than ``width`` columns goes on below itself.
+        """
         from tkit.report import tables
 
-        return tables.as_text(self)
+        return tables.as_text(self, width=width)
 
     def frame(self) -> pandas.DataFrame:
         """Make a pandas table, one row a method and metric.

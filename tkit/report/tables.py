@@ -13,7 +13,9 @@ import io
 import json
 import math
 import re
+import textwrap
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from tkit.errors import ScoreError
@@ -31,6 +33,9 @@ from tkit.report import (
 from tkit.report.published import MARK, TABLES, UNITS
 
 ARROWS = {"higher": "↑", "lower": "↓", "closer": "→"}
+WIDTH = 80  # columns of a terminal
+NAME = 20  # of them for the name of a row; longer ones take several lines
+GAP = "  "  # between two columns of a table
 EMPTY = "-"
 NOT_APPLICABLE = "n/a"
 COMMON = ", common clips"  # of the names of rows on the clips that all methods have
@@ -182,16 +187,91 @@ def as_markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_text(report: Report) -> str:
-    """The table of methods with aligned columns, what is to be said of it, and the signatures."""
-    table = cells(report)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for first, *others in table:
-        aligned = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
-    parts = [lines, notes(report), signatures(report), comparison_lines(report)]
+def as_text(report: Report, *, width: int = WIDTH) -> str:
+    """The table of methods with aligned columns, what is to be said of it, and the signatures.
+
+    Parameters
+    ----------
+    report : Report
+    width : int
+        Columns of the terminal. A wider table goes on below, its rows named anew; signatures stay
+        whole, as they are copied.
+    """
+    said = [wrapped(line, width=width) for line in notes(report)]
+    pairs = [wrapped(line, width=width) for line in comparison_lines(report)]
+    parts = [*blocks(cells(report), width=width), said, signatures(report), pairs]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def blocks(table: list[list[str]], *, names: int = 2, width: int = WIDTH) -> list[list[str]]:
+    """Lines of a table of text, in as many blocks one below the other as ``width`` asks for.
+
+    Parameters
+    ----------
+    table : list of rows of cells
+    names : int
+        First columns, which every block begins with; the very first is aligned to the left.
+    width : int
+        Columns of the terminal. A block has at least one column that is no name, however wide.
+
+    Examples
+    --------
+    >>> blocks([["method", "PSNR", "SSIM"], ["ours", "31.500", "0.912"]], names=1, width=16)
+    [['method    PSNR', 'ours    31.500'], ['method   SSIM', 'ours    0.912']]
+    """
+    first, *others = zip(*table, strict=True)
+    shown = [line for name in first for line in _name_lines(name)]
+    widths = [max(map(len, column)) for column in (shown, *others)]
+    parts: list[list[int]] = [[]]
+    for column in range(names, len(widths)):
+        taken = sum(widths[at] + len(GAP) for at in [*range(names), *parts[-1]])
+        if parts[-1] and taken + widths[column] > width:
+            parts.append([])
+        parts[-1].append(column)
+
+    def lines(row: list[str], columns: list[int]) -> Iterator[str]:
+        first, *more = _name_lines(row[0])
+        cells = [row[at].rjust(widths[at]) for at in [*range(1, names), *columns]]
+        yield GAP.join([first.ljust(widths[0]), *cells]).rstrip()
+        yield from more
+
+    return [[line for row in table for line in lines(row, columns)] for columns in parts]
+
+
+def _name_lines(name: str) -> list[str]:
+    return textwrap.wrap(name, NAME, subsequent_indent="  ", break_on_hyphens=False) or [""]
+
+
+def listed(rows: list[list[str]], *, width: int = WIDTH) -> list[str]:
+    """Lines of a list: columns aligned to the left, the last one wrapped within itself.
+
+    Parameters
+    ----------
+    rows : list of rows of cells
+        A column that is empty throughout is left out.
+    width : int
+        Columns of the terminal.
+
+    Examples
+    --------
+    >>> listed([["psnr", "", "dB", "peak signal to noise"], ["ssim", "", "", "likeness"]], width=22)
+    ['psnr  dB  peak signal', '          to noise', 'ssim      likeness']
+    """
+    lines, sizes = [], [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for *cells, last in rows:
+        padded = [cell.ljust(size) for cell, size in zip(cells, sizes, strict=True) if size]
+        lead = GAP.join([*padded, ""])
+        room = max(width - len(lead), NAME)
+        parts = textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [(lead + parts[0]).rstrip(), *(" " * len(lead) + part for part in parts[1:])]
+    return lines
+
+
+def wrapped(line: str, *, width: int = WIDTH) -> str:
+    """A sentence over several lines where it is longer than the terminal is wide."""
+    return textwrap.fill(
+        line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def signatures(report: Report) -> list[str]:
@@ -263,15 +343,32 @@ def cells(report: Report) -> list[list[str]]:
 
 def _clips(report: Report, method: str) -> str:
     """Number of clips of a row, marked where they are not those that all rows have."""
-    count = _count(report.methods[method])
-    common = report.common.get(method)
-    return count + UNEQUAL if common and _count(common) != count else count
+    scores, common = report.methods[method], report.common.get(method)
+    unequal = common and _counts(common) != _counts(scores)
+    return _count(scores) + (UNEQUAL if unequal else "")
 
 
 def _count(scores: dict[str, Cell]) -> str:
-    """Number of clips, one a metric where they differ; metrics that a row has not do not count."""
-    counts = [cell.n for cell in scores.values() if not _is_foreign(cell)]
-    return "/".join(map(str, counts if len(set(counts)) > 1 else counts[:1])) or NOT_APPLICABLE
+    """Number of clips, from the least to the most where metrics differ in it."""
+    counts = sorted(set(_counts(scores).values()))
+    return "-".join(map(str, [*counts[:1], *counts[1:][-1:]])) or NOT_APPLICABLE
+
+
+def _counts(scores: dict[str, Cell]) -> dict[str, int]:
+    """Number of clips by metric, of those that the row has."""
+    return {metric: cell.n for metric, cell in scores.items() if not _is_foreign(cell)}
+
+
+def _unlike_counts(report: Report) -> Iterator[str]:
+    """One sentence for each row whose metrics have scores of different numbers of clips."""
+    for suffix, methods in (("", report.methods), (COMMON, report.common)):
+        for method, scores in methods.items():
+            of: dict[int, list[str]] = defaultdict(list)
+            for metric, n in _counts(scores).items():
+                of[n].append(metric)
+            if len(of) > 1:
+                told = "; ".join(f"{n} in {', '.join(of[n])}" for n in sorted(of))
+                yield f"clips with a score of {method}{suffix}: {told}"
 
 
 def _is_foreign(cell: Cell) -> bool:
@@ -286,6 +383,7 @@ def notes(report: Report) -> list[str]:
             f"{UNEQUAL} methods were scored on different clips; rows of common clips are on those "
             "that all of them have"
         )
+    lines += map(plain, _unlike_counts(report))
     scored: dict[str, list[str]] = defaultdict(list)  # metric to rows
     said: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for suffix, methods in (("", report.methods), (COMMON, report.common)):

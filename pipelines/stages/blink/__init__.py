@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.stage import Stage, work_of
+from tkit.pipelines.training.stage import Quantity, Stage, work_of
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,43 @@ class Config(Common):
     )
 
 
+# Of generated eyes; those of real ones are what they should be like.
+GENERATED = {
+    "rate_hz": Quantity("blinks a second", "1/s"),
+    "duration_s": Quantity("duration of a blink", "s"),
+    "interval_s": Quantity("from onset to onset", "s"),
+    "depth": Quantity("how far a blink shuts the eye"),
+    "complete": Quantity("share of complete blinks"),
+    "uneven": Quantity("difference of the two eyes"),
+    "half_open": Quantity("share of half-open frames between blinks"),
+}
+REAL = {
+    name.replace("_hz", "_real_hz") if name == "rate_hz" else f"{name}_real": Quantity(
+        "... of real eyes", what.unit
+    )
+    for name, what in GENERATED.items()
+}
+
 STAGE = Stage(
     name="blink",
     title="noise to the displacement of eyes and brows",
     config=Config,
     **work_of("tkit.pipelines.stages.blink.work"),
     players=("blink",),
+    quantities=GENERATED
+    | REAL
+    | {
+        "rate_speakers_hz": Quantity("real blinks a second, mean of speakers", "1/s"),
+        "rate_speakers_low": Quantity("... low end of its 95 % interval", "1/s"),
+        "rate_speakers_high": Quantity("... high end", "1/s"),
+        "n_blinks": Quantity("generated blinks"),
+        "duration_ks": Quantity("distance of the durations (KS)", "", "lower"),
+        "interval_ks": Quantity("distance of the intervals (KS)", "", "lower"),
+        "depth_ks": Quantity("distance of the depths (KS)", "", "lower"),
+        "mmd2": Quantity("discrepancy of sequences (squared MMD)", "", "lower"),
+        "mmd2_static": Quantity("... of eyes that never move"),
+        "outside": Quantity("share of coordinates outside the training's range", "", "lower"),
+    },
     released="blink",
     tiny={"batch_size": 4, "sequence": 10, "hidden": 8, "warmup": 5},
 )

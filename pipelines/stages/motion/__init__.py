@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.stage import Stage, work_of
+from tkit.pipelines.training.stage import Quantity, Stage, work_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,20 @@ STAGE = Stage(
     config=Config,
     **work_of("tkit.pipelines.stages.motion.work"),
     players=("motion",),
+    quantities={
+        "lmd": Quantity("distance of the mouth's points", "% IOD", "lower", of_clips=True),
+        "lmd_static": Quantity("... of the person's neutral face", "% IOD", of_clips=True),
+        "lmd_mean_pose": Quantity("... of the mean mouth of speech", "% IOD", of_clips=True),
+        "lmd_picture": Quantity("... of the clip's first frame", "% IOD", of_clips=True),
+        "opening_corr": Quantity("correlation of mouth opening", "", "higher", of_clips=True),
+        "lag_frames": Quantity("largest lag of a clip behind its speech", "frames"),
+        "jitter": Quantity("tremble of the mouth", "% IOD", of_clips=True),
+        "jitter_real": Quantity("... of the real one", "% IOD", of_clips=True),
+        "closed": Quantity("share of p, b and m with closed lips", "", "higher"),
+        "closed_real": Quantity("... of the real mouth"),
+        "lmd_ratio": Quantity("lmd over that of the neutral face", "", "lower"),
+        "lmd_ratio_mean_pose": Quantity("lmd over that of the mean mouth", "", "lower"),
+    },
     released="motion",
     steady=True,
     needs_speech=True,

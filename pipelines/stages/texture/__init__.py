@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.stage import Stage, work_of
+from tkit.pipelines.training.stage import Quantity, Stage, work_of
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,16 @@ STAGE = Stage(
     **work_of("tkit.pipelines.stages.texture.work", "watch", "pictures"),
     steady=True,
     players=("texture", "patchgan"),
+    quantities={
+        "psnr": Quantity("face crops from true landmarks", "dB", "higher", of_clips=True),
+        "psnr_static": Quantity("... of the first frame held", "dB", of_clips=True),
+        "psnr_mouth": Quantity("inside the mouth box", "dB", "higher", of_clips=True),
+        "psnr_mouth_static": Quantity("... of the first frame held", "dB", of_clips=True),
+        "att_mean": Quantity("attention: share kept of the picture", of_clips=True),
+        "att_saturated": Quantity("... pixels that keep all of it", of_clips=True),
+        "att_mouth": Quantity("... at the mouth", of_clips=True),
+        "att_elsewhere": Quantity("... elsewhere", of_clips=True),
+    },
     released="texture",
     weights="texture-lite",
     tiny={

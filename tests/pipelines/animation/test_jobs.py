@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tkit import media
+from tkit.cli import main
 from tkit.errors import NoFaceError, NoSoundError, UsageError
 from tkit.pipelines.animation import jobs
 from tkit.pipelines.animation.moves import head_moves
@@ -31,6 +32,37 @@ def test_every_picture_speaks_every_sound():
     assert [job.name for job in made] == ["a_x", "a_y.v2", "b_x", "b_y.v2"]
     assert [job.out for job in made] == [Path("out", f"{job.name}.mp4") for job in made]
     assert (made[1].image, made[1].audio) == (Path("a.png"), Path("y.v2.wav"))
+
+
+def test_a_folder_stands_for_its_pictures(tmp_path):
+    for name in ("b.png", "a.JPG", "notes.txt"):
+        (tmp_path / name).touch()
+    made = jobs.of_files([tmp_path, *paths("c.png")], paths("x.wav"), Path("out"))
+    assert [job.name for job in made] == ["a_x", "b_x", "c_x"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="empty: no pictures in this folder"):
+        jobs.of_files([tmp_path / "empty"], paths("x.wav"), Path("out"))
+
+
+def test_a_pattern_of_the_shell_gives_all_its_files(monkeypatch):
+    given = {}
+
+    def of_files(images, audios, out):
+        given.update(i=images, a=audios)
+        raise UsageError("enough")
+
+    monkeypatch.setattr(jobs, "of_files", of_files)
+    command = "animate --image a.png b.JPG --audio x.wav y.mp4 --out out".split()
+    with pytest.raises(SystemExit):
+        main(command)
+    assert given == {"i": tuple(paths("a.png", "b.JPG")), "a": tuple(paths("x.wav", "y.mp4"))}
+
+
+def test_files_without_an_option_are_refused(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["animate", "a.png", "--out", "x.mp4"])
+    assert stop.value.code == 2
+    assert "a.png: give pictures by --image and sounds by --audio" in capsys.readouterr().err
 
 
 def test_two_sounds_of_one_name_are_refused():

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from tkit.pipelines import STAGES
 from tkit.pipelines.training import config as configs
-from tkit.pipelines.training import loop, runs
+from tkit.pipelines.training import loop, results, runs
 from tkit.store import Store
 from tkit.zoo import NETS
 
@@ -202,3 +202,33 @@ def test_what_it_is_measured_by_has_names_and_is_finite(stage, store, config):
         net.eval()
     found = stage.evaluate(nets, store, store.select("val")[:1], config)
     assert found and all(isinstance(value, float) for value in found.values())
+
+
+def test_every_number_it_is_measured_by_says_what_it_is(stage, store, config):
+    nets = stage.nets(store, config)
+    for net in nets.values():
+        net.eval()
+    found = stage.evaluate(nets, store, store.select("val"), config)
+    assert found.keys() <= stage.quantities.keys()
+    for name, what in stage.quantities.items():
+        assert what.title and what.better in ("", "higher", "lower"), name
+
+
+def test_means_over_clips_have_intervals_where_speakers_are_three(stage, store, config, tmp_path):
+    loop.fit(stage, config, store, tmp_path / "run")
+    trained = runs.load(stage.name, tmp_path / "run")
+    means = {name for name, what in stage.quantities.items() if what.of_clips}
+    found = results.measure(trained, store, "all")
+    assert len({row.speaker for row in store.select("all")}) == 3
+    assert found["intervals"].keys() == means
+    for name, (low, high) in found["intervals"].items():
+        assert low <= found[name] <= high, name
+    few = results.measure(trained, store, "val")
+    assert few["intervals"] == {}
+    text = results.as_text(found, stage)
+    assert max(map(len, text.splitlines()[:-3])) <= 80
+    for name, what in stage.quantities.items():
+        if name in found:
+            (line,) = [line for line in text.splitlines() if line.split()[0] == name]
+            assert (what.unit in line) and (" [" in line) == (name in means), line
+            assert ("↓" in line, "↑" in line) == (what.better == "lower", what.better == "higher")

@@ -400,12 +400,29 @@ def test_progress_is_shown_where_it_is_asked_for(store, tmp_path, capsys):
     loop.fit(stage, config, store, tmp_path / "quiet")
     assert capsys.readouterr().err == ""
     loop.fit(stage, config, store, tmp_path / "shown", progress=True)
-    shown = capsys.readouterr().err
+    first, shown, last = capsys.readouterr().err.splitlines()
+    assert first == f"motion: trains on 4 clips of train in {store.path.name}"
     assert shown.startswith(f"motion: {config.steps} of {config.steps} [")
     assert ", loss=" in shown and "landmark" not in shown and "minutes" not in shown
+    assert last == f"motion: measures 2 clips of val in {store.path.name}"
     budget = replace(config, minutes=5.0)
     loop.fit(stage, budget, store, tmp_path / "budget", progress=True)
-    assert "minutes=0.0/5]" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "minutes=0.0/5]" in shown and "<" not in shown  # no time that all steps would take
+
+
+def test_a_run_with_nothing_left_to_train_says_so(store, tmp_path, capsys):
+    stage, config = small("motion", steps=2)
+    loop.fit(stage, config, store, tmp_path)
+    loop.fit(stage, config, store, tmp_path, resume=True, progress=True)
+    shown = capsys.readouterr().err
+    assert "motion: nothing is left to train: 2 steps are done; give more by --steps\n" in shown
+    spent = replace(config, steps=1000, minutes=1e-6)
+    loop.fit(stage, spent, store, tmp_path, resume=True, progress=True)
+    shown = capsys.readouterr().err
+    assert "nothing is left to train: 0.0 minutes are spent, --minutes is 1e-06 and" in shown
+    loop.fit(stage, replace(config, steps=3), store, tmp_path, resume=True, progress=True)
+    assert "nothing is left" not in capsys.readouterr().err
 
 
 def test_files_give_values_and_flags_override(tmp_path):
@@ -418,6 +435,15 @@ def test_files_give_values_and_flags_override(tmp_path):
         configs.read_values(path)
     with pytest.raises(UsageError, match="did you mean paper-motion"):
         configs.read_values("paper-moton")
+
+
+@pytest.mark.parametrize("name", ["motion", "blink", "texture"])
+def test_a_stage_lists_the_experiments_that_it_takes(name):
+    from tkit.pipelines import STAGES
+
+    own = configs.experiments(STAGES.get(name))
+    assert f"paper-{name}" in own and own.items() < configs.experiments().items()
+    assert all(name in experiment for experiment in own)
 
 
 def test_an_experiment_of_another_stage_says_whose_it_is(tmp_path):

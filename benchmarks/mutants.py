@@ -1,0 +1,335 @@
+"""What share of small faults the tests notice: mutants of metrics, geometry and statistics.
+
+    python benchmarks/mutants.py --count 300 --seed 0
+
+A mutant is one change inside one function: a comparison, an operator, a number, a condition, a
+sign, a slice, a statement left out. ``--count`` of them are drawn from all that there are in
+:data:`MODULES`. Each is killed if a test fails, that ends, or runs ten times as long; else it
+survives and is printed. Those of :data:`EQUIVALENT` change nothing that anybody could notice.
+
+The tests run once as they are, watched: which of them call which function. A mutant is tried in a
+fork of that process, where the code of its function is exchanged, by the tests that call it, the
+quickest first. So it costs the time of those tests alone; tools that start Python anew for each
+mutant take twenty times as long. A kernel is compiled anew for each of its mutants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import functools
+import gc
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import tokenize
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+MODULES = [
+    *sorted((ROOT / "tkit" / "metrics").rglob("*.py")),
+    *(
+        ROOT / "tkit" / "face" / f"{name}.py"
+        for name in ("geometry", "blinks", "steady", "plausible")
+    ),
+    *(ROOT / "tkit" / "scoring" / f"{name}.py" for name in ("statistics", "comparing", "summary")),
+]
+TESTS = ["tests/metrics", "tests/face", "tests/scoring"]
+LONGEST_S = 30.0  # of the tests that are tried on a mutant, as they take without it
+PATIENCE = 10  # times as long as without the mutant, and …
+GRACE_S = 60.0  # … so much for compiling a kernel
+SWAPS: dict[type, list[type]] = {
+    ast.Lt: [ast.LtE], ast.LtE: [ast.Lt], ast.Gt: [ast.GtE], ast.GtE: [ast.Gt],
+    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.Is: [ast.IsNot], ast.IsNot: [ast.Is],
+    ast.In: [ast.NotIn], ast.NotIn: [ast.In],
+    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult],
+    ast.Pow: [ast.Mult], ast.FloorDiv: [ast.Div], ast.Mod: [ast.Mult], ast.MatMult: [ast.Add],
+    ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd], ast.And: [ast.Or], ast.Or: [ast.And],
+    ast.LShift: [ast.RShift], ast.RShift: [ast.LShift],
+}  # fmt: skip
+# (file, source line, change): why nobody can tell the difference.
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one node of a module."""
+
+    path: Path
+    node: int  # in the order of ast.walk
+    variant: int
+    line: int
+    change: str
+    function: str
+
+    def __str__(self) -> str:
+        """Place, line of source and change."""
+        return f"{self.path.relative_to(ROOT)}:{self.line}: {self.source}  [{self.change}]"
+
+    @property
+    def source(self) -> str:
+        """The line that is changed."""
+        with tokenize.open(self.path) as file:
+            return file.read().splitlines()[self.line - 1].strip()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """How :data:`EQUIVALENT` names it."""
+        return self.path.relative_to(ROOT).as_posix(), self.source, self.change
+
+    def tree(self) -> ast.Module:
+        """The module with the change."""
+        tree = parse(self.path)
+        node = list(ast.walk(tree))[self.node]
+        changes(node)[self.variant][1]()
+        return ast.fix_missing_locations(tree)
+
+
+def parse(path: Path) -> ast.Module:
+    """The tree of a module; each node knows what it is in."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for parent in ast.walk(tree):
+        for field, value in ast.iter_fields(parent):
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    child.parent, child.field = parent, field  # type: ignore[attr-defined]
+    return tree
+
+
+def mutants(path: Path) -> Iterator[Mutant]:
+    """All mutants of a module: changes inside functions, but not of what is said or annotated."""
+    for index, node in enumerate(ast.walk(parse(path))):
+        function = enclosing(node)
+        if function and hasattr(node, "lineno"):
+            for variant, (change, _) in enumerate(changes(node)):
+                yield Mutant(path, index, variant, node.lineno, change, function)
+
+
+def enclosing(node: Any) -> str:
+    """Name of the outermost function that runs a node; empty if none does."""
+    name = ""
+    while (parent := getattr(node, "parent", None)) is not None:
+        if isinstance(parent, ast.FunctionDef):
+            name = parent.name if node.field == "body" else ""
+        if isinstance(parent, ast.AnnAssign) and node.field == "annotation":
+            return ""
+        if isinstance(parent, ast.Raise | ast.JoinedStr):
+            return ""
+        node = parent
+    return name
+
+
+def changes(node: Any) -> list[tuple[str, Any]]:
+    """What can be done to a node: how it is called, and a function that does it."""
+    found: list[tuple[str, Any]] = []
+
+    def put(owner: Any, field: str, value: Any, change: str) -> None:
+        found.append((change, lambda: setattr(owner, field, value)))
+
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
+        for other in SWAPS.get(type(node.op), []):
+            put(node, "op", other(), f"{type(node.op).__name__} to {other.__name__}")
+    elif isinstance(node, ast.Compare):
+        for place, op in enumerate(node.ops):
+            for other in SWAPS[type(op)]:
+                ops = [*node.ops[:place], other(), *node.ops[place + 1 :]]
+                put(node, "ops", ops, f"{type(op).__name__} to {other.__name__}, {place}")
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        put(node, "value", node.value + 1, f"{node.value} to {node.value + 1}")
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        put(node, "value", not node.value, f"{node.value} to {not node.value}")
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not | ast.Invert):
+        put(node, "op", ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not(), "sign dropped")
+        if not isinstance(node.op, ast.USub):
+            found[-1] = ("negation dropped", functools.partial(_replace, node, node.operand))
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        put(node, "test", ast.UnaryOp(ast.Not(), node.test), "condition negated")
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        put(node, "value", ast.Constant(None), "statement left out")
+    elif isinstance(node, ast.Return) and node.value is not None:
+        put(node, "value", ast.Constant(None), "returns None")
+    return found
+
+
+def _replace(node: Any, other: Any) -> None:
+    value = getattr(node.parent, node.field)
+    if isinstance(value, list):
+        value[value.index(node)] = other
+    else:
+        setattr(node.parent, node.field, other)
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """A code object and all within it."""
+    yield code
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield from codes(part)
+
+
+class Watch:
+    """A pytest plugin that notes which functions each test calls, and how long it takes."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, set[str]] = defaultdict(set)  # test to "file:first line" of functions
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+        self._files = {str(path) for path in MODULES}
+
+    def pytest_runtest_protocol(self, item: Any) -> None:
+        """Begin to watch."""
+        sys.setprofile(functools.partial(self._note, self.calls[item.nodeid]))
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Take the time of each part of a test."""
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if not report.passed:
+            self.failed.add(report.nodeid)  # skipped ones prove nothing either
+
+    def pytest_runtest_logfinish(self) -> None:
+        """End to watch."""
+        sys.setprofile(None)
+
+    def _note(self, found: set[str], frame: Any, event: str, _: Any) -> None:
+        if event != "call":
+            return
+        code = frame.f_code
+        if code.co_filename in self._files:
+            found.add(f"{code.co_filename}:{code.co_name}")
+        elif code.co_name == "__call__" and code.co_filename.endswith("compiled.py"):
+            for kernel in reached(frame.f_locals["self"].python):
+                found.add(f"{kernel.__code__.co_filename}:{kernel.__code__.co_name}")
+
+
+def reached(function: FunctionType) -> set[FunctionType]:
+    """A kernel's function and those of its module that it names."""
+    found, todo = set(), [function]
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            named = (one.__globals__.get(name) for name in one.__code__.co_names)
+            todo += [other for other in named if isinstance(other, FunctionType)]
+    return found
+
+
+def tests_of(mutant: Mutant, watch: Watch) -> list[str]:
+    """Tests that call the function of a mutant, quickest first, as many as fit into the time."""
+    key = f"{mutant.path}:{mutant.function}"
+    able = [
+        test for test, calls in watch.calls.items() if key in calls and test not in watch.failed
+    ]
+    chosen: list[str] = []
+    for test in sorted(able, key=lambda test: watch.seconds[test]):
+        if chosen and sum(watch.seconds[one] for one in chosen) + watch.seconds[test] > LONGEST_S:
+            break
+        chosen.append(test)
+    return chosen
+
+
+def put_in(mutant: Mutant) -> None:
+    """Exchange the code of the mutant's function, and forget what was computed with the old one."""
+    from tkit.compiled import Kernel
+
+    compiled = compile(mutant.tree(), str(mutant.path), "exec", dont_inherit=True)
+    new = {(code.co_qualname, code.co_firstlineno): code for code in codes(compiled)}
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and one.__code__.co_filename == str(mutant.path):
+            code = new.get((one.__code__.co_qualname, one.__code__.co_firstlineno))
+            if code is not None and len(code.co_freevars) == len(one.__code__.co_freevars):
+                one.__code__ = code
+        elif isinstance(one, Kernel):
+            one._call = None
+        elif isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("tkit"):
+            one.cache_clear()
+
+
+def survives(mutant: Mutant, tests: list[str], limit_s: float) -> bool:
+    """Whether all tests pass with a mutant, in a fork of this process."""
+    import pytest
+
+    child = os.fork()
+    if child == 0:
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        os.setsid()
+        code = 1
+        try:
+            put_in(mutant)
+            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+        finally:
+            os._exit(code)
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def main() -> None:
+    """Draw, try and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="Write every result as a line.")
+    parser.add_argument("--only", default="", help="Modules whose path has this in it.")
+    parser.add_argument("tests", nargs="*", default=TESTS)
+    options = parser.parse_args()
+    import pytest
+
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory() as kept:
+        # Machine code and examples of mutants stay out of the real caches.
+        os.environ |= {"NUMBA_CACHE_DIR": kept, "HYPOTHESIS_STORAGE_DIRECTORY": kept}
+        every = [one for path in MODULES if options.only in str(path) for one in mutants(path)]
+        drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))
+        watch = Watch()
+        pytest.main(
+            ["-q", "-p", "no:cacheprovider", "-m", "not slow", *options.tests], plugins=[watch]
+        )
+        gc.collect()
+        tally = try_all(sorted(drawn, key=str), watch, options.json)
+    counted = tally["killed"] + tally["survived"] + tally["not called"]
+    print(f"{len(drawn)} of {len(every)} mutants, seed {options.seed}: {dict(tally)}")
+    print(
+        f"killed: {100 * tally['killed'] / max(counted, 1):.1f} % of those that are not equivalent"
+    )
+
+
+def try_all(drawn: list[Mutant], watch: Watch, log: Path | None) -> dict[str, int]:
+    """Try mutants, print those that survive, and count."""
+    tally: dict[str, int] = defaultdict(int)
+    for mutant in drawn:
+        tests = tests_of(mutant, watch)
+        took = sum(watch.seconds[test] for test in tests)
+        if mutant.key in EQUIVALENT:
+            found = "equivalent"
+        elif not tests:
+            found = "not called"
+        else:
+            found = "survived" if survives(mutant, tests, PATIENCE * took + GRACE_S) else "killed"
+        tally[found] += 1
+        if found in ("survived", "not called"):
+            print(f"{found}: {mutant}", flush=True)
+        if log:
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([found, len(tests), *mutant.key]) + "\n")
+    return tally
+
+
+if __name__ == "__main__":
+    main()

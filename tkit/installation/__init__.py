@@ -1,0 +1,1 @@
+"""What is installed here: whether everything is there and sound, and under which licences."""
