@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from tkit.clips import Clip, Reject
 from tkit.corpora import Corpus
 from tkit.errors import CorpusError
+from tkit.files import walk
 from tkit.media import VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
@@ -22,10 +22,9 @@ def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """
     root = Path(root)
     found: dict[str, Path] = {}
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
+    for folder, names in walk(root):
+        for name in names:
+            path = folder / name
             if name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
                 continue
             id_ = path.relative_to(root).with_suffix("").as_posix()
