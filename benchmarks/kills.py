@@ -40,9 +40,9 @@ RUNS = {
     "train-2": (TRAIN + " --workers 2 --out out", "--resume"),
     "score": ("score --pred IN/a --gt IN/gt --metrics psnr,ssim --resume kept --json out/x.json"
               " --force --jobs 2", ""),
-    "animate": ("animate --corpus IN/short.h5 --root IN/short --split= --out out", ""),
+    "animate": ("animate --corpus IN/short.h5 --root IN/short --split= --out out --force", ""),
 }  # fmt: skip
-AT_ONCE = 3  # kills before a run is let go on to its end
+AT_ONCE = 5  # kills before a run is let go on to its end
 STARTING = 0.2  # share of the kills before a run has written anything
 ALONE_S = 10  # that a worker may live on for
 
@@ -87,14 +87,14 @@ def main() -> None:
 
 
 def make_inputs(folder: Path) -> Path:
-    """Puppets and their store, four short ones, and sixty small clips as arrays."""
+    """Puppets and their store, two short ones, and sixty small clips as arrays."""
     puppet.generate(folder / "puppet", speakers=2, clips=3)
     prepare("puppet", folder / "puppet", folder / "p.h5", speech="logmel")
-    for number, clip in enumerate(list(puppet.scan(folder / "puppet"))[:4]):
+    for number, clip in enumerate(list(puppet.scan(folder / "puppet"))[:2]):
         seen = media.read_clip(clip.video)
         path = folder / "short" / "s" / f"{number}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
-        media.write_video(path, seen.frames[:25], wave=seen.wave[:16000])
+        media.write_video(path, seen.frames[:15], wave=seen.wave[:9600])
     prepare("folder", folder / "short", folder / "short.h5")
     rng = np.random.default_rng(0)
     for name in ("a", "gt"):
@@ -158,7 +158,7 @@ def has_begun(run: subprocess.Popen, work: Path) -> None:
 
 
 def try_out(what: str, inputs: Path, kills: int, rng: random.Random) -> Found:
-    """Kill one command so often, and let every third run go on to its end."""
+    """Kill one command so often, and let the run after some kills go on to its end."""
     text, again = RUNS[what]
     with tempfile.TemporaryDirectory() as name:
         run, began = start(text, inputs, Path(name)), time.monotonic()
