@@ -1,3 +1,4 @@
+import json
 import operator
 import os
 import subprocess
@@ -113,3 +114,70 @@ def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, write_clip):
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "no Dask scheduler answers" in done.stderr.strip().splitlines()[-1]
+
+
+def of_dask(what: str, *options: str) -> subprocess.Popen:
+    """Start a scheduler or a worker as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", what, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def appears(path, wait_s: float, pattern: str = "") -> bool:
+    """Whether a file, or one of a folder, is there before so many seconds have gone."""
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        if any(path.glob(pattern)) if pattern else path.exists():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", ["scheduler", "worker"])
+def test_a_cluster_that_is_killed_ends_the_run_in_one_line_within_a_minute(
+    tmp_path, write_clip, gone
+):
+    pytest.importorskip("distributed")
+    for number in range(12):
+        write_clip(tmp_path / "c" / "a" / f"{number}.mp4", n_frames=50, sound_s=2.0)
+    address = tmp_path / "scheduler.json"
+    cluster = {"scheduler": of_dask("scheduler", "--port", "0", "--no-dashboard",
+                                    "--scheduler-file", str(address))}  # fmt: skip
+    command = [sys.executable, "-c", "from tkit.cli import main; main()", "prep", "folder"]
+    run = None
+    try:
+        assert appears(address, 60)
+        cluster["worker"] = of_dask(
+            *("worker", "--scheduler-file", str(address), "--nthreads", "1", "--no-nanny")
+        )
+        url = json.loads(address.read_text())["address"]
+        wait_for_workers(url)
+        run = subprocess.Popen(
+            [*command, "--root", tmp_path / "c", "--out", tmp_path / "x.h5", "--cluster", url],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert appears(tmp_path / "x.h5.parts", 120, "[!.]*.npz")
+        cluster[gone].kill()
+        killed = time.monotonic()
+        said = run.communicate(timeout=90)[1].splitlines()
+        assert time.monotonic() - killed < 60
+    finally:
+        if run:
+            run.kill()
+        for process in cluster.values():
+            process.kill()
+            process.wait()
+    assert run.returncode == 1, said
+    assert "is gone; what is done is kept" in said[-1] and gone in said[-1]
+    assert sum("prep" not in line.split(":")[0] for line in said) == 1, said  # but for progress
+    assert any((tmp_path / "x.h5.parts").glob("[!.]*.npz")) and not (tmp_path / "x.h5").exists()
+
+
+def wait_for_workers(url: str) -> None:
+    """Wait until a scheduler has a worker, asked from a process of its own."""
+    code = f"from distributed import Client; Client({url!r}).wait_for_workers(1, timeout=60)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,7 +3,16 @@ import json
 import numpy as np
 import pytest
 
-from tkit.parsing import from_json, from_toml, plain, read_array, read_text, sealed, unsealed
+from tkit.parsing import (
+    from_json,
+    from_toml,
+    is_sealed,
+    plain,
+    read_array,
+    read_text,
+    sealed,
+    unsealed,
+)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{", '"\\ud800', "1" * 10_000])
@@ -61,6 +70,16 @@ def test_every_change_of_sealed_content_is_noticed():
     for length in range(len(good)):
         with pytest.raises(ValueError, match="SHA-256"):
             unsealed(good[:length])
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**20, 2**20 + 1])
+def test_a_sealed_file_is_told_from_one_that_has_changed(tmp_path, length):
+    path, good = tmp_path / "x", sealed(bytes(length))
+    path.write_bytes(good)
+    assert is_sealed(path)
+    for bad in (good[1:], good[:-1], good + b"\0", b"", b"x" + good[1:], good.upper()):
+        path.write_bytes(bad)
+        assert not is_sealed(path)
 
 
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])

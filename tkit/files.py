@@ -15,18 +15,20 @@ import os
 import socket
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
-from tkit.errors import MissingPathError, OutputError, OutputExistsError
+from tkit.errors import MissingPathError, OutputError, OutputExistsError, UsageError
 
 # What the system says only of files that are being written.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 _NAME_CHARS = 40  # of a name in the names of hidden files, which must not become too long
 _ROOM_BYTES = 1 << 20
+_MOST_WAYS = 100  # that links may lead to one folder
 
 
 @contextmanager
@@ -287,6 +289,35 @@ def _alive(token: str) -> bool:
     except (OSError, ValueError, OverflowError):
         return True  # somebody else's
     return start in ("0", _started(int(pid)))
+
+
+def walk(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield every folder of a tree with the names of its files, all in order of names.
+
+    Links are followed, but to no folder in which they are themselves: those would never end.
+
+    Raises
+    ------
+    UsageError
+        If links lead to one folder in more than 100 ways, as of folders that lead to each other.
+    """
+    ways: Counter[tuple[int, int]] = Counter()
+    for place, folders, names in os.walk(root, followlinks=True):
+        here = Path(place)
+        for link in [name for name in folders if (here / name).is_symlink()]:
+            state = (here / link).stat()
+            above = (here, *here.absolute().parents)
+            if any(os.path.samestat(state, folder.stat()) for folder in above):
+                folders.remove(link)
+                continue
+            ways[state.st_dev, state.st_ino] += 1
+            if ways[state.st_dev, state.st_ino] > _MOST_WAYS:
+                raise UsageError(
+                    f"{root}: links lead to {(here / link).resolve()} in more than {_MOST_WAYS} "
+                    "ways; give a folder without links that lead to each other"
+                )
+        folders.sort()
+        yield here, sorted(names)
 
 
 def require_path(path: str | Path, what: str) -> Path:

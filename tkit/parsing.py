@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import os
 import tokenize
 import tomllib
 from collections.abc import Mapping
@@ -147,3 +148,14 @@ def unsealed(data: bytes) -> bytes:
     if length < 0 or data != sealed(data[:length]):
         raise ValueError("it is not as it was written: its SHA-256 is another")
     return data[:length]
+
+
+def is_sealed(path: str | Path) -> bool:
+    """Whether a file ends with the SHA-256 of what stands before; it is read piece by piece."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        left = os.fstat(file.fileno()).st_size - len(_SEAL) - 64
+        while left > 0 and (piece := file.read(min(left, 2**20))):
+            digest.update(piece)
+            left -= len(piece)
+        return left == 0 and file.read() == seal(digest.hexdigest())

@@ -1,4 +1,4 @@
-"""Every output of every command on a drive that is full: one line, the old file untouched."""
+"""Every output of every command on a drive that is full, or read only: one line, old files stay."""
 
 import os
 import subprocess
@@ -89,6 +89,12 @@ def fill(drive: Path, left_kb: int) -> None:
     (drive / "filler").write_bytes(bytes(max(free - 1024 * left_kb, 0)))
 
 
+def words_of(text: str, inputs: Path, drive: Path) -> list[str]:
+    """Return the words of a command line, its folders set in."""
+    text = text.replace("IN/", f"{inputs}/").replace("OUT/", f"{drive}/")
+    return text.replace("DATA", str(DATA)).split()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("left_kb", [0, 8])
 @pytest.mark.parametrize("case", CASES)
@@ -100,10 +106,7 @@ def test_a_full_drive_is_one_line_and_the_old_file_stays(inputs, drive, case, le
         (drive / output).write_bytes(b"old")
     before = sorted(path.name for path in drive.iterdir())
     fill(drive, left_kb)
-    words = [
-        word.replace("IN/", f"{inputs}/").replace("OUT/", f"{drive}/").replace("DATA", str(DATA))
-        for word in text.split()
-    ]
+    words = words_of(text, inputs, drive)
     done = tkit(*words)
     said = done.stderr.splitlines()
     assert "Traceback" not in done.stderr, done.stderr
@@ -122,3 +125,22 @@ def test_a_full_drive_is_one_line_and_the_old_file_stays(inputs, drive, case, le
                                                       "debug"} == set(before)  # fmt: skip
     if case.startswith("score") and left_kb and case != "score resume":
         assert "psnr" in done.stdout  # what was found is shown all the same
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_drive_that_is_read_only_is_one_line_before_any_work(inputs, drive, case):
+    if case == "zoo export":
+        pytest.importorskip("onnx")
+    text, output = CASES[case]
+    if output:
+        (drive / output).write_bytes(b"old")
+    subprocess.run(["mount", "-o", "remount,ro", str(drive)], check=True)
+    done = tkit(*words_of(text, inputs, drive))
+    assert done.returncode == 1, done
+    assert done.stdout == "", done
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("tkit: "), done.stderr
+    assert "Read-only file system" in lines[0], done.stderr
+    if output:
+        assert (drive / output).read_bytes() == b"old"

@@ -21,6 +21,8 @@ class Server:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.cut: dict[str, int] = {}
+        self.status: dict[str, int] = {}
+        self.length: dict[str, str] = {}
         self.ranges = True
         self.asked: list[tuple[str, str]] = []
         outer = self
@@ -43,6 +45,9 @@ class Server:
         if name not in self.files:
             handler.send_error(404)
             return
+        if name in self.status:
+            handler.send_error(self.status[name])
+            return
         data, start = self.files[name], 0
         if wanted and self.ranges:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
@@ -55,7 +60,7 @@ class Server:
             handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         else:
             handler.send_response(200)
-        handler.send_header("Content-Length", str(len(data) - start))
+        handler.send_header("Content-Length", self.length.get(name, str(len(data) - start)))
         handler.end_headers()
         handler.wfile.write(data[start : self.cut.pop(name, len(data))])
 
@@ -161,6 +166,39 @@ def test_checksums_are_checked(grid, tmp_path):
     table.write_text("what is this\n")
     with pytest.raises(UsageError, match="line 1"):
         download.read_checksums(table)
+
+
+@pytest.mark.parametrize("how", ["cut short", "a bit"])
+def test_a_damaged_archive_that_was_kept_is_fetched_again(grid, tmp_path, how):
+    kept = tmp_path / "g/.archives/s1.zip"
+    kept.parent.mkdir(parents=True)
+    data = bytearray(grid.files["s1.zip"])
+    data[1_000_000] ^= 1
+    kept.write_bytes(data if how == "a bit" else data[:2_000_000])
+    assert fetch(grid, tmp_path / "g")[0] == ["alignments.zip", "s1.zip"]
+    assert (tmp_path / "g/s1/bbaf2n.mpg").read_bytes() == NOISE
+    assert not kept.exists() and grid.asked[-1] == ("s1.zip", "")
+
+
+def test_an_archive_that_comes_damaged_is_not_kept(grid, tmp_path):
+    good = grid.files["s1.zip"]
+    grid.files["s1.zip"] = good[:1_000_000] + b"?" * 99 + good[1_000_099:]
+    with pytest.raises(DownloadError, match=r"damaged.*removed, the next run fetches it anew"):
+        fetch(grid, tmp_path / "g")
+    assert not list((tmp_path / "g/.archives").glob("s1*"))
+    grid.files["s1.zip"] = good
+    fetch(grid, tmp_path / "g")
+    assert (tmp_path / "g/s1/bbaf2n.mpg").read_bytes() == NOISE
+
+
+def test_a_server_that_says_nonsense_is_one_line(grid, tmp_path):
+    grid.status["s1.zip"] = 416
+    with pytest.raises(DownloadError, match="the server says 416"):
+        fetch(grid, tmp_path / "g")
+    grid.status.clear()
+    grid.length["s1.zip"] = "many"
+    fetch(grid, tmp_path / "g")
+    assert (tmp_path / "g/s1/bbaf2n.mpg").read_bytes() == NOISE
 
 
 def link(name: str, target: str) -> bytes:

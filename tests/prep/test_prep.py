@@ -129,6 +129,32 @@ def test_an_interrupted_run_goes_on_where_it_stopped(corpus, prepared, tmp_path,
     assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
 
 
+def test_damaged_parts_are_made_again(corpus, prepared, tmp_path, monkeypatch):
+    """Half a part, one of other arrays, bits that no check of a zip file covers, and nothing."""
+    out, real = tmp_path / "x.h5", parts.prepare_clip
+    settings = prep.Settings(crops=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(prep.assembly, "assemble", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            prep.prepare("folder", corpus, out, settings=settings)
+    made = sorted(tmp_path.glob("x.h5.parts/*.npz"))
+    whole = [path.read_bytes() for path in made]
+    with np.load(made[0]) as arrays:
+        values = dict(arrays)
+    made[0].write_bytes(whole[0][: len(whole[0]) // 2])
+    np.savez(made[1], **values)
+    at = whole[2].rindex(b"PK\1\2") + 12  # the time of a member in the list of all
+    made[2].write_bytes(whole[2][:at] + b"?" + whole[2][at + 1 :])
+    made[3].write_bytes(b"")
+    with np.load(made[2]) as arrays:
+        assert dict(arrays)  # NumPy reads it without a word
+    again = []
+    monkeypatch.setattr(parts, "prepare_clip", lambda c, s: again.append(c.id) or real(c, s))
+    prep.prepare("folder", corpus, out, settings=settings)
+    assert len(again) == 4
+    assert out.read_bytes() == prepared[0].read_bytes()
+
+
 def test_changed_settings_and_other_versions_do_not_reuse_parts(corpus, monkeypatch):
     from tkit.corpora.folder import scan
 

@@ -38,12 +38,13 @@ SUMMARIES = {
 }
 
 
-# How to go on with what Ctrl-C ended; the other commands are simply run again.
+# How to go on with what Ctrl-C ended, where running it again is not all.
 HOW_TO_GO_ON = {
     "animate": "what is finished is kept; run it again with --force to make all videos",
+    "demo": "run it again with --force",
     "download": "run it again to go on where it stopped",
     "prep": "run it again to go on where it stopped",
-    "score": "with --resume DIR, finished clips are kept and the next run goes on from them",
+    "score": "run it again; with --resume DIR it goes on from the clips that a run before finished",
     "train": "add --resume to go on from the last checkpoint",
 }
 
@@ -106,11 +107,9 @@ def main(args: list[str] | None = None) -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         given = sys.argv[1:] if args is None else args
-        hint = HOW_TO_GO_ON.get(next((name for name in given if name in SUMMARIES), ""))
-        click.echo(
-            "tkit: interrupted; nothing half-written is left" + (f"; {hint}" if hint else ""),
-            err=True,
-        )
+        name = next((name for name in given if name in SUMMARIES), "")
+        hint = HOW_TO_GO_ON.get(name, "run it again")
+        click.echo(f"tkit: interrupted; nothing half-written is left; {hint}", err=True)
         code = 130
     except BrokenPipeError:  # `tkit ... | head`
         sys.stderr.close()

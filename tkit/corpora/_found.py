@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tkit.errors import CorpusError
+from tkit.files import walk
 from tkit.media import VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
@@ -27,24 +27,6 @@ class Found:
     def sound(self, id_: str) -> str:
         """Path of the sound beside a clip; empty without one."""
         return str(self.sounds.get(id_, ""))
-
-
-def walk(root: str | Path) -> Iterator[Path]:
-    """Yield every file below ``root`` in order of names, links followed, hidden ones left out.
-
-    Paths are absolute, so that ``root`` may itself be the folder of a speaker. A folder that links
-    lead to again is entered once.
-    """
-    base = Path(root).resolve()
-    seen: set[tuple[int, int]] = set()
-    for folder, folders, names in os.walk(base, followlinks=True):
-        here = os.stat(folder)  # noqa: PTH116  (there may be a million folders)
-        if (here.st_dev, here.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def find(root: str | Path, id_of: Callable[[Path], str], *, texts: str = ".txt") -> Found:
@@ -68,7 +50,10 @@ def find(root: str | Path, id_of: Callable[[Path], str], *, texts: str = ".txt")
         SOUND_SUFFIXES, found.sounds
     )
     kinds[texts] = found.texts
-    for path in walk(root):
+    base = Path(root).resolve()  # it may itself be the folder of a speaker
+    for path in (folder / name for folder, names in walk(base) for name in names):
+        if path.name.startswith("."):
+            continue
         suffix = path.suffix.lower()
         if suffix == ".csv":
             found.tables.setdefault(path.name, path)

@@ -6,7 +6,6 @@ stands, and where it is written what is said.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from tkit.clips import Clip, Reject
 from tkit.corpora import Corpus
 from tkit.errors import CorpusError, UsageError
-from tkit.files import require_path
+from tkit.files import require_path, walk
 from tkit.media import VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
@@ -48,10 +47,9 @@ def scan(
     root = Path(root)
     speaker_of, text_of = _speakers(speaker_from), _texts(text_from or ".txt")
     found: dict[str, Path] = {}
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
+    for folder, names in walk(root):
+        for name in names:
+            path = folder / name
             if name.startswith(".") or path.suffix.lower() not in VIDEO_SUFFIXES:
                 continue
             id_ = path.relative_to(root).with_suffix("").as_posix()

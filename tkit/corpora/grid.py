@@ -10,7 +10,6 @@ names are unique over the corpus, and the speaker folders of Zenodo's alignments
 from __future__ import annotations
 
 import gzip
-import os
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -19,6 +18,7 @@ from pathlib import Path
 from tkit.clips import Clip, Reject, Word, columns
 from tkit.corpora import Corpus, Splits
 from tkit.errors import CorpusError, UsageError
+from tkit.files import walk
 from tkit.media import VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
@@ -104,11 +104,9 @@ def _files(root: Path) -> tuple[dict[str, Path], dict[str, Path], dict[str, Path
     videos: dict[str, Path] = {}
     alignments: dict[str, Path] = {}
     sounds: dict[str, Path] = {}
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders.sort()
-        here = Path(folder)
+    for here, names in walk(root):
         speaker = _speaker_of(here, root)
-        for name in sorted(names):
+        for name in names:
             path, suffix = here / name, Path(name).suffix.lower()
             if name.startswith("."):
                 continue

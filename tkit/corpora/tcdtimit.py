@@ -10,7 +10,6 @@ prep`` puts it on its own grid by time stamps.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
@@ -18,6 +17,7 @@ from pathlib import Path, PureWindowsPath
 from tkit.clips import Clip, Reject, Word
 from tkit.corpora import Corpus, Splits
 from tkit.errors import CorpusError
+from tkit.files import walk
 from tkit.media import VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
@@ -112,9 +112,8 @@ def scan(root: str | Path) -> Iterator[Clip | Reject]:
 def _walk(root: Path) -> Iterator[Path]:
     """Yield every file below ``root``, links followed; ``root`` itself may be a speaker."""
     base = root.resolve()
-    for folder, folders, names in os.walk(base, followlinks=True):
-        folders.sort()
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+    for folder, names in walk(base):
+        yield from (folder / name for name in names if not name.startswith("."))
 
 
 # The lists of georgesterpu/Sigmedia-AVSR, datasets/tcdtimit/splits; the labels of mpc001's Visual

@@ -227,7 +227,13 @@ def _on_cluster(
                         continue
                     error = KilledWorker
                 if error is None:
-                    yield index, future.result()
+                    try:  # the worker that has it may have died since
+                        result = future.result(timeout=_WAIT_S)
+                    except TimeoutError:
+                        running[index] = future
+                        workers.count()
+                        continue
+                    yield index, result
                 elif error is KilledWorker or isinstance(error, KilledWorker):
                     yield index, _died("")
                 else:

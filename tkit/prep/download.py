@@ -91,15 +91,32 @@ def download(
             say(f"{name}: already there")
             continue
         checksum = checksums[name] if checksums is not None else None
-        archive = fetch(f"{(url or entry.download_url).rstrip('/')}/{name}", folder, checksum)
-        count = unpack(archive, root)
+        count = _fetch_and_unpack(
+            f"{(url or entry.download_url).rstrip('/')}/{name}", folder, checksum, Path(root)
+        )
         done.touch()
         if not keep:
-            archive.unlink()
+            Path(folder, name).unlink()
         verified = "checksum right" if checksum else "no checksum known, not verified"
         say(f"{name}: {count} files ({verified})")
         fetched.append(name)
     return fetched
+
+
+def _fetch_and_unpack(url: str, folder: Path, checksum: str | None, root: Path) -> int:
+    """Unpack an archive that an earlier run left, or that is fetched; return the count of files.
+
+    One that cannot be unpacked is removed, and fetched again where it is not new.
+    """
+    was_there = Path(folder, url.rpartition("/")[2]).exists()
+    archive = fetch(url, folder, checksum)
+    try:
+        return unpack(archive, root)
+    except DownloadError as error:
+        archive.unlink()
+        if not was_there:
+            raise DownloadError(f"{error}; it was removed, the next run fetches it anew") from error
+    return _fetch_and_unpack(url, folder, checksum, root)
 
 
 def read_checksums(path: str | Path) -> dict[str, str]:
@@ -188,7 +205,7 @@ def _download(url: str, partial: Path) -> None:
         headers["Range"] = f"bytes={have}-"
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
         whole = response.headers.get("Content-Range", "").rpartition("/")[2]
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
+        if have and response.status_code == requests.codes.requested_range_not_satisfiable:
             if whole == str(have):  # it was complete
                 return
             partial.unlink()
@@ -196,8 +213,8 @@ def _download(url: str, partial: Path) -> None:
         response.raise_for_status()
         if response.status_code != requests.codes.partial_content:
             have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        length = response.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdecimal() else None
         with (
             partial.open("ab" if have else "wb") as file,
             bar(total, initial=have, unit="B", unit_scale=True, desc=partial.stem) as shown,

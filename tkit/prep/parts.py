@@ -1,4 +1,7 @@
-"""One clip of a preparation: its arrays, and the part file that keeps them until all are there."""
+"""One clip of a preparation: its arrays, and the part file that keeps them until all are there.
+
+Behind the arrays of a part stands their SHA-256; a part that has changed is made again.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ from tkit import __version__, media
 from tkit.clips import Clip, Reject
 from tkit.errors import Fault, MediaError, StoreError, guarded
 from tkit.face import crops
-from tkit.files import atomic_path
+from tkit.files import atomic_path, sha256_of
+from tkit.parsing import is_sealed, seal
 from tkit.prep.settings import Settings
 from tkit.speech import ENCODERS, OpenEncoder
 from tkit.tracking import track_clip
@@ -114,6 +118,9 @@ def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
         reject = None
     with atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
+        about = seal(sha256_of(temporary))
+        with temporary.open("ab") as file:  # readers of zip files do not mind what stands behind
+            file.write(about)
     return reject
 
 
@@ -138,12 +145,11 @@ def read_part(path: Path, *names: str) -> dict[str, np.ndarray]:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a part is there and can be read to its end."""
+    """Whether a part is there and as it was written."""
     try:
-        read_part(path)
-    except StoreError:
+        return is_sealed(path)
+    except OSError:
         return False
-    return True
 
 
 def _single_threaded() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tkit.errors import ScoreError, UsageError
-from tkit.files import require_path
+from tkit.files import require_path, walk
 from tkit.parsing import read_text
 from tkit.report import CONTROL_ROWS, Unscored
 
@@ -167,20 +166,14 @@ def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
     from tkit.media.frames import PICTURE_SUFFIXES
 
     videos: dict[str, list[Path]] = defaultdict(list)
-    seen = set()
     top = folder.absolute()  # worker processes may stand in another folder
-    for place, folders, files in os.walk(top, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:  # a link that leads back up
-            folders.clear()
-            continue
-        seen.add(real)
-        paths = [Path(place, name) for name in sorted(files) if not name.startswith(".")]
+    for place, files in walk(top):
+        paths = [place / name for name in files if not name.startswith(".")]
         for path in paths:
             if path.suffix.lower() in (*VIDEO_SUFFIXES, ".npy"):
                 videos[_name_of(path.relative_to(top).with_suffix(""))].append(path)
-        if Path(place) != top and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
-            videos[_name_of(Path(place).relative_to(top))].append(Path(place))
+        if place != top and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+            videos[_name_of(place.relative_to(top))].append(place)
     if not videos:
         suffixes = " ".join(sorted(VIDEO_SUFFIXES))
         raise ScoreError(
