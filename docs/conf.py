@@ -1,0 +1,40 @@
+"""The site: ``make docs``, or ``python -m sphinx -W docs build/docs``. Nothing is fetched for it."""
+
+import sys
+from pathlib import Path
+
+import tkit
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project, author, release = "tkit", "the authors of tkit", tkit.__version__
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "site_parts",
+]
+source_suffix = {".md": "markdown", ".ipynb": "notebook"}
+# Of the pages that others write: none is an error while it is not there.
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+
+myst_enable_extensions = ["dollarmath", "attrs_inline"]
+myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings say more: shapes and units
+autodoc_default_options = {"members": True, "show-inheritance": False}
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = f"tkit {release}"
+html_math_renderer = "mathml"  # what browsers read themselves; no script is fetched
+html_show_search_summary = False  # it fetches pages, which a browser refuses from a disk
+html_copy_source = html_show_sourcelink = False
+html_show_sphinx = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
