@@ -1,4 +1,4 @@
-"""The site: ``make docs``, or ``python -m sphinx -W docs build/docs``. Nothing is fetched for it."""
+"""The site: ``make docs``, or ``python -m sphinx -W docs build/docs``. It fetches nothing."""
 
 import sys
 from pathlib import Path

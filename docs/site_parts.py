@@ -51,7 +51,7 @@ def _family(name: str, family: Any) -> str:
     whole = "whole clips" if family.needs.whole else "parts of clips, which add up"
     inputs = ", ".join(f"`{key}`" for key in family.inputs)
     rows = [
-        [f"`{key}`", score.title or family.title, score.unit or "–", score.better,
+        [f"`{key}`", score.title or family.title, score.unit or "none", score.better,
          "the set" if score.pooled else "each clip", score.citation]
         for key, score in family.scores.items()
     ]  # fmt: skip
@@ -59,7 +59,7 @@ def _family(name: str, family: Any) -> str:
         f"## {family.title} (`{name}`)",
         f"{{py:mod}}`tkit.metrics.{name.replace('-', '_')}` "
         f"looks at {VIEWS[family.needs.view].rstrip('.')}; {whole}. It takes {inputs}. "
-        f"Source: {family.citation or '–'}.",
+        f"Source: {family.citation or 'none'}.",
         _table(["score", "what", "unit", "better", "finished of", "own source"], rows),
     ]
     if family.params:
