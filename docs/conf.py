@@ -30,11 +30,12 @@ autodoc_default_options = {"members": True, "show-inheritance": False}
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
+smartquotes = False  # --out is two hyphens, everywhere
 html_theme = "furo"
 html_title = f"tkit {release}"
 html_math_renderer = "mathml"  # what browsers read themselves; no script is fetched
 html_show_search_summary = False  # it fetches pages, which a browser refuses from a disk
 html_copy_source = html_show_sourcelink = False
-html_show_sphinx = False
+html_show_sphinx = html_show_copyright = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]

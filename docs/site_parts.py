@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Made(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Parse what :meth:`markdown` says where the directive stands."""
+        self.env.note_reread()  # the page is as old as the registries, not as its file
         return self.parse_text_to_nodes(self.markdown(), allow_section_headings=True)
 
     def markdown(self) -> str:
@@ -57,8 +59,9 @@ def _family(name: str, family: Any) -> str:
     ]  # fmt: skip
     lines = [
         f"## {family.title} (`{name}`)",
-        f"{{py:mod}}`tkit.metrics.{name.replace('-', '_')}` "
-        f"looks at {VIEWS[family.needs.view].rstrip('.')}; {whole}. It takes {inputs}. "
+        f"```{{eval-rst}}\n.. automodule:: tkit.metrics.{name.replace('-', '_')}\n"
+        "   :no-members:\n```",
+        f"Looks at {VIEWS[family.needs.view]}; {whole}. Takes {inputs}. "
         f"Source: {family.citation or 'none'}.",
         _table(["score", "what", "unit", "better", "finished of", "own source"], rows),
     ]
@@ -121,6 +124,33 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ")
 
 
+def plain_help(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Take a command's help for plain text, as a terminal does, and its examples for code."""
+    text: list[str] = []
+    in_code = False
+    for line in lines:
+        if not line.startswith("| "):
+            in_code = False
+            text.append(_escaped(line))
+        elif not in_code and line.endswith(":"):
+            text += [_escaped(line[2:]), ""]
+        else:
+            text += [] if in_code else [".. code-block:: shell", ""]
+            in_code = True
+            text.append(f"   {line[2:].strip()}")
+    lines[:] = text
+
+
+def plain_options(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Take the help of options for plain text; what sphinx-click adds to it stays."""
+    fixed = (".. option::", ":default:", ":options:")
+    lines[:] = [line if line.strip().startswith(fixed) else _escaped(line) for line in lines]
+
+
+def _escaped(line: str) -> str:
+    return re.sub(r"([*`|]|_(?!\w))", r"\\\1", line).replace(r"\*\*Required\*\*", "*Required.*")
+
+
 class NotebookParser(MystParser):
     """A notebook as the Markdown of its cells."""
 
@@ -145,4 +175,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("protocols", Protocols)
     app.add_directive("pictures", Pictures)
     app.add_source_parser(NotebookParser)
+    app.connect("sphinx-click-process-description", plain_help)
+    app.connect("sphinx-click-process-options", plain_options)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

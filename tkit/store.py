@@ -19,8 +19,8 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
   /notes         (K,)              table    optional: id, text: what should be known of used clips
   /speakers/name (P,), /speakers/neutral (P, 68, 2) float64, canonical coordinates
   /canonical/neutral (68, 2)       float64  the mean neutral face
-  /checksums                       attribute ``sha256``: JSON, a data set to the SHA-256 of its type,
-                                   shape and values; "/" to that of the root attributes
+  /checksums                       attribute ``sha256``: JSON, a data set to the SHA-256 of its
+                                   type, shape and values; "/" to that of the root attributes
 
 Root attributes: schema, tkit, corpus, protocol, landmarks, lips (signatures of the back-ends),
 fps, window, encoder (JSON of :class:`EncoderInfo`).

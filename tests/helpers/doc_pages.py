@@ -169,5 +169,5 @@ class Reader:
             call = [sys.executable, "-c", self.python_before + text]
         return subprocess.run(
             call, cwd=self.folder, env=self.environment, capture_output=True, text=True,
-            timeout=300, check=False,
+            timeout=900, check=False,
         )  # fmt: skip
