@@ -124,6 +124,15 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ")
 
 
+def rubrics(app: Sphinx, what: str, *rest: Any) -> None:
+    """Make underlined titles in docstrings of modules rubrics: several modules share a page."""
+    lines: list[str] = rest[-1]
+    if what == "module":
+        for place in range(len(lines) - 1):
+            if lines[place] and re.fullmatch("-{4,}", lines[place + 1]):
+                lines[place : place + 2] = [f".. rubric:: {lines[place]}", ""]
+
+
 def plain_help(app: Sphinx, context: Any, lines: list[str]) -> None:
     """Take a command's help for plain text, as a terminal does, and its examples for code."""
     text: list[str] = []
@@ -175,6 +184,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("protocols", Protocols)
     app.add_directive("pictures", Pictures)
     app.add_source_parser(NotebookParser)
+    app.connect("autodoc-process-docstring", rubrics, priority=100)  # before napoleon
     app.connect("sphinx-click-process-description", plain_help)
     app.connect("sphinx-click-process-options", plain_options)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
