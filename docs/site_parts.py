@@ -61,7 +61,7 @@ def _family(name: str, family: Any) -> str:
         f"## {family.title} (`{name}`)",
         f"```{{eval-rst}}\n.. automodule:: tkit.metrics.{name.replace('-', '_')}\n"
         "   :no-members:\n```",
-        f"Looks at {VIEWS[family.needs.view]}; {whole}. Takes {inputs}. "
+        f"Looks at `{family.needs.view}` ({VIEWS[family.needs.view]}), at {whole}. Takes {inputs}. "
         f"Source: {family.citation or 'none'}.",
         _table(["score", "what", "unit", "better", "finished of", "own source"], rows),
     ]
