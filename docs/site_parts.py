@@ -89,14 +89,29 @@ class Protocols(Made):
         sections = []
         for name in protocols.names():
             one = protocols.load(name)
-            rows = [[f"`{choice}`", source] for choice, source in one.sources.items()]
+            rows = [
+                [f"`{choice}`", _value(one, choice), source]
+                for choice, source in one.sources.items()
+            ]
             lines = [f"## `{name}`", f"{one.title}."]
             if rows:
-                lines.append(_table(["choice", "where it comes from"], rows))
+                lines.append(_table(["choice", "value", "where it comes from"], rows))
             if one.lacks:
                 lines.append("It lacks: " + "; ".join(one.lacks) + ".")
             sections.append("\n\n".join(lines))
         return "\n\n".join(sections)
+
+
+def _value(protocol: Any, choice: str) -> str:
+    """What a protocol chose: of a field, a parameter, or all that it says of a metric."""
+    from tkit.metrics import METRICS
+
+    metric, _, parameter = choice.partition(".")
+    if metric not in protocol.metrics:
+        return f"`{value}`" if (value := getattr(protocol, choice, "")) else ""
+    if parameter:
+        return f"`{METRICS.get(metric).settings(protocol.metrics[metric])[parameter]}`"
+    return ", ".join(f"`{key}={value}`" for key, value in protocol.metrics[metric].items())
 
 
 class Pictures(Made):
