@@ -187,7 +187,8 @@ class Row:
     n_frames: int
     speech_start: int
     n_speech: int
-    columns: Mapping[str, str] = field(default_factory=dict)
+    # Without a part in the hash: rows are keys of what is kept.
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def frames(self) -> slice:
