@@ -1,5 +1,6 @@
 import random
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -242,3 +243,10 @@ def test_attributes_of_the_wrong_kind_are_told(tmp_path, name, value):
         file.attrs[name] = value
     with pytest.raises(StoreError, match="damaged"):
         Store(tmp_path / "x.h5")
+
+
+def test_rows_are_keys_whatever_is_known_of_them(tiny_store):
+    """Of clips whose corpus tells more, trainings keep what they have read by row."""
+    with Store(tiny_store) as opened:
+        rows = [replace(row, columns={"sex": "female"}) for row in opened.select("train")]
+    assert len({*rows, *rows}) == len(rows) == 4

@@ -61,7 +61,9 @@ class LazyGroup(click.Group):
         """Import the module of one command."""
         if name not in self.list_commands(ctx):
             return None
-        return importlib.import_module(f"tkit.cli.{name}").command
+        command: click.Command = importlib.import_module(f"tkit.cli.{name}").command
+        command.name = name  # not that of its function
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,0 +1,205 @@
+"""Sphinx extension of the site: equations, pages made of the registries, the notebook as a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math import latex2mathml
+from myst_parser.parsers.sphinx_ import MystParser
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+HERE = Path(__file__).parent
+
+
+def visit_math(writer: Any, node: nodes.Element) -> None:
+    """Write an equation as MathML."""
+    block = isinstance(node, nodes.math_block)
+    tree = latex2mathml.tex2mathml(node.astext(), as_block=block)
+    writer.body.append(f"<div class='math'>{tree}</div>" if block else tree)
+    raise nodes.SkipNode
+
+
+class Made(SphinxDirective):
+    """A directive whose content is Markdown made at build time."""
+
+    def run(self) -> list[nodes.Node]:
+        """Parse what :meth:`markdown` says where the directive stands."""
+        self.env.note_reread()  # the page is as old as the registries, not as its file
+        return self.parse_text_to_nodes(self.markdown(), allow_section_headings=True)
+
+    def markdown(self) -> str:
+        """Return the content."""
+        raise NotImplementedError
+
+
+class Metrics(Made):
+    """``{metrics}``: every family of the registry, its scores and parameters."""
+
+    def markdown(self) -> str:
+        """Return a section a family."""
+        from tkit.metrics import METRICS
+
+        return "\n\n".join(_family(name, one) for name, one in METRICS.families().items())
+
+
+def _family(name: str, family: Any) -> str:
+    from tkit.metrics import VIEWS
+
+    whole = "whole clips" if family.needs.whole else "parts of clips, which add up"
+    inputs = ", ".join(f"`{key}`" for key in family.inputs)
+    rows = [
+        [f"`{key}`", score.title or family.title, score.unit or "none", score.better,
+         "the set" if score.pooled else "each clip", score.citation]
+        for key, score in family.scores.items()
+    ]  # fmt: skip
+    lines = [
+        f"## {family.title} (`{name}`)",
+        f"```{{eval-rst}}\n.. automodule:: tkit.metrics.{name.replace('-', '_')}\n"
+        "   :no-members:\n```",
+        f"Looks at `{family.needs.view}` ({VIEWS[family.needs.view]}), at {whole}. Takes {inputs}. "
+        f"Source: {family.citation or 'none'}.",
+        _table(["score", "what", "unit", "better", "finished of", "own source"], rows),
+    ]
+    if family.params:
+        lines += [_table(["parameter", "default", "values", "what"], [
+            [f"`{key}`", f"`{param.default}`", _values(param), param.doc]
+            for key, param in family.params.items()
+        ])]  # fmt: skip
+    return "\n\n".join(lines)
+
+
+def _values(param: Any) -> str:
+    if param.choices:
+        return ", ".join(f"`{choice}`" for choice in param.choices)
+    return "a file" if param.text else "a number"
+
+
+class Protocols(Made):
+    """``{protocols}``: every named way to score, with the source of every choice."""
+
+    def markdown(self) -> str:
+        """Return a section a protocol."""
+        from tkit.scoring import protocols
+
+        sections = []
+        for name in protocols.names():
+            one = protocols.load(name)
+            rows = [
+                [f"`{choice}`", _value(one, choice), source]
+                for choice, source in one.sources.items()
+            ]
+            lines = [f"## `{name}`", f"{one.title}."]
+            if rows:
+                lines.append(_table(["choice", "value", "where it comes from"], rows))
+            if one.lacks:
+                lines.append("It lacks: " + "; ".join(one.lacks) + ".")
+            sections.append("\n\n".join(lines))
+        return "\n\n".join(sections)
+
+
+def _value(protocol: Any, choice: str) -> str:
+    """What a protocol chose: of a field, a parameter, or all that it says of a metric."""
+    from tkit.metrics import METRICS
+
+    metric, _, parameter = choice.partition(".")
+    if metric not in protocol.metrics:
+        return f"`{value}`" if (value := getattr(protocol, choice, "")) else ""
+    if parameter:
+        return f"`{METRICS.get(metric).settings(protocol.metrics[metric])[parameter]}`"
+    return ", ".join(f"`{key}={value}`" for key, value in protocol.metrics[metric].items())
+
+
+class Pictures(Made):
+    """``{pictures}``: the pictures of the list below it that are there; each line FILE: caption."""
+
+    has_content = True
+
+    def markdown(self) -> str:
+        """Return the pictures."""
+        lines = [line.split(":", 1) for line in self.content if line.strip()]
+        shown = [
+            f"## {caption.strip()}\n\n![{caption.strip()}]({name.strip()})"
+            for name, caption in lines
+            if (HERE / name.strip()).is_file()
+        ]
+        return "\n\n".join(shown)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    cells = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in cells)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
+def rubrics(app: Sphinx, what: str, *rest: Any) -> None:
+    """Make underlined titles in docstrings of modules rubrics: several modules share a page."""
+    lines: list[str] = rest[-1]
+    if what == "module":
+        for place in range(len(lines) - 1):
+            if lines[place] and re.fullmatch("-{4,}", lines[place + 1]):
+                lines[place : place + 2] = [f".. rubric:: {lines[place]}", ""]
+
+
+def plain_help(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Take a command's help for plain text, as a terminal does, and its examples for code."""
+    text: list[str] = []
+    in_code = False
+    for line in lines:
+        if not line.startswith("| "):
+            in_code = False
+            text.append(_escaped(line))
+        elif not in_code and line.endswith(":"):
+            text += [_escaped(line[2:]), ""]
+        else:
+            text += [] if in_code else [".. code-block:: shell", ""]
+            in_code = True
+            text.append(f"   {line[2:].strip()}")
+    lines[:] = text
+
+
+def plain_options(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Take the help of options for plain text; what sphinx-click adds to it stays."""
+    fixed = (".. option::", ":default:", ":options:")
+    lines[:] = [line if line.strip().startswith(fixed) else _escaped(line) for line in lines]
+
+
+def _escaped(line: str) -> str:
+    return re.sub(r"([*`|]|_(?!\w))", r"\\\1", line).replace(r"\*\*Required\*\*", "*Required.*")
+
+
+class NotebookParser(MystParser):
+    """A notebook as the Markdown of its cells."""
+
+    supported = ("notebook",)
+
+    def parse(self, inputstring: str, document: nodes.document) -> None:
+        """Parse text cells as they are, and code cells as blocks of code."""
+        cells = json.loads(inputstring)["cells"]
+        super().parse("\n\n".join(_cell_text(cell) for cell in cells), document)
+
+
+def _cell_text(cell: dict[str, Any]) -> str:
+    text = "".join(cell["source"])
+    return text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the parts."""
+    ends = (visit_math, None)
+    app.add_html_math_renderer("mathml", inline_renderers=ends, block_renderers=ends)
+    app.add_directive("metrics", Metrics)
+    app.add_directive("protocols", Protocols)
+    app.add_directive("pictures", Pictures)
+    app.add_source_parser(NotebookParser)
+    app.connect("autodoc-process-docstring", rubrics, priority=100)  # before napoleon
+    app.connect("sphinx-click-process-description", plain_help)
+    app.connect("sphinx-click-process-options", plain_options)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
