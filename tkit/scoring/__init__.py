@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.progress import track
 from tkit.report import CONTROL_ROWS, Report
+from tkit.report.series import TRUTH
 from tkit.scoring import protocols
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
 from tkit.scoring.pairing import ClipFiles, name_methods, pair
 from tkit.scoring.protocols import Protocol
+from tkit.scoring.seen import kept
 from tkit.scoring.summary import signature, summarise
 
 __all__ = ["Protocol", "require_scores", "score", "signature"]
@@ -139,7 +142,10 @@ def score(
     calls = [(files, plan, measure) for files in found]
     done = parallel.run(_measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
-    return summarise(plan, list(methods), list(shown), rejects, seed=seed)
+    measured, series = kept(shown)
+    report = summarise(plan, list(methods), measured, rejects, seed=seed)
+    videos = {files.clip: {TRUTH: files.gt, **files.preds} for files in found}
+    return replace(report, series=series, videos=videos)
 
 
 def _measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:
