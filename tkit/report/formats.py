@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tkit.files import atomic_path, claimed, refuse_overwrite
-from tkit.report import Report, latex, pages, tables
+from tkit.report import Report, latex, page, tables
 
 STDOUT = Path("-")
 
@@ -19,7 +19,7 @@ FORMATS: dict[str, Callable[[Report], str]] = {
     "markdown": tables.as_markdown,
     "text": tables.as_text,
     "latex": latex.as_latex,
-    "html": pages.as_html,
+    "html": page.as_html,
 }
 
 
