@@ -10,7 +10,7 @@ import base64
 import json
 import math
 import re
-import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,40 +92,50 @@ def write(report: Report, path: Path, *, worst: int = WORST, embed: bool = False
         temporary.write_text(text, encoding="utf-8")
 
 
-def folder_of(path: Path) -> Path:
-    """Where the videos of a page lie."""
-    return path.with_name(f"{path.stem}_videos")
+def folders(path: Path, *, worst: int = WORST, embed: bool = False) -> list[Path]:
+    """What :func:`write` makes beside a page: the folder of its videos, if it has one."""
+    return [] if embed or not worst else [path.with_name(f"{path.stem}_videos")]
 
 
 def film(report: Report, path: Path, *, worst: int = WORST, embed: bool = False) -> Shots:
     """Write the videos of the worst clips, all rows of each in one file; see :func:`write`."""
+    clips = [clip for clip, _ in ranked(report) if clip in report.videos][:worst]
+    if not clips:
+        return Shots()
+    if embed:
+        with tempfile.TemporaryDirectory() as folder:
+            return _film(report, clips, Path(folder), embed=True)
+    (folder,) = folders(path, worst=worst)
+    for old in folder.glob("[0-9][0-9]*-*.mp4"):  # of an earlier page
+        old.unlink()
+    return _film(report, clips, folder, embed=False)
+
+
+def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Shots:
     from tkit.report import videos
 
-    clips = [clip for clip, _ in ranked(report) if clip in report.videos][:worst]
-    folder, found, said = folder_of(path), {}, []
-    for old in folder.glob("[0-9]*.mp4"):  # of an earlier page
-        old.unlink()
+    found, said, n_bytes = {}, [], 0
     for number, clip in enumerate(clips, start=1):
-        name = f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', clip)[:60]}.mp4"
-        tiled = guarded(videos.tile, report.videos[clip], folder / name, name=clip)
+        file = folder / f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', clip)[:60]}.mp4"
+        tiled = guarded(videos.tile, report.videos[clip], file, name=clip)
         if isinstance(tiled, Fault):
-            said.append(f"no video of {plain(clip)}: {plain(tiled.reason)}")
+            said.append(f"No video of {plain(clip)}: {plain(tiled.reason)}")
             continue
-        source = quote(f"{folder.name}/{name}")
+        n_bytes += file.stat().st_size
+        source = quote(f"{folder.name}/{file.name}")
         if embed:
-            data = (folder / name).read_bytes()
-            source = "data:video/mp4;base64," + base64.b64encode(data).decode()
+            source = "data:video/mp4;base64," + base64.b64encode(file.read_bytes()).decode()
         found[clip] = Video(source, tiled.fps, tiled.n_frames, tiled.rows)
-    size = sum(file.stat().st_size for file in folder.glob("[0-9]*.mp4")) / 1e6
-    if embed and folder.exists():
-        shutil.rmtree(folder)
     if found:
-        where = "inside this page" if embed else f"in the folder {folder.name}"
-        which = "All clips" if len(found) == len(report.videos) else f"The worst {len(found)} clips"
-        if len(found) == 1:
-            which = "One clip"
-        said.insert(0, f"{which} can be played; the videos are {where} ({size:.1f} MB), all rows "
-                       "encoded alike, at the ground truth's frame rate and with its sound.")  # fmt: skip
+        which = f"The worst {len(found)} of {len(report.videos)} clips can be played"
+        if len(found) == len(report.videos):
+            which = "All clips can be played"
+        where = "inside this page" if embed else f"in the folder {plain(folder.name)} beside it"
+        said.insert(
+            0,
+            f"{which}. Their videos lie {where} ({n_bytes / 1e6:.1f} MB): all rows encoded alike, "
+            "at the ground truth's frame rate, with its sound.",
+        )
     return Shots(found, said)
 
 
@@ -134,8 +144,8 @@ def as_html(report: Report, shots: Shots | None = None) -> str:
     return pages.render("report.html", **content(report, shots or Shots()))
 
 
-def content(report: Report, shots: Shots) -> dict[str, Any]:
-    """What the template ``report.html`` takes."""
+def content(report: Report, shots: Shots, **more: Any) -> dict[str, Any]:
+    """What the template ``report.html`` takes; ``more`` is added to the data of the script."""
     said = list(shots.said) or [NO_VIDEOS]
     order = ranked(report)
     if len(order) > MOST_CLIPS:
@@ -151,7 +161,7 @@ def content(report: Report, shots: Shots) -> dict[str, Any]:
         "n_scores": len(report.clips),
         "said": said,
         "no_series": "" if report.series else NO_SERIES,
-        "data": as_json(data_of(report, shots)),
+        "data": as_json(data_of(report, shots) | more),
     }
 
 

@@ -2,8 +2,8 @@
 
 These series stand beside a report, in a file of their own (``scores.series.npz`` beside
 ``scores.json``): pages and figures show them, no score is made of them. The file is a zip of
-three plain arrays, ``index`` (a JSON text), ``values`` (N, 3) and ``points`` (M, 68, 2): the frames of
-all rows one after the other.
+three plain arrays, ``index`` (a JSON text), ``values`` (N, 3) and ``points`` (M, 68, 2): the frames
+of all rows one after the other.
 """
 
 from __future__ import annotations
@@ -202,6 +202,14 @@ def write(path: Path, clips: Iterable[ClipSeries]) -> None:
     np.savez_compressed(content, **pack(clips))
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.getvalue())
+
+
+def put(path: Path, series: Mapping[str, ClipSeries]) -> None:
+    """Write the series of a report, or remove those of an older one where this has none."""
+    if series:
+        write(path, series.values())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> dict[str, ClipSeries]:

@@ -13,11 +13,10 @@ from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.progress import track
 from tkit.report import CONTROL_ROWS, Report
-from tkit.report.series import TRUTH
 from tkit.scoring import protocols
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
-from tkit.scoring.pairing import ClipFiles, name_methods, pair
+from tkit.scoring.pairing import ClipFiles, name_methods, pair, videos_of
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.seen import kept
 from tkit.scoring.summary import signature, summarise
@@ -144,8 +143,7 @@ def score(
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
     measured, series = kept(shown)
     report = summarise(plan, list(methods), measured, rejects, seed=seed)
-    videos = {files.clip: {TRUTH: files.gt, **files.preds} for files in found}
-    return replace(report, series=series, videos=videos)
+    return replace(report, series=series, videos=videos_of(found))
 
 
 def _measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:

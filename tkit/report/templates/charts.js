@@ -53,7 +53,7 @@ function chart({caption, about = "", height = 130, x: [x0, x1], y: [y0, y1], xNa
     }
     rows.forEach((name, i) => svg.append(element("text", {x: left - 8, y: scale.y(i), dy: "0.35em",
       "text-anchor": "end"}, name.length > 16 ? name.slice(0, 15) + "…" : name)));
-    for (const v of ticks(x0, x1, Math.max(2, Math.floor(width / 110))))
+    for (const v of ticks(x0, x1, Math.max(2, Math.floor(width / 80))))
       svg.append(element("text", {x: scale.x(v), y: height - 4,
         "text-anchor": scale.x(v) > right - 14 ? "end" : "middle"}, xName(v)));
     draw(svg, scale, {top, bottom, left, right});

@@ -143,7 +143,7 @@ const curves = {
     player.open(clip, first ? first.length : 0, series ? series.fps : 25);
     this.root.replaceChildren();
     if (!series) return;
-    const rows = Object.keys(series.rows).map(Number);
+    const rows = Object.keys(series.rows).map(Number).sort((a, b) => (b === TRUTH) - (a === TRUTH));
     const legend = element("div", {class: "legend"});
     for (const row of rows) {
       const box = element("input", {type: "checkbox", checked: !this.hidden.has(row)});

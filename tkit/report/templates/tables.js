@@ -20,7 +20,7 @@ function sortable(table) {
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const value = row => {
       const text = row.cells[column].dataset.v;
-      return column && text !== "" ? Number(text) : text;
+      return column && text !== "" && !Number.isNaN(Number(text)) ? Number(text) : text;
     };
     for (const part of table.tBodies)
       part.append(...[...part.rows].sort((a, b) => order(value(a), value(b), down)));
