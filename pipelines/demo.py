@@ -41,8 +41,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 FPS = 25  # of the videos
 METRICS = ("psnr", "ssim", "cpbd", "lmd", "mouth-opening", "blink-rate", "blink-duration")
 SHARE = {"motion": 0.25, "blink": 0.1, "texture": 0.65}  # of the training time, at most
-OWN = ("corpus", "gt", "preds", "runs", "puppet.h5", "talking.mp4", "talking.png", "scores.json",
-       "scores.series.npz", "scores.csv", "scores.md", "index_videos", "index.html", "plots")  # fmt: skip
+OWN = (
+    "corpus", "gt", "preds", "runs", "puppet.h5", "talking.mp4", "talking.png", "scores.json",
+    "scores.series.npz", "scores.csv", "scores.md", "index_videos", "index.html",
+    "plots",  # of older versions
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

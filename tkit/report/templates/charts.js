@@ -23,7 +23,7 @@ function ticks(low, high, count) {
 }
 
 const short = value => value === 0 ? "0" : Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3
-  ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  ? value.toExponential(1) : String(Number(value.toPrecision(5)));
 
 const MARGIN = {left: 44, right: 10, top: 6, bottom: 20};
 

@@ -19,6 +19,7 @@ class Player {
     this.frame = 0;
     this.cells = [];
     this.video = null;
+    this.wanted = this.goal = null;
     this.buttons = Object.fromEntries(
       [...root.querySelectorAll("[data-do]")].map(button => [button.dataset.do, button]));
     const todo = {
@@ -61,6 +62,7 @@ class Player {
     video.addEventListener("seeked", () => {
       this.seen(video.currentTime - 0.5 / this.fps);
       if (this.wanted !== null) this.jump();
+      else this.goal = null;
     });
     video.addEventListener("loadeddata", () => this.jump());
     video.addEventListener("play", () => this.state());
@@ -81,7 +83,7 @@ class Player {
       };
       next();
     }
-    this.wanted = 0;
+    this.wanted = this.goal = 0;
     this.state();
     this.shown(0);
   }
@@ -94,7 +96,7 @@ class Player {
     }
     this.video = null;
     this.cells = [];
-    this.wanted = null;
+    this.wanted = this.goal = null;  // the frame to go to next, and the last that was asked for
   }
 
   cell(row, x, y, width, height) {
@@ -188,7 +190,7 @@ class Player {
   /* Another frame is on the screen. */
   seen(time) {
     this.frame = Math.max(0, Math.min(Math.round(time * this.fps), this.count - 1));
-    if (this.wanted === null) this.slider.value = this.frame;
+    if (this.goal === null) this.slider.value = this.frame;
     this.draw();
     this.root.querySelector("#player-time").textContent =
       `frame ${this.frame} of ${this.count} · ${(this.frame / this.fps).toFixed(2)} s`;
@@ -203,8 +205,8 @@ class Player {
       return this.shown(frame);
     }
     this.video.pause();
-    const busy = this.wanted !== null && this.video.seeking;
-    this.wanted = frame;
+    const busy = this.video.seeking;
+    this.wanted = this.goal = frame;
     this.slider.value = frame;
     if (!busy) this.jump();
   }
@@ -216,7 +218,7 @@ class Player {
     this.video.currentTime = (frame + 0.5) / this.fps;  // its middle: no rounding leads elsewhere
   }
 
-  step(by) { this.seek((this.wanted ?? this.frame) + by); }
+  step(by) { this.seek((this.goal ?? this.frame) + by); }  // from where it is going to
 
   play() {
     if (!this.video) return;
