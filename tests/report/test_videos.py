@@ -8,7 +8,7 @@ import pytest
 
 from tkit import media
 from tkit.errors import MediaError
-from tkit.report import videos
+from tkit.report.series import videos
 
 
 def flat(levels, *, size=(32, 48)):
