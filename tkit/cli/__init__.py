@@ -31,6 +31,7 @@ SUMMARIES = {
     "metrics": "List the metrics, or show the choices and the signature of one.",
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
     "protocols": "List the scoring protocols, or show every choice of one.",
+    "report": "Make the page or the figures of a report again.",
     "score": "Score predicted videos against ground truth.",
     "speech": "Encode speech and print what was heard: does this front end work?",
     "train": "Train one stage on a store.",
