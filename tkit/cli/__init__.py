@@ -29,6 +29,7 @@ SUMMARIES = {
     "protocols": "List the scoring protocols, or show every choice of one.",
     "score": "Score predicted videos against ground truth.",
     "speech": "Encode speech and print what was heard: does this front end work?",
+    "study": "Let people rate videos, blinded and in balanced order (Table III).",
     "train": "Train one stage on a store.",
     "zoo": "List, describe, verify and export the released weights.",
 }
