@@ -17,7 +17,7 @@ for (const figure of figures) {
   });
   video.addEventListener("play", () => { button.textContent = "❚❚ Pause"; });
   video.addEventListener("pause", () => {
-    button.textContent = video.ended ? label.replace("Play", "Play again") : label;
+    button.textContent = video.ended ? `${label} again` : label;
   });
   video.addEventListener("seeking", () => {  // forward only by watching
     if (video.currentTime > furthest + .5) video.currentTime = furthest;
