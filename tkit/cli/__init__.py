@@ -19,6 +19,7 @@ from tkit.errors import TkitError, did_you_mean, one_line
 # First line of each command's help, so that `tkit --help` imports no command.
 SUMMARIES = {
     "animate": "Make a still face speak: picture + sound to video.",
+    "app": "Open a local page on which a photo speaks while its video is made.",
     "check": "Show what is in a store, what was rejected and why.",
     "demo": "Run the whole chain on the embedded corpus.",
     "download": "Download a corpus that may be passed on, and unpack it.",
