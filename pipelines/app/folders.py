@@ -50,9 +50,9 @@ def listed(root: Path) -> Iterator[tuple[str, int]]:
         if len(order) == MOST:
             break
         order.append(here)
-        kinds = {Path(name).suffix.lower() for name in files}
-        clips = sum(Path(name).suffix.lower() in media.VIDEO_SUFFIXES | {".npy"} for name in files)
-        clips += bool(kinds & PICTURE_SUFFIXES)  # a folder of pictures is one clip
+        kinds = [Path(name).suffix.lower() for name in files if not (here / name).is_symlink()]
+        clips = sum(kind in media.VIDEO_SUFFIXES or kind == ".npy" for kind in kinds)
+        clips += bool(PICTURE_SUFFIXES.intersection(kinds))  # a folder of pictures is one clip
         for parent in (here, *here.parents):
             counts[parent] = counts.get(parent, 0) + clips
             if parent == root:

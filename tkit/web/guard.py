@@ -104,7 +104,10 @@ class Guard:
         # A proxy may add TLS, so the scheme may differ; "null" is nobody's.
         if urlsplit(origin).scheme not in ("http", "https") or urlsplit(origin).netloc != host:
             return 403, "this request does not come from a page of this server"
-        if int(headers.get("content-length") or 0) > self._max_bytes:
+        length = headers.get("content-length") or "0"
+        if not (length.isascii() and length.isdigit()):
+            return 400, "this is no length"
+        if int(length) > self._max_bytes:
             return 413, f"more than {self._max_bytes / 1e6:.0f} MB"
         return None
 
