@@ -25,9 +25,9 @@ from tkit.pipelines.animation.moves import sample_rate
 from tkit.pipelines.animation.render import talk
 from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.training import config as configs
-from tkit.pipelines.training import loop, runs
-from tkit.report import Report, formats, pages, plots
-from tkit.seeds import generator
+from tkit.pipelines.training import loop, runs, words
+from tkit.report import Report, formats, page, pages, plots, series
+from tkit.report.tables import ARROWS
 from tkit.store import Store
 
 # Brief trainings: enough to see the mouth follow the voice, far from the best the stages can do.
@@ -39,9 +39,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "texture": {"steps": 100_000, "init": "texture-lite", "lr": 1e-4, "batch_size": 4},
 }
 FPS = 25  # of the videos
+METRICS = ("psnr", "ssim", "cpbd", "lmd", "mouth-opening", "blink-rate", "blink-duration")
 SHARE = {"motion": 0.25, "blink": 0.1, "texture": 0.65}  # of the training time, at most
-OWN = ("corpus", "gt", "preds", "runs", "plots", "puppet.h5", "talking.mp4", "talking.png",
-       "scores.json", "scores.csv", "scores.md", "index.html")  # fmt: skip
+OWN = (
+    "corpus", "gt", "preds", "runs", "puppet.h5", "talking.mp4", "talking.png", "scores.json",
+    "scores.series.npz", "scores.csv", "scores.md", "index_videos", "index.html",
+    "plots",  # of older versions
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,18 @@ def run(demo: Demo, *, force: bool = False) -> Path:
         _animate_clips(demo, held_out, trained)
         _animate_photo(demo, held_out[0], trained)
     with _timed(demo, "score: predictions against the clips"):
-        report = scoring.score({"tkit": demo.out / "preds"}, demo.out / "gt", jobs=demo.jobs)
+        report = scoring.score(
+            {"tkit": demo.out / "preds"}, demo.out / "gt", metrics=METRICS, jobs=demo.jobs
+        )
         for kind, name in (
             ("json", "scores.json"),
             ("csv", "scores.csv"),
             ("markdown", "scores.md"),
         ):
             formats.write(report, kind, demo.out / name)
-    return _write_page(demo, held_out, report, quality)
+        series.put(series.beside(demo.out / "scores.json"), report.series)
+    with _timed(demo, "page: the clips side by side"):
+        return _write_page(demo, report, quality)
 
 
 def make_room(out: Path, *, force: bool) -> None:
@@ -178,26 +186,57 @@ def _animate_photo(demo: Demo, id_: str, trained: dict[str, Any]) -> None:
     plots.strip(demo.out / "talking.png", photo, frames, track(frames), wave, fps=FPS)
 
 
-def _write_page(
-    demo: Demo, held_out: list[str], report: Report, quality: dict[str, dict[str, float]]
-) -> Path:
-    curves = []
-    for name in SETTINGS:
-        path = demo.out / "plots" / f"{name}.svg"
-        plots.losses(path, runs.read_losses(runs.Run(demo.out / "runs" / name)), title=name)
-        curves.append(path.relative_to(demo.out).as_posix())
-    shown = generator(demo.seed, "page").permutation(held_out)[:3]
-    pairs = [(id_, f"gt/{id_}.mp4", f"preds/{id_}.mp4") for id_ in sorted(map(str, shown))]
-    content = pages.render(
-        "demo.html",
-        title="tkit demo: a generated speaker whom no stage has seen",
-        strip="talking.png",
-        photo="talking.mp4",
-        pairs=pairs,
-        table=report.table(),
-        quality=quality,
-        curves=curves,
-    )
-    page = demo.out / "index.html"
-    formats.save(content, page)
-    return page
+def _write_page(demo: Demo, report: Report, quality: dict[str, dict[str, float]]) -> Path:
+    index = demo.out / "index.html"
+    shots = page.film(report, index)
+    training = [
+        {"stage": name, "about": _about(name), "curves": curves_of(demo.out / "runs" / name, name)}
+        for name in SETTINGS
+    ]
+    content = page.content(report, shots, training=training) | {
+        "title": "tkit demo: a generated speaker whom no stage has seen",
+        "strip": "talking.png",
+        "photo": "talking.mp4",
+        "measured": list(measured(quality)),
+        "rest": [
+            (stage, name, f"{value:.4g}")
+            for stage, numbers in quality.items()
+            for name, value in numbers.items()
+            if name not in words.MEASURED[stage]
+        ],
+    }
+    formats.save(pages.render("demo.html", **content), index)
+    return index
+
+
+def _about(name: str) -> str:
+    init = SETTINGS[name].get("init")
+    return f"goes on from the released weights {init}" if init else "learns from nothing"
+
+
+def curves_of(run: Path, name: str) -> list[dict[str, Any]]:
+    """What a run logged as charts of its page: title, unit, direction, a line, steps and values."""
+    series: dict[str, list[tuple[int, float]]] = {}
+    for step, logged, value in runs.read_losses(runs.Run(run)):
+        series.setdefault(logged, []).append((step, value))
+    found = []
+    for logged, pairs in series.items():
+        meaning = words.LOGGED[name].get(logged, words.Meaning(logged, "", better=""))
+        values = [float(f"{value:.5g}") if np.isfinite(value) else None for _, value in pairs]
+        about = {"title": meaning.title, "unit": meaning.unit, "text": meaning.text}
+        arrow = ARROWS.get(meaning.better, "")
+        found.append(about | {"arrow": arrow, "steps": [s for s, _ in pairs], "values": values})
+    return found
+
+
+def measured(quality: dict[str, dict[str, float]]) -> Iterator[tuple[str, ...]]:
+    """Rows of the page's table of stages, from what their evaluations returned."""
+    for stage, numbers in quality.items():
+        for name, meaning in words.MEASURED[stage].items():
+            if name not in numbers:
+                continue
+            other, _, what = meaning.beside.partition(": ")
+            beside = f"{numbers[other]:.3g}" if other in numbers else ""
+            arrow = ARROWS.get(meaning.better, "")
+            yield (stage, meaning.title, meaning.unit, arrow, f"{numbers[name]:.3g}", beside, what,
+                   meaning.text)  # fmt: skip

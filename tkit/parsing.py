@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import io
 import json
+import math
+import struct
 import tokenize
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +128,62 @@ def read_array(path: str | Path) -> np.ndarray[Any, Any]:
         raise ValueError(f"its head is damaged ({type(error).__name__})") from None
     except (TypeError, OverflowError, EOFError, AttributeError) as error:
         raise ValueError(one_line(str(error))) from None
+
+
+def read_arrays(
+    path: str | Path, kinds: Mapping[str, Any], *, most_bytes: int
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Read named arrays of a ``.npz`` file; no pickle is opened, nothing of other names looked at.
+
+    Parameters
+    ----------
+    kinds : mapping
+        Name to the type of number that the array must be of.
+    most_bytes : int
+        More than so many in one array are refused before anything is unpacked.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no such file, or lacks an array, or has one of another type.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: _member(archive, name, kinds[name], most_bytes) for name in kinds}
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError(f"no sound archive ({one_line(str(error))})") from None
+    except (KeyError, struct.error, OverflowError) as error:
+        raise ValueError(f"an archive of something else ({one_line(str(error))})") from None
+
+
+def _member(
+    archive: zipfile.ZipFile, name: str, kind: Any, most_bytes: int
+) -> np.ndarray[Any, Any]:
+    """One array of an archive, unpacked as far as it says that it goes, and not further."""
+    import numpy as np
+
+    about = archive.getinfo(f"{name}.npy")
+    if about.file_size > most_bytes:
+        raise ValueError(f"{name} says that it is of {about.file_size} bytes")
+    with archive.open(about) as file:
+        data = io.BytesIO(file.read(about.file_size))
+    try:
+        major, _ = np.lib.format.read_magic(data)
+        read_head = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+        shape, by_columns, dtype = read_head[major](data)
+    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError, KeyError) as error:
+        raise ValueError(f"the head of {name} is damaged ({type(error).__name__})") from None
+    except (TypeError, EOFError, AttributeError) as error:
+        raise ValueError(one_line(str(error))) from None
+    rest = data.getbuffer()[data.tell() :]
+    if dtype != np.dtype(kind) or by_columns:
+        raise ValueError(f"{name} is of {dtype}, not {np.dtype(kind)}")
+    found = np.frombuffer(rest, dtype)
+    if min(shape, default=0) < 0 or len(found) != math.prod(shape):
+        raise ValueError(f"{name} is of shape {shape}, of which it has {len(found)} numbers")
+    return found.reshape(shape)
 
 
 def sealed(content: bytes) -> bytes:

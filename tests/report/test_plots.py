@@ -8,19 +8,6 @@ from tkit.report import plots
 from tkit.store import EncoderInfo
 
 
-def test_loss_curves_are_a_picture(tmp_path):
-    rows = [(step, name, 1.0 / (step + 1)) for step in range(30) for name in ("loss", "rate")]
-    for name in ("a.svg", "a.png"):
-        plots.losses(tmp_path / name, rows, title="motion")
-        assert (tmp_path / name).stat().st_size > 1000
-    plots.losses(tmp_path / "none.svg", [], title="nothing yet")
-
-
-def test_an_svg_of_losses_has_no_date(tmp_path):
-    plots.losses(tmp_path / "a.svg", [(0, "loss", 1.0)], title="a")
-    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
-
-
 def test_speech_is_drawn_with_its_symbols_in_two_inches_a_second(tmp_path):
     info = EncoderInfo("letters", "1", "", dim=3, rate_hz=50.0, offset_s=0.01)
     features = np.eye(3, dtype=np.float32)[np.arange(500) % 3]

@@ -24,6 +24,7 @@ from tkit.report import (
     formats,
     latex,
     leaderboard,
+    page,
     pages,
     tables,
 )
@@ -230,7 +231,7 @@ class Text(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -259,22 +260,24 @@ def evil():
 def test_pages_escape_what_they_show(evil, tmp_path):
     (tmp_path / "r.json").write_text(evil.to_json())
     rankings = leaderboard.merge([tmp_path / "r.json"])
-    demo = pages.render(
-        "demo.html", title=EVIL, strip=EVIL, photo=EVIL, pairs=[(EVIL, EVIL, EVIL)], curves=[EVIL],
-        table=EVIL, quality={EVIL: {EVIL: 1.0}},
-    )  # fmt: skip
-    shown = [pages.as_html(evil), evil._repr_html_(), leaderboard.as_html(rankings), demo]
-    for page in shown:
-        found = Text(page)
-        assert "script" not in found.tags and EVIL in found.text
-        assert "<script" not in page
+    demo = pages.render("demo.html", **page.content(evil, page.Shots()) | {
+        "title": EVIL, "strip": EVIL, "photo": EVIL, "measured": [(EVIL,) * 8],
+        "rest": [(EVIL,) * 3],
+    })  # fmt: skip
+    own = 2  # the page's data and its script
+    shown = {page.as_html(evil): own, evil._repr_html_(): 0, demo: own,
+             leaderboard.as_html(rankings): 1}  # fmt: skip
+    for text, scripts in shown.items():
+        found = Text(text)
+        assert found.tags.count("script") == text.count("<script") == scripts
+        assert EVIL in found.text and text.count("</script") == scripts
 
 
 def test_a_page_shows_all_of_a_report(full):
-    page = pages.as_html(full)
-    found = Text(page)
-    assert page.startswith("<!doctype html>") and found.tags.count("style") == 1
-    for text in (
+    text = page.as_html(full)
+    found = Text(text)
+    assert text.startswith("<!doctype html>") and found.tags.count("style") == 1
+    for part in (
         "Scores under the protocol tkit",
         "31.250 [30.000, 32.500]",
         "psnr|n:3",
@@ -284,15 +287,16 @@ def test_a_page_shows_all_of_a_report(full):
         "no face in frame 3",
         "2 scores of clips",
     ):
-        assert text in found.text
-    assert "http" not in page and "src=" not in page  # it stands alone
+        assert part in found.text
+    assert not re.search(r"""(src|href)=["']?(https?:|//)""", text)  # it stands alone
+    assert "src=" not in text
 
 
 def test_pages_share_one_stylesheet(full, tmp_path):
     (tmp_path / "r.json").write_text(full.to_json())
     board = leaderboard.as_html(leaderboard.merge([tmp_path / "r.json"]))
-    styles = {page.partition("<style>")[2].partition("</style>")[0]
-              for page in (pages.as_html(full), board)}  # fmt: skip
+    styles = {text.partition("<style>")[2].partition("</style>")[0]
+              for text in (page.as_html(full), board)}  # fmt: skip
     assert len(styles) == 1 and "tabular-nums" in styles.pop()
 
 
@@ -445,23 +449,23 @@ def test_no_text_of_a_report_steers_what_shows_it(tmp_path, text):
     shown = {kind: render(report) for kind, render in formats.FORMATS.items() if kind != "json"}
     rankings = leaderboard.merge([tmp_path / "x.json"])
     shown |= {f"board {kind}": render(rankings) for kind, render in leaderboard.FORMATS.items()}
-    for kind, page in shown.items():
-        assert not set("\x1b\u202e\r\x9b") & set(page), kind
+    for kind, text_of in shown.items():
+        assert not set("\x1b\u202e\r\x9b") & set(text_of), kind
         if "html" in kind:
-            assert "<script>x" not in page
+            assert "<script>x" not in text_of
         elif kind in ("markdown", "board md"):
-            rows = [line for line in page.splitlines() if line.startswith("|")]
+            rows = [line for line in text_of.splitlines() if line.startswith("|")]
             unescaped = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
             assert len(set(unescaped)) == 1, kind
-            outside = re.sub(r"(`+).*?\1", "", page)
+            outside = re.sub(r"(`+).*?\1", "", text_of)
             assert not re.search(r"(?<!\\)<script|(?<!\\)!?\[x\]\(", outside), kind
-            assert "\n# head" not in page and "\nlines" not in page
+            assert "\n# head" not in text_of and "\nlines" not in text_of
         elif "latex" in kind:
-            body = [line for line in page.splitlines() if not line.startswith("%")]
+            body = [line for line in text_of.splitlines() if not line.startswith("%")]
             assert not any("\\input" in line or "\nlines" in line for line in body)
             assert all(line.count("&") - line.count("\\&") == line.count(" & ") for line in body)
         elif "csv" in kind:
-            cells = [cell for row in csv.reader(io.StringIO(page)) for cell in row]
+            cells = [cell for row in csv.reader(io.StringIO(text_of)) for cell in row]
             parts = [part.strip() for cell in cells for part in cell.split(";")]
             starts = [part for part in parts if part[:1] in ("=", "@", "+")]
             assert not starts, kind

@@ -28,6 +28,7 @@ SUMMARIES = {
     "leaderboard": "Merge reports into rankings, one for each signature.",
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
     "protocols": "List the scoring protocols, or show every choice of one.",
+    "report": "Make the page or the figures of a report again.",
     "score": "Score predicted videos against ground truth.",
     "speech": "Encode speech and print what was heard: does this front end work?",
     "study": "Let people rate videos, blinded and in balanced order (Table III).",

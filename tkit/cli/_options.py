@@ -33,6 +33,19 @@ json_file = click.option(
     metavar="F.json",
     help="Write the result as JSON ('-': stdout).",
 )
+_PAGE = [
+    click.option(
+        "--videos",
+        default=12,
+        show_default=True,
+        metavar="N",
+        type=click.IntRange(0),
+        help="Clips, the worst first, that the page plays.",
+    ),
+    click.option(
+        "--embed", is_flag=True, help="Put their videos into the page, not into a folder beside it."
+    ),
+]
 landmarks_model = click.option(
     "--landmarks-model",
     "--mesh-model",
@@ -64,6 +77,13 @@ _FRONT_ENDS = [
         help="Model file of a lip segmenter that takes one (or set the variable that it names).",
     ),
 ]
+
+
+def page(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a report's page, ``videos`` and ``embed``."""
+    for option in reversed(_PAGE):
+        command = option(command)
+    return command
 
 
 def front_ends(command: Callable[..., None]) -> Callable[..., None]:

@@ -115,8 +115,13 @@ from tkit.report import CONTROL_ROWS
 )
 @click.option("--latex", "latex_file", type=_options.path, metavar="F.tex", help="Write the table.")
 @click.option(
-    "--html", "html_file", type=_options.path, metavar="F.html", help="Write the whole report."
+    "--html",
+    "html_file",
+    type=_options.path,
+    metavar="F.html",
+    help="Write the page of the report.",
 )
+@_options.page
 @click.option("--strict", is_flag=True, help="Fail if any clip is left out.")
 @_options.jobs
 @_options.force
@@ -132,6 +137,8 @@ def command(
     markdown_file: Path | None,
     latex_file: Path | None,
     html_file: Path | None,
+    videos: int,
+    embed: bool,
     rows: str,
     map_file: Path | None,
     published: str | None,
@@ -159,7 +166,7 @@ def command(
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
-    from tkit.report import formats, tables
+    from tkit.report import formats, page, series, tables
     from tkit.scoring import protocols
     from tkit.scoring.pairing import name_methods, read_map
 
@@ -171,7 +178,12 @@ def command(
         "html": html_file,
     }
     outputs = {kind: path for kind, path in files.items() if path is not None}
-    with formats.free(outputs.values(), force=force):
+    named = [path for path in (json_file, html_file) if path not in (None, formats.STDOUT)]
+    beside = series.beside(named[0]) if named else None
+    in_page = html_file is not None and html_file != formats.STDOUT
+    folders = page.folders(html_file, worst=videos, embed=embed) if in_page else []
+    kept = [*outputs.values(), *([beside] if beside else [])]
+    with formats.free(kept, force=force, folders=folders):
         methods = name_methods(list(preds))
         report = scoring.score(
             methods,
@@ -197,7 +209,12 @@ def command(
             click.echo(line, err=True)
         # What is shown comes first: a drive that is full by now takes nothing from it.
         for kind, path in sorted(outputs.items(), key=lambda output: output[1] != formats.STDOUT):
-            formats.write(report, kind, path)
+            if kind == "html" and in_page:
+                page.write(report, path, worst=videos, embed=embed)
+            else:
+                formats.write(report, kind, path)
+        if beside:
+            series.put(beside, report.series)
     scoring.require_scores(report, methods, strict=strict)
 
 

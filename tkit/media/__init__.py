@@ -280,6 +280,7 @@ def write_video(
     wave: np.ndarray | Iterator[np.ndarray] | None = None,
     sample_rate: int = 16000,
     crf: int = 18,
+    gop: int = 0,
 ) -> int:
     """Write frames and sound as H.264 + AAC and return the number of frames.
 
@@ -293,6 +294,9 @@ def write_video(
         Pieces are taken as the picture goes on.
     crf : int
         H.264 constant quality, 0 (lossless) to 51.
+    gop : int
+        Frames from one that stands alone to the next, each made of those before it, so that players
+        find any of them at once; 0 leaves it to the encoder.
     """
     iterator = iter(frames)
     try:
@@ -309,7 +313,8 @@ def write_video(
         video.codec_context.colorspace, video.codec_context.color_range = BT601, LIMITED_RANGE
         # One thread, no code for special processors: the same frames give the same bytes.
         same = {"threads": "1", "x264-params": "cpu-independent=1"}
-        video.options = {"crf": str(crf), "preset": "veryfast", **same}
+        found_at_once = {"g": str(gop), "bf": "0"} if gop else {}
+        video.options = {"crf": str(crf), "preset": "veryfast", **same, **found_at_once}
         sound = None
         if isinstance(wave, np.ndarray):
             wave = iter([wave]) if len(wave) else None

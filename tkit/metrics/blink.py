@@ -88,6 +88,14 @@ def _blinks(points: np.ndarray, fps: float, detector: str) -> tuple[list[blinks.
     return blinks.detect(ear, fps=fps, detector=detector)[0], ear
 
 
+def onsets_s(stats: Stats, side: str = "") -> tuple[float, ...]:
+    """When the blinks of a clip begin, seconds, from its statistics; ``side``: of "gt_", too."""
+    if not stats[f"{side}open_s"]:
+        return ()
+    last = stats[f"{side}seconds"] - stats[f"{side}open_s"][0]
+    return tuple((last - np.cumsum((0, *stats[f"{side}gaps_s"][::-1])))[::-1].tolist())
+
+
 def _some(stats: Stats, name: str) -> np.ndarray:
     """The values of all blinks; :class:`ScoreError` if there are none."""
     if not stats[name]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from tkit.files import require_path
 
 if TYPE_CHECKING:
     import pandas
+
+    from tkit.report.series import ClipSeries
 
 # Names of the rows that are measured beside the predictions; no prediction may take one.
 CONTROL_ROWS = ("static", "gt", "gt-lag3", "detector-noise")
@@ -132,6 +135,12 @@ class Report:
         no difference.
     lacks : tuple of str
         What the evaluator that the protocol is named for has or does, and the protocol does not.
+    series : dict
+        Clip to what was seen in its frames; empty if no metric looked at landmarks. Not in the
+        JSON, but in a file beside it, see :mod:`tkit.report.series`.
+    videos : dict
+        Clip to {row: path} of the ground truth and the predictions, as they lay when they were
+        scored; not in the JSON.
 
     Examples
     --------
@@ -158,6 +167,10 @@ class Report:
     published: str = ""
     common: dict[str, dict[str, Cell]] = field(default_factory=dict)
     lacks: tuple[str, ...] = ()
+    series: Mapping[str, ClipSeries] = field(default_factory=dict, compare=False, repr=False)
+    videos: Mapping[str, Mapping[str, Path]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def metrics(self) -> list[str]:

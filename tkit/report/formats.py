@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tkit.files import atomic_path, claimed, refuse_overwrite
-from tkit.report import Report, latex, pages, tables
+from tkit.report import Report, latex, page, tables
 
 STDOUT = Path("-")
 
@@ -19,20 +19,28 @@ FORMATS: dict[str, Callable[[Report], str]] = {
     "markdown": tables.as_markdown,
     "text": tables.as_text,
     "latex": latex.as_latex,
-    "html": pages.as_html,
+    "html": page.as_html,
 }
 
 
 @contextmanager
-def free(paths: Iterable[Path], *, force: bool) -> Iterator[None]:
+def free(paths: Iterable[Path], *, force: bool, folders: Iterable[Path] = ()) -> Iterator[None]:
     """Keep files for the results of a block; raise before it unless every one can be written.
 
     So no run ends without its result.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Folders that are to be written, too.
     """
     with ExitStack() as kept:
         for path in paths:
             if path != STDOUT:
                 kept.enter_context(claimed(refuse_overwrite(path, force=force)))
+        for folder in folders:
+            folder = refuse_overwrite(folder, force=force, folder=True)
+            kept.enter_context(claimed(folder, folder=True))
         yield
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tkit.parsing import plain
-from tkit.report import CONTROL_ROWS, Cell, Report, latex, pages
+from tkit.report import CONTROL_ROWS, Cell, Report, grid, latex, pages
 from tkit.report.tables import (
     ARROWS,
     code,
@@ -189,10 +189,62 @@ def as_latex(rankings: list[Ranking]) -> str:
     )
 
 
+def as_grid(rankings: list[Ranking]) -> grid.Grid:
+    """Method × metric: a column a signature, so that no column mixes what does not compare."""
+    columns = [grid.Column("method"), grid.Column("report")]
+    found: dict[tuple[str, str], dict[int, Entry]] = {}
+    shown: list[dict[int, grid.Shown]] = []
+    for at, ranking in enumerate(rankings):
+        head = grid.heading(ranking.metric, ranking.entries[0].cell)
+        said = f"{head.title}; {ranking.signature}"
+        better = head.better if not ranking.unequal else "lower"
+        columns.append(grid.Column(named(rankings, at), said, better))
+        ranks = [row[0] for row in rows(ranking)[1:]]
+        compared = sum(rank != "" for rank in ranks) > 1
+        best = [index for index, rank in enumerate(ranks) if compared and rank == "1"]
+        cells = grid.column([entry.cell for entry in ranking.entries], best)
+        shown.append(dict(zip(map(id, ranking.entries), cells, strict=True)))
+        for entry in ranking.entries:
+            # Control rows are of the ground truth, not of a report, unless they differ.
+            key = entry.method, "" if entry.method in CONTROL_ROWS else entry.report
+            if at in found.get(key, {}):
+                key = entry.method, entry.report
+            found.setdefault(key, {})[at] = entry
+    lines = [
+        grid.Line(
+            method,
+            [
+                grid.Shown(report, sort=report),
+                *(
+                    shown[at][id(entries[at])] if at in entries else grid.Shown("")
+                    for at in range(len(rankings))
+                ),
+            ],
+            kind="control" if method in CONTROL_ROWS else "",
+        )
+        for (method, report), entries in found.items()
+    ]
+    lines.sort(key=lambda line: line.kind)  # stable: control rows last
+    return grid.Grid("scores of all reports", columns, [lines])
+
+
+def named(rankings: list[Ranking], at: int) -> str:
+    """The heading of a ranking, numbered where its metric was measured in several ways."""
+    ranking = rankings[at]
+    name = grid.heading(ranking.metric, ranking.entries[0].cell).name
+    alike = [index for index, other in enumerate(rankings) if other.metric == ranking.metric]
+    return name if len(alike) == 1 else f"{name} ({alike.index(at) + 1})"
+
+
 def as_html(rankings: list[Ranking]) -> str:
-    """A page with one table a signature."""
-    tables = [(ranking.signature, ranking.unequal, rows(ranking)) for ranking in rankings]
-    return pages.render("leaderboard.html", title="Leaderboard", rankings=tables)
+    """A page with one table of methods and metrics, the best in bold."""
+    return pages.render(
+        "leaderboard.html",
+        title="Leaderboard",
+        grid=as_grid(rankings),
+        signatures=[(named(rankings, at), one.signature) for at, one in enumerate(rankings)],
+        said=[(named(rankings, at), one.unequal) for at, one in enumerate(rankings) if one.unequal],
+    )
 
 
 FORMATS = {"md": as_markdown, "csv": as_csv, "latex": as_latex, "html": as_html}

@@ -48,20 +48,6 @@ def render(template: str, **values: Any) -> str:
     return _templates().get_template(template).render(values)
 
 
-def as_html(report: Report) -> str:
-    """A page with the table, how it was measured, comparisons, clips and what was left out."""
-    return render(
-        "report.html",
-        title=f"Scores under the protocol {report.protocol}",
-        table=tables.cells(report),
-        notes=tables.notes(report),
-        signatures=tables.signatures(report),
-        comparisons=tables.comparison_lines(report),
-        left_out=tables.summarise(report.rejects),
-        clips=report.clips,
-    )
-
-
 def as_notebook(report: Report) -> str:
     """The table and how it was measured, to be shown inside another page."""
     return render(

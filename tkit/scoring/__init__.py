@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
-from tkit.scoring.pairing import ClipFiles, name_methods, pair
+from tkit.scoring.pairing import ClipFiles, name_methods, pair, videos_of
 from tkit.scoring.protocols import Protocol
+from tkit.scoring.seen import kept
 from tkit.scoring.summary import signature, summarise
 
 __all__ = ["Protocol", "require_scores", "score", "signature"]
@@ -139,7 +141,9 @@ def score(
     calls = [(files, plan, measure) for files in found]
     done = parallel.run(_measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
-    return summarise(plan, list(methods), list(shown), rejects, seed=seed)
+    measured, series = kept(shown)
+    report = summarise(plan, list(methods), measured, rejects, seed=seed)
+    return replace(report, series=series, videos=videos_of(found))
 
 
 def _measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:

@@ -22,6 +22,7 @@ from tkit.metrics import Stats
 from tkit.parsing import from_json as parsed
 from tkit.parsing import sealed, unsealed
 from tkit.report import Unscored
+from tkit.report.series import pack, unpack
 from tkit.scoring.measuring import Measured, Plan
 from tkit.scoring.pairing import ClipFiles
 from tkit.scoring.view import points_tokens
@@ -115,6 +116,7 @@ def to_json(measured: Measured) -> str:
             for method, found in measured.stats.items()
         },
         "rejects": [vars(reject) for reject in measured.rejects],
+        "series": pack([measured.series]) if measured.series else {},
     }
     return json.dumps(_packed(content))
 
@@ -128,7 +130,8 @@ def from_json(text: str) -> Measured:
         method: {score: sums[number] for score, number in places.items()}
         for method, places in content["stats"].items()
     }
-    return Measured(content["clip"], stats, rejects)
+    kept = unpack(content["series"]).values() if content["series"] else ()
+    return Measured(content["clip"], stats, rejects, series=next(iter(kept), None))
 
 
 def _packed(value: Any) -> Any:

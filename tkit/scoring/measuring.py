@@ -17,13 +17,16 @@ import numpy as np
 from tkit.errors import Fault, MediaError, Result, ScoreError, guarded
 from tkit.metrics import METRICS, Metric, Scorer, Stats, add
 from tkit.report import Unscored
+from tkit.report.series import TRUTH
 from tkit.scoring import baselines
 from tkit.scoring.baselines import Chunk
 from tkit.scoring.pairing import ClipFiles, unequal, unlike
 from tkit.scoring.protocols import Protocol
+from tkit.scoring.seen import Seen, series_of
 from tkit.scoring.view import POINTS, View
 
 if TYPE_CHECKING:
+    from tkit.report.series import ClipSeries
     from tkit.tracking import FrontEnds
 
 DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
@@ -86,12 +89,14 @@ class Measured:
     """Statistics of one clip by method and metric, and what could not be measured.
 
     ``machine`` is set if some of that failed for want of memory or the like: worth another try.
+    ``series`` is what was seen in the frames, where landmarks were looked at.
     """
 
     clip: str
     stats: dict[str, dict[str, Stats]] = field(default_factory=dict)
     rejects: list[Unscored] = field(default_factory=list)
     machine: bool = False
+    series: ClipSeries | None = None
 
     def refuse(self, method: str, reason: str | Fault, metric: str = "") -> None:
         """Note why a method has no score, or none in one metric."""
@@ -163,7 +168,22 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
             measured.stats[name] = stats
             for metric, why in failed.items():
                 measured.refuse(name, why, metric)
+    measured.series = _series(clip, plan, measured, videos | {TRUTH: gt}, found)
     return measured
+
+
+def _series(
+    clip: _Clip, plan: Plan, measured: Measured, videos: dict[str, View], found: dict[str, Any]
+) -> ClipSeries | None:
+    """What was seen in the ground truth and in the predictions that have scores."""
+    preds = {
+        method: Seen(video, found[method], measured.stats[method])
+        for method, video in videos.items()
+        if method in measured.stats and method != TRUTH
+    }
+    truth = Seen(videos[TRUTH], clip.whole.points, {})
+    fps = clip.inputs(("fps",))["fps"]
+    return series_of(measured.clip, fps, truth, preds, plan.metrics.get("lmd", {}))
 
 
 def _open_truth(path: Path, plan: Plan) -> View:

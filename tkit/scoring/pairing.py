@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from tkit.errors import ScoreError, UsageError
 from tkit.files import require_path
 from tkit.parsing import read_text
 from tkit.report import CONTROL_ROWS, Unscored
+from tkit.report.series import TRUTH
 
 if TYPE_CHECKING:
     from tkit.media.frames import Reader
@@ -121,6 +122,11 @@ def pair(
     clips = sorted(found.keys() | absent.keys())
     files = [ClipFiles(c, truth[c][0], found.get(c, {}), tuple(absent.get(c, ()))) for c in clips]
     return files, rejects
+
+
+def videos_of(clips: Iterable[ClipFiles]) -> dict[str, dict[str, Path]]:
+    """Clip to the paths of its rows, the ground truth first."""
+    return {files.clip: {TRUTH: files.gt, **files.preds} for files in clips}
 
 
 def read_map(path: Path) -> dict[str, str]:

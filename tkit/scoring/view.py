@@ -119,6 +119,21 @@ class View:
         first, *again = [self._placed(found) for found in self._found]
         return first, again[0] if again else {}
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames before they are cropped."""
+        height, width = self.cut or (self._like or self.reader.shape)[:2]
+        return width, height
+
+    @property
+    def own_points(self) -> np.ndarray | None:
+        """Steadied points (T, 68, 2) of all frames in pixels of the video, after ``finish``.
+
+        None where they were not looked for, not found, or found in crops.
+        """
+        there = self._found and not self._inside and not self.no_points
+        return self._found[0][:, 0] if there else None
+
     def _sized(self, frames: np.ndarray) -> np.ndarray:
         if self.cut is not None and frames.shape[1:3] != self.cut:
             return np.ascontiguousarray(frames[:, : self.cut[0], : self.cut[1]])
