@@ -20,7 +20,7 @@ for (const figure of figures) {
     button.textContent = video.ended ? `${label} again` : label;
   });
   video.addEventListener("seeking", () => {  // forward only by watching
-    if (video.currentTime > furthest + .5) video.currentTime = furthest;
+    if (video.currentTime > furthest + .25) video.currentTime = furthest;
   });
   video.addEventListener("timeupdate", () => {
     if (!video.seeking) furthest = Math.max(furthest, video.currentTime);
