@@ -13,8 +13,8 @@ import codecs
 import hashlib
 import io
 import json
-import os
 import math
+import os
 import struct
 import tokenize
 import tomllib

@@ -27,6 +27,7 @@ def animate(
     texture: str | Path | Trained | None = None,
     pose: str | Path = "still",
     blink_rate: float | None = None,
+    expression: float = 1.0,
     fps: float = 25.0,
     crop: bool = False,
     seed: int = 0,
@@ -53,6 +54,8 @@ def animate(
         Movement of the head: none, or as in a video (or in points (T, 68, 2), ``.npy``).
     blink_rate : float, optional
         Blinks a second; by default as learned.
+    expression : float
+        How far speech moves the mouth: 0 not at all, 1 as learned.
     fps : float
         Frames a second.
     crop : bool
@@ -117,6 +120,7 @@ def animate(
         crop=crop,
         speech_weights=speech_weights,
         blink_rate=blink_rate,
+        expression=expression,
     )
     ((job, _),) = made
     return job.out

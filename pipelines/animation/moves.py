@@ -21,6 +21,10 @@ AT_ONCE = 8  # frames that are made together
 PART_S, CONTEXT_S = 10.0, 2.0  # of speech that is heard together, and of what is around it
 # The jaw turns about its joints at the ears (points 0 and 16), where only the head could move it.
 HINGED = 1 - np.abs(np.arange(17) - 8) / 8
+# Size (radians, inter-ocular distances) and rates in Hz of the head's roll, shift across and down.
+SWAY = ((0.07, (0.11, 0.23)), (0.05, (0.13, 0.31)), (0.03, (0.17, 0.37)))
+SWAY_S = 40.0
+NECK = np.array([0.0, 2.5])  # what the head turns about, from between the eyes
 BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to another rate
 
 
@@ -171,6 +175,26 @@ def head_moves(points: np.ndarray) -> np.ndarray:
     points = np.asarray(points, np.float64)
     pose = geometry.smooth_pose(geometry.head_motion(points))
     return geometry.compose(geometry.invert(pose[:1]), pose)
+
+
+def sway(amount: float, fps: float) -> np.ndarray:
+    """Slow movement (T, 2, 3) of a head that rests, for :attr:`Studio.head`; it begins at rest.
+
+    Parameters
+    ----------
+    amount : float
+        0 is none, 1 a natural one.
+    fps : float
+    """
+    time_s = np.arange(round(SWAY_S * fps)) / fps
+    roll, across, down = (
+        amount * size * np.sin(2 * np.pi * np.multiply.outer(time_s, rates)).mean(-1)
+        for size, rates in SWAY
+    )
+    around = np.stack([np.stack([np.cos(roll), -np.sin(roll)], -1),
+                       np.stack([np.sin(roll), np.cos(roll)], -1)], -2)  # fmt: skip
+    shift = NECK - around @ NECK + np.stack([across, down], -1)
+    return np.concatenate([around, shift[..., None]], axis=-1)
 
 
 def repeated(head: np.ndarray | None, start: int, count: int) -> np.ndarray | None:

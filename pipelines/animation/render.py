@@ -7,7 +7,7 @@ renders the face crop, which is blended into the picture. The head stays as it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,6 @@ from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
-from tkit.zoo.nets import texture as texture_net
 
 UPPER_INNER, LOWER_INNER = plausible.INNER_LIP_PAIRS.T
 UPPER_SHARE = 0.2  # of what is left of a gap that the upper lip closes; the lower lip does the rest
@@ -131,33 +130,92 @@ def talk(
     WeightsError
         At once, if the motion needs another version of its speech encoder than this tkit has.
     """
-    fps, motion = studio.fps, studio.motion
-    points = studio.landmarker(image[None])[0]
-    if np.isnan(points).any():
-        raise NoFaceError("no face found in the picture; use one that shows a face from the front")
-    canonical = motion.weights.module.canonical.cpu().numpy().astype(np.float64)
-    person = look_at(image, points, canonical=canonical, size=studio.texture.weights.config.size)
+    sitter = Sitter(image, studio)
     if isinstance(speech, np.ndarray):
-        speech = Speech.of(speech, rate_hz=sample_rate(motion), fps=fps)
-    picture = person.displacement
-    speak = Voice(motion, fps=fps, picture=picture, speech_weights=studio.speech_weights)
-    eyes = Eyes(
-        studio.blink,
-        fps=fps,
-        seed=studio.seed,
-        rate_hz=studio.blink_rate,
-        canonical=canonical,
-    )
+        speech = Speech.of(speech, rate_hz=sample_rate(studio.motion), fps=studio.fps)
+    return sitter.frames(sitter.voice(studio).parts(speech), speech, studio, watch=watch)
 
-    def landmarks() -> Iterator[np.ndarray]:
-        for start, moved in speak.parts(speech):
+
+class Sitter:
+    """The face of a still picture, found and measured once, that can speak again and again.
+
+    Parameters
+    ----------
+    image : ndarray (H, W, 3) uint8 RGB
+    studio : Studio
+        Of which the stages and the landmarker are used.
+
+    Raises
+    ------
+    NoFaceError
+        If the picture has no face.
+    """
+
+    def __init__(self, image: np.ndarray, studio: Studio) -> None:
+        points = studio.landmarker(image[None])[0]
+        if np.isnan(points).any():
+            raise NoFaceError(
+                "no face found in the picture; use one that shows a face from the front"
+            )
+        canonical = studio.motion.weights.module.canonical.cpu().numpy().astype(np.float64)
+        size, module = studio.texture.weights.config.size, studio.texture.weights.module
+        self.image = image
+        self.person = person = look_at(image, points, canonical=canonical, size=size)
+        self._renderer = Renderer(module, person.crop, person.points)
+        self._paste = Paste(image, person.points, person.transform, size=size)
+
+    def voice(self, studio: Studio) -> Voice:
+        """What moves the mouth of this face; :class:`WeightsError` as :class:`Voice` raises it."""
+        return Voice(
+            studio.motion,
+            fps=studio.fps,
+            picture=self.person.displacement,
+            speech_weights=studio.speech_weights,
+        )
+
+    def frames(
+        self,
+        mouth: Iterable[tuple[int, np.ndarray]],
+        speech: Speech,
+        studio: Studio,
+        *,
+        watch: Callable[[np.ndarray, Rendered], None] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Yield the frames; parameters and result as of :func:`talk`.
+
+        Parameters
+        ----------
+        mouth : iterable of (int, ndarray (T, 68, 2))
+            What :meth:`Voice.parts` yields of ``speech``.
+        """
+        eyes = Eyes(
+            studio.blink,
+            fps=studio.fps,
+            seed=studio.seed,
+            rate_hz=studio.blink_rate,
+            canonical=self.person.canonical,
+        )
+        for start, moved in mouth:
             look = eyes.take(start, len(moved), speech.n_frames)
-            still = share_of_picture(start, len(moved), fps=fps)[:, None, None]
-            moved = (1 - still) * moved + still * picture + look
-            yield person.landmarks(moved, repeated(studio.head, start, len(moved)))
+            still = share_of_picture(start, len(moved), fps=studio.fps)[:, None, None]
+            said = (1 - still) * studio.expression * moved + still * self.person.displacement
+            head = repeated(studio.head, start, len(moved))
+            yield from self._rendered(self.person.landmarks(said + look, head), studio.crop, watch)
 
-    module = studio.texture.weights.module
-    return _render(image, person, landmarks(), module, crop=studio.crop, watch=watch)
+    def _rendered(
+        self,
+        points: np.ndarray,
+        crop: bool,
+        watch: Callable[[np.ndarray, Rendered], None] | None,
+    ) -> Iterator[np.ndarray]:
+        rendered = self._renderer(points)
+        if watch:
+            watch(points, rendered)
+        if crop:
+            yield from rendered.images
+        else:
+            for maps in zip(rendered.attention, rendered.colour, rendered.flow, strict=True):
+                yield self._paste(*maps)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:
@@ -211,26 +269,3 @@ def close_lips(points: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     closed[LOWER_INNER, 1] -= (1 - UPPER_SHARE) * rest
     closed[geometry.JAW, 1] -= JAW_FOLLOWS * max(excess.mean() - SMILE, 0)
     return closed
-
-
-def _render(
-    image: np.ndarray,
-    person: Person,
-    landmarks: Iterator[np.ndarray],
-    module: texture_net.Generator,
-    *,
-    crop: bool,
-    watch: Callable[[np.ndarray, Rendered], None] | None,
-) -> Iterator[np.ndarray]:
-    size = len(person.crop)
-    renderer = Renderer(module, person.crop, person.points)
-    paste = Paste(image, person.points, person.transform, size=size)
-    for points in landmarks:
-        rendered = renderer(points)
-        if watch:
-            watch(points, rendered)
-        if crop:
-            yield from rendered.images
-        else:
-            for maps in zip(rendered.attention, rendered.colour, rendered.flow, strict=True):
-                yield paste(*maps)

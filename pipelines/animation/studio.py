@@ -32,6 +32,8 @@ class Studio:
         Weight file of the speech encoder; empty for its own.
     blink_rate : float, optional
         Blinks a second; by default as learned.
+    expression : float
+        How far speech moves the mouth: 0 not at all, 1 as learned.
     head : ndarray (N, 2, 3), optional
         Movement of the head, from :func:`tkit.pipelines.animation.moves.head_moves`, repeated there
         and back; by default the head is still.
@@ -46,4 +48,5 @@ class Studio:
     crop: bool = False
     speech_weights: str = ""
     blink_rate: float | None = None
+    expression: float = 1.0
     head: np.ndarray | None = None

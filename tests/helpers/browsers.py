@@ -54,13 +54,13 @@ class Browser:
     def __init__(self, driver) -> None:
         self.driver = driver
 
-    def open(self, page: Path, *, size=WIDE, scheme: str = "light") -> None:
-        """Open a page of the disk in a window of a size, in the dark or not."""
+    def open(self, page: Path | str, *, size=WIDE, scheme: str = "light") -> None:
+        """Open a page of the disk, or an address, in a window of a size, in the dark or not."""
         about = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", about)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        self.driver.get(Path(page).resolve().as_uri())
+        self.driver.get(page if isinstance(page, str) else page.resolve().as_uri())
 
     def run(self, script: str, *values):
         """Run JavaScript and return what it returns."""

@@ -19,6 +19,7 @@ from tkit.errors import TkitError, did_you_mean, one_line
 # First line of each command's help, so that `tkit --help` imports no command.
 SUMMARIES = {
     "animate": "Make a still face speak: picture + sound to video.",
+    "app": "Open a local page on which a photo speaks while its video is made.",
     "check": "Show what is in a store, what was rejected and why.",
     "cite": "Print what to cite, as BibTeX, and signatures to paste.",
     "demo": "Run the whole chain on the embedded corpus.",
@@ -34,6 +35,7 @@ SUMMARIES = {
     "report": "Make the page or the figures of a report again.",
     "score": "Score predicted videos against ground truth.",
     "speech": "Encode speech and print what was heard: does this front end work?",
+    "study": "Let people rate videos, blinded and in balanced order (Table III).",
     "train": "Train one stage on a store.",
     "zoo": "List, describe, verify and export the released weights.",
 }

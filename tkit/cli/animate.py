@@ -51,6 +51,10 @@ from tkit.errors import Fault, TkitError, UsageError
     help="Blinks a second.  [default: as learned]",
 )  # fmt: skip
 @click.option(
+    "--expression", type=click.FloatRange(0, 3), default=1.0, show_default=True, metavar="X",
+    help="How far speech moves the mouth: 0 not at all, 1 as learned.",
+)  # fmt: skip
+@click.option(
     "--fps", type=click.FloatRange(1, 120), default=25.0, show_default=True,
     help="Frames a second.",
 )  # fmt: skip
