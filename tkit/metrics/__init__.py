@@ -12,7 +12,7 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(22, ['av', 'blink', 'cpbd', 'fid'])
+(29, ['av', 'blink', 'cpbd', 'fid'])
 """
 
 from __future__ import annotations
@@ -392,7 +392,8 @@ def _families(registry: Metrics, folders: tuple[str, ...]) -> dict[str, Metric]:
     return {name: entries.get(name) for name in entries.names()}
 
 
-METRICS = Metrics("tkit.metrics", "METRIC", exclude=frozenset({"kernels", "pictures", "points"}))
+SHARED = frozenset({"alignment", "kernels", "pictures", "points"})
+METRICS = Metrics("tkit.metrics", "METRIC", exclude=SHARED)
 
 
 def add(left: Stats, right: Stats) -> Stats:
