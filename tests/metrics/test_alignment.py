@@ -138,7 +138,7 @@ def test_a_clip_shorter_than_its_ends_is_refused():
     with pytest.raises(ScoreError, match="10 frames are too few for a band of 5 on either side"):
         value("lmd-dtw", pred=gt, gt=gt)
     for gamma in (0, -1.0, np.inf):
-        with pytest.raises(ScoreError, match="gamma is .* above zero"):
+        with pytest.raises(ScoreError, match=r"gamma is .* above zero"):
             value("lmd-softdtw", pred=gt, gt=gt, gamma=gamma)
 
 
