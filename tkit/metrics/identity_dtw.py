@@ -18,10 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from tkit.errors import ScoreError
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats, alignment
-from tkit.metrics.identity import SFACE, embed
-from tkit.metrics.pictures import matched
+from tkit.metrics.identity import SFACE, embed, embeddings
 
 
 def measure(
@@ -43,19 +41,10 @@ def measure(
     UsageError
         If the models are not installed.
     """
-    pred, gt = matched(pred, gt, "rgb")
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    for index in range(0, len(gt), max(round(step), 1)):
-        mine, truth = (embed(np.ascontiguousarray(frames[index])) for frames in (pred, gt))
-        if mine is not None and truth is not None:
-            found.append((mine, truth))
-        elif missing_face == "error":
-            side = "prediction" if mine is None else "ground truth"
-            raise ScoreError(f"no face in frame {index} of the {side}")
-    reach = alignment.band_of(band, n_frames=len(found))
-    sides = [np.stack(side) for side in zip(*found, strict=True)]  # (N, 128) of both
-    cost, weight = alignment.warped(alignment.banded(1 - sides[0] @ sides[1].T, band=reach))
-    return {"frames": len(found), "cost": cost, "weight": weight}
+    mine, truth = embeddings(embed, pred=pred, gt=gt, step=step, missing_face=missing_face)
+    reach = alignment.band_of(band, n_frames=len(mine))
+    cost, weight = alignment.warped(alignment.banded(1 - mine @ truth.T, band=reach))
+    return {"frames": len(mine), "cost": cost, "weight": weight}
 
 
 def finish(stats: Stats) -> float:
