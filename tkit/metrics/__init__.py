@@ -12,7 +12,7 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(35, ['av', 'blink', 'cpbd', 'fid'])
+(41, ['av', 'blink', 'cpbd', 'fid'])
 """
 
 from __future__ import annotations
@@ -392,7 +392,7 @@ def _families(registry: Metrics, folders: tuple[str, ...]) -> dict[str, Metric]:
     return {name: entries.get(name) for name in entries.names()}
 
 
-SHARED = frozenset({"alignment", "kernels", "pictures", "points"})
+SHARED = frozenset({"alignment", "ffmpeg", "kernels", "pictures", "points"})
 METRICS = Metrics("tkit.metrics", "METRIC", exclude=SHARED)
 
 
