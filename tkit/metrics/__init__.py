@@ -12,7 +12,7 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(46, ['av', 'blink', 'cpbd', 'fid'])
+(54, ['av', 'blink', 'cpbd', 'fid'])
 """
 
 from __future__ import annotations
@@ -395,7 +395,9 @@ def _families(registry: Metrics, folders: tuple[str, ...]) -> dict[str, Metric]:
     return {name: entries.get(name) for name in entries.names()}
 
 
-SHARED = frozenset({"alignment", "ffmpeg", "kernel_distance", "kernels", "pictures", "points"})
+SHARED = frozenset(
+    {"alignment", "ffmpeg", "kernel_distance", "kernels", "pictures", "points", "theval"}
+)
 METRICS = Metrics("tkit.metrics", "METRIC", exclude=SHARED)
 
 
