@@ -63,12 +63,12 @@ def measure(
     for name, (mine, truth, size) in _features(pred, gt, use, fps).items():
         reach = alignment.band_of(band, n_frames=len(truth))
         scale = alignment.banded(np.broadcast_to(size, (len(size), len(size))), band=reach)
-        costs = [
+        across, own, same = (
             alignment.distances(x, y, band=reach) * scale
             for x, y in ((mine, truth), (mine, mine), (truth, truth))
-        ]
-        stats[f"{name}_cost"], stats[f"{name}_weight"] = alignment.warped(costs[0])
-        stats[f"{name}_soft"] = alignment.divergence(*costs, gamma)
+        )
+        stats[f"{name}_cost"], stats[f"{name}_weight"] = alignment.warped(across)
+        stats[f"{name}_soft"] = alignment.divergence(across, own, same, gamma)
         stats[f"{name}_length"] = len(truth)
     return stats
 

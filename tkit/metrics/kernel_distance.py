@@ -59,7 +59,8 @@ def finish(stats: Stats) -> float:
     """
     pred, gt, ends = _sides([stats])
     tables = [_blocks(x, y, ends, itself=x is y) for x, y in ((pred, pred), (gt, gt), (pred, gt))]
-    return _distance(*(float(table[0, 0]) for table in tables), len(gt))
+    xx, yy, xy = (float(table[0, 0]) for table in tables)
+    return _distance(xx, yy, xy, len(gt))
 
 
 def without(parts: Sequence[Stats]) -> list[float]:
@@ -68,6 +69,8 @@ def without(parts: Sequence[Stats]) -> list[float]:
     tables = [_blocks(x, y, ends, itself=x is y) for x, y in ((pred, pred), (gt, gt), (pred, gt))]
     found = []
     for gone, size in enumerate(np.diff(ends)):
-        sums = (t.sum() - t[gone].sum() - t[:, gone].sum() + t[gone, gone] for t in tables)
-        found.append(_distance(*map(float, sums), len(gt) - int(size)))
+        xx, yy, xy = (
+            float(t.sum() - t[gone].sum() - t[:, gone].sum() + t[gone, gone]) for t in tables
+        )
+        found.append(_distance(xx, yy, xy, len(gt) - int(size)))
     return found
