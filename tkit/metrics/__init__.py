@@ -12,7 +12,7 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(22, ['av', 'blink', 'cpbd', 'fid'])
+(54, ['av', 'blink', 'cpbd', 'fid'])
 """
 
 from __future__ import annotations
@@ -181,6 +181,8 @@ class Score:
     without : callable, optional
         ``without(parts) -> scores``: of a pooled score, what ``finish`` makes of the sum of all
         parts but one, for each part in turn, where a quicker way is known than to finish them.
+    remark : callable, optional
+        ``remark(stats) -> str``: what is to be said beside the number that these give, if anything.
     """
 
     unit: str
@@ -193,6 +195,7 @@ class Score:
     over: str = "frames"
     ceiling: float | None = None
     without: Callable[[Sequence[Stats]], list[float]] | None = None
+    remark: Callable[[Stats], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -392,7 +395,10 @@ def _families(registry: Metrics, folders: tuple[str, ...]) -> dict[str, Metric]:
     return {name: entries.get(name) for name in entries.names()}
 
 
-METRICS = Metrics("tkit.metrics", "METRIC", exclude=frozenset({"kernels", "pictures", "points"}))
+SHARED = frozenset(
+    {"alignment", "ffmpeg", "kernel_distance", "kernels", "pictures", "points", "theval"}
+)
+METRICS = Metrics("tkit.metrics", "METRIC", exclude=SHARED)
 
 
 def add(left: Stats, right: Stats) -> Stats:

@@ -28,19 +28,23 @@ from tkit.metrics.pictures import matched
 from tkit.registry import ModelFile
 
 BATCH = 16
+TOO_FEW = "a Fréchet distance needs two frames at least, or two clips where it is one of clips"
 ROUNDING = 1e-12  # of the sums of a distance, relative
 
 
 def measure(*, pred: np.ndarray, gt: np.ndarray, net: str) -> Stats:
     """Features of all frames; frames (T, H, W, 3) uint8 RGB of any part of a clip."""
     pred, gt = matched(pred, gt, "rgb")
-    return {"frames": len(gt), "pred": (_features(pred, net),), "gt": (_features(gt, net),)}
+    network = _net(net)
+    mine, truth = (features(side, network) for side in (pred, gt))
+    return {"frames": len(gt), "pred": (mine,), "gt": (truth,)}
 
 
-def _features(frames: np.ndarray, path: str) -> np.ndarray:
+def features(frames: np.ndarray, net: Any) -> np.ndarray:
+    """Features (T, D) of frames (T, H, W, 3) uint8 RGB."""
     import torch
 
-    net, parts = _net(path), []
+    parts = []
     with torch.inference_mode():
         for start in range(0, len(frames), BATCH):
             batch = np.ascontiguousarray(frames[start : start + BATCH].transpose(0, 3, 1, 2))
@@ -48,7 +52,8 @@ def _features(frames: np.ndarray, path: str) -> np.ndarray:
     return np.concatenate(parts)  # (T, D)
 
 
-def _open(path: str) -> Any:
+def open_network(path: str) -> Any:
+    """Load a TorchScript network; :class:`UsageError` if the file is none."""
     import torch
 
     try:
@@ -60,7 +65,7 @@ def _open(path: str) -> Any:
 FEATURES = Network(
     name="features",
     title="any TorchScript network from pictures to features",
-    open=_open,
+    open=open_network,
     signature="features",
     licence="that of the file",
     model=ModelFile("a feature network (TorchScript)"),
@@ -113,7 +118,7 @@ class Features:
         import torch
 
         if len(features) < 2:
-            raise ScoreError("a Fréchet distance needs two frames at least")
+            raise ScoreError(TOO_FEW)
         self._mean = features.mean(axis=0, dtype=np.float64)
         columns = np.column_stack([np.ones(len(features)), features])
         # torch's LAPACK takes a third of the time of numpy's.
@@ -129,7 +134,7 @@ class Features:
         gone = self._basis[frames]
         n_kept = len(self._basis) - len(gone)
         if n_kept < 2:
-            raise ScoreError("a Fréchet distance needs two frames at least")
+            raise ScoreError(TOO_FEW)
         moved = gone.sum(axis=0, keepdims=True)  # minus the sum of the frames that are kept
         # In the basis the scatter of all frames is I, that of the kept ones I - B^T B.
         b = np.concatenate([gone, moved / np.sqrt(n_kept)])
@@ -153,12 +158,12 @@ def without(parts: Sequence[Stats]) -> list[float]:
         Features(np.concatenate([frames for part in parts for frames in part[name]]))
         for name in ("pred", "gt")
     )
-    ends = np.cumsum([0, *(part["frames"] for part in parts)])
+    ends = np.cumsum([0, *(sum(map(len, part["gt"])) for part in parts)])
     gone = [slice(*ends) for ends in pairwise(ends)]
-    return [distance(pred.without(frames), gt.without(frames)) for frames in gone]
+    return [distance(pred.without(rows), gt.without(rows)) for rows in gone]
 
 
-def _example(folder: Path) -> dict[str, Any]:
+def example(folder: Path) -> dict[str, Any]:
     """Write a network of two random filters a channel; return the parameters that name it."""
     import torch
     from torch import nn
@@ -175,7 +180,7 @@ METRIC = Metric(
     params={"net": Param("", "TorchScript file of the feature network", text=True)},
     measure=measure,
     network=FEATURES,
-    example=_example,
+    example=example,
     scores={"fid": Score("", "lower", finish, pooled=True, without=without)},
     citation="Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by TTUR, 2017",
 )

@@ -14,6 +14,7 @@ that from the embedding of the first true frame.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,18 +43,7 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, step: float, missing_face: str)
     UsageError
         If the models are not installed.
     """
-    pred, gt = matched(pred, gt, "rgb")
-    found = []
-    for index in range(0, len(gt), max(round(step), 1)):
-        both = [embed(np.ascontiguousarray(frames[index])) for frames in (pred, gt)]
-        if both[0] is not None and both[1] is not None:
-            found.append(both)
-        elif missing_face == "error":
-            side = "prediction" if both[0] is None else "ground truth"
-            raise ScoreError(f"no face in frame {index} of the {side}")
-    if not found:
-        raise ScoreError("no frame has a face in both prediction and ground truth")
-    mine, truth = (np.stack(side) for side in zip(*found, strict=True))  # (N, 128)
+    mine, truth = embeddings(embed, pred=pred, gt=gt, step=step, missing_face=missing_face)
     return {
         "frames": len(mine),
         "cosine": float((mine * truth).sum()),
@@ -61,8 +51,39 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, step: float, missing_face: str)
     }
 
 
-def embed(frame: np.ndarray) -> np.ndarray | None:
-    """Unit embedding (128,) of the largest face of an RGB frame; None without one."""
+def embeddings(
+    embed: Callable[[np.ndarray], np.ndarray | None],
+    *,
+    pred: np.ndarray,
+    gt: np.ndarray,
+    step: float,
+    missing_face: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings (N, D) of both sides, of the frames looked at in which both have a face.
+
+    Raises :class:`ScoreError` if a face is missing and ``missing_face`` is ``error``, or no frame
+    has one in both.
+    """
+    pred, gt = matched(pred, gt, "rgb")
+    found = []
+    for index in range(0, len(gt), max(round(step), 1)):
+        mine, truth = (embed(np.ascontiguousarray(frames[index])) for frames in (pred, gt))
+        if mine is not None and truth is not None:
+            found.append((mine, truth))
+        elif missing_face == "error":
+            side = "prediction" if mine is None else "ground truth"
+            raise ScoreError(f"no face in frame {index} of the {side}")
+    if not found:
+        raise ScoreError("no frame has a face in both prediction and ground truth")
+    mine, truth = (np.stack(side) for side in zip(*found, strict=True))
+    return mine, truth
+
+
+def crop(frame: np.ndarray) -> np.ndarray | None:
+    """The largest face of an RGB frame, eyes, nose and mouth corners laid on ArcFace's template.
+
+    Returns (112, 112, 3) uint8 BGR, or None without a face.
+    """
     import cv2
 
     detector, recogniser = _models()
@@ -73,7 +94,21 @@ def embed(frame: np.ndarray) -> np.ndarray | None:
         return None
     largest = faces[np.argmax(faces[:, 2] * faces[:, 3])]
     try:
-        feature = recogniser.feature(recogniser.alignCrop(bgr, largest))[0].astype(np.float64)
+        laid: np.ndarray = recogniser.alignCrop(bgr, largest)
+    except cv2.error as error:
+        raise ScoreError(f"OpenCV cannot align the face ({error.err})") from error
+    return laid
+
+
+def embed(frame: np.ndarray) -> np.ndarray | None:
+    """Unit embedding (128,) of the largest face of an RGB frame; None without one."""
+    import cv2
+
+    face = crop(frame)
+    if face is None:
+        return None
+    try:
+        feature = _models()[1].feature(face)[0].astype(np.float64)
     except cv2.error as error:
         raise ScoreError(f"OpenCV cannot describe the face ({error.err})") from error
     return feature / np.linalg.norm(feature)

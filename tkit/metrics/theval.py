@@ -1,0 +1,72 @@
+"""What the metrics by THEval's formulas share: values of both sides, and the score made of them.
+
+THEval (Newbyl/THEval, commit cfe23fe; CVPR Findings 2026) measures MediaPipe's mesh and compares
+the means over a set: ``1 - |method - truth| / |truth|``, here the scores ``theval-…``. Its formulas
+are used on the 68 points in place of the mesh, so its published values are those of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tkit.errors import ScoreError
+from tkit.metrics import Score, Stats
+
+CITATION = "Newbyl et al., THEval, CVPR Findings 2026; formulas of commit cfe23fe on 68 points"
+
+ROUNDING = 1e-9  # what a value of nothing that moves is at most
+
+
+def sums(name: str, pred: float | None, gt: float | None) -> Stats:
+    """Statistics of one clip: the values of both sides, nothing where one has none."""
+    if pred is None or gt is None:
+        return {name: 0.0, f"gt_{name}": 0.0, f"{name}_clips": 0}
+    return {name: float(pred), f"gt_{name}": float(gt), f"{name}_clips": 1}
+
+
+def scores(titles: Mapping[str, tuple[str, str]], nothing: str) -> dict[str, Score]:
+    """Make the plain score and THEval's of each value.
+
+    Parameters
+    ----------
+    titles : mapping
+        Name of the score to its title and unit; the sums are named as it, with ``_`` for ``-``.
+    nothing : str
+        Why a set has no such value.
+    """
+    made = {}
+    for name, (title, unit) in titles.items():
+        key = name.replace("-", "_")
+        made[name] = Score(unit, "closer", _plain(key, nothing), title=title)
+    for name, (title, _) in titles.items():
+        key = name.replace("-", "_")
+        made[f"theval-{name}"] = Score(
+            "",
+            "higher",
+            _near(key, nothing),
+            title=f"{title}, nearness to the truth",
+            pooled=True,
+            over=f"{key}_clips",
+        )
+    return made
+
+
+def _plain(key: str, nothing: str) -> Callable[[Stats], float]:
+    def finish(stats: Stats) -> float:
+        if not stats[f"{key}_clips"]:
+            raise ScoreError(nothing)
+        return float(stats[key] / stats[f"{key}_clips"])
+
+    return finish
+
+
+def _near(key: str, nothing: str) -> Callable[[Stats], float]:
+    def finish(stats: Stats) -> float:
+        """At most 1; below zero where the value is more than twice that of the truth."""
+        if not stats[f"{key}_clips"]:
+            raise ScoreError(nothing)
+        if abs(stats[f"gt_{key}"]) <= ROUNDING * stats[f"{key}_clips"]:
+            raise ScoreError("the ground truth's value is zero: nothing can be compared with it")
+        return float(1 - abs(stats[key] - stats[f"gt_{key}"]) / abs(stats[f"gt_{key}"]))
+
+    return finish
