@@ -129,7 +129,7 @@ class Row:
     n_frames: int
     speech_start: int
     n_speech: int
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def frames(self) -> slice:
