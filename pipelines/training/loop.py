@@ -74,6 +74,11 @@ def fit(
     -------
     Path
         The weight file.
+
+    Raises
+    ------
+    TkitError
+        If a process that draws batches dies.
     """
     accelerator = accelerator_for(config)
     main = accelerator.is_main_process
@@ -91,7 +96,8 @@ def fit(
                 run.clear()
             with atomic_path(run.config) as temporary:
                 temporary.write_text(configs.to_toml(config), encoding="utf-8")
-        trainer.train(run, progress=progress)
+        with ahead.dead_are_told():
+            trainer.train(run, progress=progress)
         if main:
             results.export(stage, trainer.results(), store, config, run, steps=trainer.step)
         accelerator.wait_for_everyone()
