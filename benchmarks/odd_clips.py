@@ -201,8 +201,8 @@ def ten_bits(path: Path, frames: Frames, wave: np.ndarray) -> None:
 
 def other_codecs(path: Path, frames: Frames, wave: np.ndarray) -> None:
     ways = [
-        (".avi", "mpeg4", "yuv420p"), (".webm", "libvpx-vp9", "yuv420p"),
-        (".mov", "mjpeg", "yuvj420p"), (".mp4", "libx265", "yuv420p"), (".mkv", "ffv1", "yuv444p"),
+        (".mkv", "mpeg4", "yuv420p"), (".webm", "libvpx-vp9", "yuv420p"),
+        (".mov", "mjpeg", "yuvj420p"), (".mp4", "libx265", "yuv420p"), (".avi", "ffv1", "yuv444p"),
     ]  # fmt: skip
     suffix, codec, pixels = ways[int(path.name) % len(ways)]
     write(path.with_suffix(suffix), frames, wave, codec=codec, pixels=pixels)

@@ -10,12 +10,15 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+from tkit.errors import TkitError
 
 MOST = 8  # processes that are started unasked: more have never been waited for
 AHEAD = 4  # batches that each of them has ready
@@ -118,6 +121,23 @@ def drawn(draws: Draws, steps: range, *, workers: int, pin: bool) -> Iterator[Ma
         while (packed := coming.result()) is not None:
             coming = thread.submit(next, source, None)
             yield packed.batch()
+
+
+@contextmanager
+def dead_are_told() -> Iterator[None]:
+    """Raise :class:`~tkit.errors.TkitError` where a process that draws dies while a block runs.
+
+    torch then raises wherever the block is, so that what a step has done by then cannot be known.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise TkitError(
+            "a process that draws batches died (killed, or out of memory); go on from the last "
+            "checkpoint with --resume, and with fewer --workers"
+        ) from error
 
 
 def workers_for(wanted: int, *, device: str, processes: int) -> int:

@@ -74,6 +74,11 @@ def fit(
     -------
     Path
         The weight file.
+
+    Raises
+    ------
+    TkitError
+        If a process that draws batches dies.
     """
     accelerator = accelerator_for(config)
     main = accelerator.is_main_process
@@ -96,7 +101,8 @@ def fit(
                 run.clear()
             with atomic_path(run.config) as temporary:
                 temporary.write_text(configs.to_toml(config), encoding="utf-8")
-        trainer.train(run, progress=progress)
+        with ahead.dead_are_told():
+            trainer.train(run, progress=progress)
         if main:
             if results.has(store, config.val_split):
                 note(f"{stage.name}: measures {_clips(store, config.val_split)}", show=shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tkit.store import EncoderInfo
 
 SIDE = 3.0  # side of the square that a strip shows of a face, inter-ocular distances
+# It says in three lines that a home folder is read only, which keeps it from nothing.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 INK, SOFT, LIPS = "#1c1f23", "#9aa3ad", "#d93636"
 
 

@@ -1,7 +1,10 @@
+import os
+import signal
+
 import pytest
 import torch
 
-from tkit.errors import ConfigError
+from tkit.errors import ConfigError, TkitError
 from tkit.pipelines.training import ahead
 from tkit.pipelines.training.shares import share_of, whole
 
@@ -51,6 +54,20 @@ def test_what_goes_wrong_in_a_process_that_draws_is_told():
 
     with pytest.raises(ConfigError, match="the draw is broken"):
         next(ahead.drawn(ahead.Draws(broken, None), range(3), workers=1, pin=False))
+
+
+def test_a_process_that_draws_and_is_killed_is_one_line():
+    def dying(step):
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return draw(step)
+
+    batches = ahead.drawn(ahead.Draws(dying, None), range(12), workers=1, pin=False)
+    with pytest.raises(TkitError, match=r"died.*--resume"), ahead.dead_are_told():
+        for _ in batches:
+            pass
+    with pytest.raises(RuntimeError, match="another"), ahead.dead_are_told():
+        raise RuntimeError("another")
 
 
 def test_as_many_processes_draw_as_are_wanted_or_pay():
