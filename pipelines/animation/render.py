@@ -161,7 +161,7 @@ class Sitter:
         size, module = studio.texture.weights.config.size, studio.texture.weights.module
         self.image = image
         self.person = person = look_at(image, points, canonical=canonical, size=size)
-        self._renderer = Renderer(module, person.crop, person.points)
+        self.render = Renderer(module, person.crop, person.points)
         self._paste = Paste(image, person.points, person.transform, size=size)
 
     def voice(self, studio: Studio) -> Voice:
@@ -208,7 +208,7 @@ class Sitter:
         crop: bool,
         watch: Callable[[np.ndarray, Rendered], None] | None,
     ) -> Iterator[np.ndarray]:
-        rendered = self._renderer(points)
+        rendered = self.render(points)
         if watch:
             watch(points, rendered)
         if crop:

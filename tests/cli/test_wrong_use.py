@@ -40,6 +40,17 @@ def test_every_command_has_help_with_an_example(run, name):
         ),
         (["landmarks", "nope.mp4", "--out", "x.npy"], "nope.mp4: no such media file"),
         (["landmarks", "nope.mp4", "--out", "x.txt"], "x.txt: points are written as .npy or .csv"),
+        (["app", "--root", "nowhere"], "nowhere: no such folder"),
+        (["study", "serve", "nope"], "nope: no study is there; make one with tkit study new"),
+        (["study", "report", "nope"], "nope: no study is there; make one with tkit study new"),
+        (
+            ["study", "new", "--pred", "a=nope", "--pred", "b=nope", "--out", "s"],
+            "nope: no such folder",
+        ),
+        (
+            ["study", "new", "--pred", "a=nope", "--out", "s", "--question", "how real"],
+            "--question how real: give NAME=TEXT",
+        ),
         (["protocols", "show", "tkti"], "did you mean tkit?"),
         (["speech", "nope.wav"], "nope.wav: no such sound file"),
         (["speech", "nope.wav", "--encoder", "phonse"], "did you mean phones?"),

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 class Server:
     """A command that has said where its page is; ``address`` is what it said."""
 
-    def __init__(self, *args: str) -> None:
+    def __init__(self, *args: str, **environment: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tkit", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env=os.environ | {"PYTHONWARNINGS": "default"},
+            text=True, env=os.environ | environment,
         )  # fmt: skip
         self.line = self._process.stdout.readline()
         if "http://" not in self.line:
@@ -34,9 +34,9 @@ class Server:
 
 
 @contextmanager
-def serving(*args: str):
-    """Serve for the length of a block."""
-    server = Server(*args)
+def serving(*args: str, **environment: str):
+    """Serve for the length of a block, with some variables of the environment."""
+    server = Server(*args, **environment)
     try:
         yield server
     finally:

@@ -81,10 +81,9 @@ class Guard:
             return
         headers = Headers(scope=scope)
         client = scope.get("client") or ("", 0)
-        wait_s = self._bucket.take(client[0])
-        if refused := self._refusal(scope, headers):
+        if refused := self._refusal(scope, headers):  # which takes nothing from those who may
             await self._refuse(scope, receive, send, *refused)
-        elif wait_s > 0:
+        elif (wait_s := self._bucket.take(client[0])) > 0:
             await self._refuse(
                 scope, receive, send, 429, "too many requests; wait a moment",
                 {"retry-after": str(int(wait_s) + 1)},

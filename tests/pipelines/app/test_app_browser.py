@@ -29,7 +29,9 @@ def opened(tmp_path_factory):
         file.setframerate(16000)
         file.writeframes((9000 * hum).astype("<i2").tobytes())
     command = ("app", "--no-browser", "--port", "0", "--root", str(root))
-    with servers.serving(*command) as server, browsers.browser() as browser:
+    (root / ".temporary").mkdir()
+    temporary = str(root / ".temporary")
+    with servers.serving(*command, TMPDIR=temporary) as server, browsers.browser() as browser:
         assert server.line.startswith("app: http://127.0.0.1:")
         browser.open(server.address)
         for name, file in (("photo", "face.png"), ("sound", "hum.wav")):
@@ -114,5 +116,7 @@ def test_a_folder_below_the_root_is_scored(opened):
 
 
 def test_ctrl_c_ends_it_quietly_and_removes_what_it_kept(opened):
-    _, server, _ = opened
-    assert server.stop()[:2] == (0, "")
+    _, server, root = opened
+    assert len(list((root / ".temporary").glob("tkit-app-*"))) == 1
+    assert server.stop() == (0, "", "")
+    assert list((root / ".temporary").iterdir()) == []
