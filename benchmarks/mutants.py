@@ -22,6 +22,7 @@ import gc
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -222,6 +223,11 @@ def reached(function: FunctionType) -> set[FunctionType]:
     return found
 
 
+def names_of(kernel: Any) -> set[str]:
+    """Names of the functions that a kernel is made of."""
+    return {function.__name__ for function in reached(kernel.python)}
+
+
 def tests_of(mutant: Mutant, watch: Watch) -> list[str]:
     """Tests that call the function of a mutant, quickest first, as many as fit into the time."""
     key = f"{mutant.path}:{mutant.function}"
@@ -247,14 +253,17 @@ def put_in(mutant: Mutant) -> None:
             code = new.get((one.__code__.co_qualname, one.__code__.co_firstlineno))
             if code is not None and len(code.co_freevars) == len(one.__code__.co_freevars):
                 one.__code__ = code
-        elif isinstance(one, Kernel):
-            one._call = None
+        elif isinstance(one, Kernel) and mutant.function in names_of(one):
+            one._call = None  # the others stay as they are loaded
         elif isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("tkit"):
             one.cache_clear()
 
 
-def survives(mutant: Mutant, tests: list[str], limit_s: float) -> bool:
-    """Whether all tests pass with a mutant, in a fork of this process."""
+def survives(mutant: Mutant, tests: list[str], limit_s: float, kept: str) -> bool:
+    """Whether all tests pass with a mutant, in a fork of this process.
+
+    Machine code and examples of mutants go to the folder ``kept``, not into the real caches.
+    """
     import pytest
 
     child = os.fork()
@@ -263,6 +272,7 @@ def survives(mutant: Mutant, tests: list[str], limit_s: float) -> bool:
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         os.setsid()
+        os.environ |= {"NUMBA_CACHE_DIR": kept, "HYPOTHESIS_STORAGE_DIRECTORY": kept}
         code = 1
         try:
             put_in(mutant)
@@ -292,17 +302,12 @@ def main() -> None:
     import pytest
 
     os.chdir(ROOT)
-    with tempfile.TemporaryDirectory() as kept:
-        # Machine code and examples of mutants stay out of the real caches.
-        os.environ |= {"NUMBA_CACHE_DIR": kept, "HYPOTHESIS_STORAGE_DIRECTORY": kept}
-        every = [one for path in MODULES if options.only in str(path) for one in mutants(path)]
-        drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))
-        watch = Watch()
-        pytest.main(
-            ["-q", "-p", "no:cacheprovider", "-m", "not slow", *options.tests], plugins=[watch]
-        )
-        gc.collect()
-        tally = try_all(sorted(drawn, key=str), watch, options.json)
+    every = [one for path in MODULES if options.only in str(path) for one in mutants(path)]
+    drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))
+    watch = Watch()
+    pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not slow", *options.tests], plugins=[watch])
+    gc.collect()
+    tally = try_all(drawn, watch, options.json)
     counted = tally["killed"] + tally["survived"] + tally["not called"]
     print(f"{len(drawn)} of {len(every)} mutants, seed {options.seed}: {dict(tally)}")
     print(
@@ -313,6 +318,7 @@ def main() -> None:
 def try_all(drawn: list[Mutant], watch: Watch, log: Path | None) -> dict[str, int]:
     """Try mutants, print those that survive, and count."""
     tally: dict[str, int] = defaultdict(int)
+    kept = tempfile.mkdtemp()
     for mutant in drawn:
         tests = tests_of(mutant, watch)
         took = sum(watch.seconds[test] for test in tests)
@@ -321,13 +327,15 @@ def try_all(drawn: list[Mutant], watch: Watch, log: Path | None) -> dict[str, in
         elif not tests:
             found = "not called"
         else:
-            found = "survived" if survives(mutant, tests, PATIENCE * took + GRACE_S) else "killed"
+            lives = survives(mutant, tests, PATIENCE * took + GRACE_S, kept)
+            found = "survived" if lives else "killed"
         tally[found] += 1
         if found in ("survived", "not called"):
             print(f"{found}: {mutant}", flush=True)
         if log:
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps([found, len(tests), *mutant.key]) + "\n")
+    shutil.rmtree(kept)
     return tally
 
 
