@@ -18,7 +18,6 @@ extensions = [
 ]
 source_suffix = {".md": "markdown", ".ipynb": "notebook"}
 exclude_patterns = ["**/.ipynb_checkpoints"]
-suppress_warnings = ["toc.empty_glob"]  # pages that are not written yet
 
 myst_enable_extensions = ["dollarmath", "attrs_inline"]
 myst_heading_anchors = 3

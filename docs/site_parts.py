@@ -114,6 +114,17 @@ def _value(protocol: Any, choice: str) -> str:
     return ", ".join(f"`{key}={value}`" for key, value in protocol.metrics[metric].items())
 
 
+class Pages(Made):
+    """``{pages}``: a table of contents of those pages of its list that are there."""
+
+    has_content = True
+
+    def markdown(self) -> str:
+        """Return the table, if it has an entry."""
+        there = [name for name in self.content if (HERE / f"{name}.md").is_file()]
+        return "\n".join(["```{toctree}", ":maxdepth: 1", "", *there, "```"]) if there else ""
+
+
 class Pictures(Made):
     """``{pictures}``: the pictures of the list below it that are there; each line FILE: caption."""
 
@@ -197,6 +208,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", inline_renderers=ends, block_renderers=ends)
     app.add_directive("metrics", Metrics)
     app.add_directive("protocols", Protocols)
+    app.add_directive("pages", Pages)
     app.add_directive("pictures", Pictures)
     app.add_source_parser(NotebookParser)
     app.connect("autodoc-process-docstring", rubrics, priority=100)  # before napoleon
