@@ -137,6 +137,10 @@ def test_a_clip_shorter_than_its_ends_is_refused():
     gt = spoken(10)
     with pytest.raises(ScoreError, match="10 frames are too few for a band of 5 on either side"):
         value("lmd-dtw", pred=gt, gt=gt)
+    with pytest.raises(ScoreError, match="20 frames are too few"):
+        value("lmd-dtw", pred=spoken(20), gt=spoken(20))
+    gt = spoken(22)  # of which there are 21 steps
+    assert value("lmd-dtw", pred=spoken(22, clip="other"), gt=gt) > 0
     for gamma in (0, -1.0, np.inf):
         with pytest.raises(ScoreError, match=r"gamma is .* above zero"):
             value("lmd-softdtw", pred=gt, gt=gt, gamma=gamma)

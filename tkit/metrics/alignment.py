@@ -24,9 +24,12 @@ BAND = Param(5.0, "frames that one side may be before or behind the other, at mo
 
 
 def band_of(value: float, *, n_frames: int) -> int:
-    """Whole frames of the parameter ``band``; :class:`ScoreError` if a clip has no middle left."""
+    """Whole frames of the parameter ``band``; :class:`ScoreError` if a clip has no middle left.
+
+    Of more than four times the band every alignment passes through frames that are counted.
+    """
     band = max(round(value), 0)
-    if n_frames <= 2 * band:
+    if n_frames <= 4 * band:
         raise ScoreError(f"{n_frames} frames are too few for a band of {band} on either side")
     return band
 
@@ -64,7 +67,7 @@ def warped(costs: np.ndarray) -> tuple[float, float]:
     Parameters
     ----------
     costs : ndarray (N, 2 band + 1), float64
-        N is more than twice the band.
+        N is more than four times the band.
 
     Returns
     -------
