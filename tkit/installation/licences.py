@@ -86,7 +86,7 @@ def _applies(wanted: Requirement) -> bool:
     return wanted.marker is None or wanted.marker.evaluate({"extra": ""})
 
 
-def _stated(own: metadata.PackageMetadata) -> str:
+def _stated(own: Any) -> str:
     """What metadata state: an expression, one line of text, or classifiers."""
     text = own.get("License-Expression") or own.get("License") or ""
     if text and "\n" not in text and len(text) < 80:

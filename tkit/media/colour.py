@@ -115,8 +115,8 @@ class ToRgb:
             level = samples.astype(np.float32) * np.float32(self._level)
             # The last sample of chroma may reach over the edge of a picture of odd size.
             whole = plane.width * across, plane.height * down
-            level = cv2.resize(level, whole, interpolation=cv2.INTER_CUBIC)
-            planes.append(level[: frame.height, : frame.width])
+            full = cv2.resize(level, whole, interpolation=cv2.INTER_CUBIC)
+            planes.append(full[: frame.height, : frame.width])
         rgb = cv2.transform(cv2.merge(planes), self._numbers)
         return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 

@@ -23,7 +23,8 @@ class Converter:
     def __init__(self, stream: Any, name: Any) -> None:
         self._to_rgb = ToRgb(stream, name)
         self._ratio = stream.sample_aspect_ratio
-        self._begun, self._matrix = False, None
+        self._begun = False
+        self._matrix: tuple[int, int, int, int] | None = None
 
     def __call__(self, frame: Any) -> np.ndarray:
         """Return the frame (H, W, 3) uint8 RGB; its rows may lie apart in memory."""
