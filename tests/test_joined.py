@@ -76,3 +76,23 @@ def test_what_must_not_be_mixed_is_refused(stores_of_halves, tmp_path, tiny_stor
         Joined([first, tiny_store])
     with pytest.raises(UsageError, match="hold the clip 'puppet/s1/"):
         Joined([first, whole])
+
+
+def test_a_stage_trains_on_two_stores_and_is_measured_on_them(stores_of_halves, tmp_path):
+    import tkit
+
+    halves = stores_of_halves[:2]
+    trained = tkit.train("motion", halves, tmp_path / "run", steps=2, device="cpu", workers=1)
+    found = tkit.evaluate(trained, halves, split="val")
+    assert found["n_clips"] == 1 and found["lmd"] > 0
+
+
+def test_the_command_takes_several_stores(stores_of_halves, tmp_path):
+    from click.testing import CliRunner
+
+    from tkit.cli.eval import command
+
+    data = [part for path in stores_of_halves[:2] for part in ("--data", str(path))]
+    done = CliRunner().invoke(command, ["blink", *data, "--split", "all"])
+    assert done.exit_code == 0, done.output
+    assert "4 clips" in done.output or "n_clips" in done.output

@@ -6,6 +6,7 @@ Python; they are exported as ``tkit.train`` and so on. Nothing is loaded before 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ __all__ = ["evaluate", "load", "train"]
 
 def train(
     stage: str,
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     out: str | Path | None = None,
     *,
     config: str | Path | None = None,
@@ -34,8 +35,9 @@ def train(
     ----------
     stage : str
         ``motion``, ``blink`` or ``texture``.
-    data : path
-        A store, made by :func:`tkit.prepare`.
+    data : path, or sequence of path
+        A store, made by :func:`tkit.prepare`; or several, which are read as one
+        (:class:`tkit.store.Joined`).
     out : path, optional
         Run folder; ``runs/STAGE`` by default.
     config : path or str, optional
@@ -82,16 +84,16 @@ def train(
     before = run.config if resume and run.config.is_file() else None
     chosen = configs.merge(entry.config, [before, config], settings)
     from tkit.pipelines.training.loop import fit  # torch, when nothing is left to be wrong
-    from tkit.store import Store
+    from tkit.store import open_store
 
-    with Store(data) as store:
+    with open_store(data) as store:
         fit(entry, chosen, store, run.folder, resume=resume, force=force, progress=progress)
     return runs.load(entry.name, run.folder)
 
 
 def evaluate(
     stage: str | Trained,
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     *,
     split: str = "val",
     weights: str | Path | None = None,
@@ -102,8 +104,8 @@ def evaluate(
     ----------
     stage : str or Trained
         Its name, or what :func:`load` or :func:`train` gave.
-    data : path
-        A store, made by :func:`tkit.prepare`, with the speech features of the training.
+    data : path, or sequence of path
+        A store, made by :func:`tkit.prepare`, with the speech features of the training; or several.
     split : str
         Which of its clips, or ``all``.
     weights : path or str, optional
@@ -136,10 +138,10 @@ def evaluate(
     """
     _require_store(data)
     from tkit.pipelines.training import results, runs
-    from tkit.store import Store
+    from tkit.store import open_store
 
     trained = runs.load(stage, weights) if isinstance(stage, str) else stage
-    with Store(data) as store:
+    with open_store(data) as store:
         return results.measure(trained, store, split)
 
 
@@ -180,6 +182,7 @@ def load(name_or_path: str | Path) -> Trained:
     return runs.find(name_or_path)
 
 
-def _require_store(data: str | Path) -> None:
+def _require_store(data: str | Path | Sequence[str | Path]) -> None:
     """Answer a wrong path before torch is loaded, with the words of the store itself."""
-    require_path(data, "store; make one with tkit prep")
+    for path in [data] if isinstance(data, str | Path) else data:
+        require_path(path, "store; make one with tkit prep")

@@ -32,13 +32,14 @@ def _hush(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 quiet = click.option(
     "--quiet", "-q", is_flag=True, expose_value=False, callback=_hush, help="Show no progress."
 )
-data = click.option(
+stores = click.option(
     "--data",
     type=path,
-    default="grid.h5",
+    default=["grid.h5"],
     show_default=True,
+    multiple=True,
     metavar="F.h5",
-    help="Store made by tkit prep.",
+    help="Store made by tkit prep; repeat for several.",
 )
 json_file = click.option(
     "--json",

@@ -12,7 +12,7 @@ from tkit.cli import _options
 
 @click.command()
 @click.argument("stage")
-@_options.data
+@_options.stores
 @click.option("--split", default="val", show_default=True, help="Split to measure on, or all.")
 @click.option(
     "--weights",
@@ -22,7 +22,12 @@ from tkit.cli import _options
 @_options.json_file
 @_options.force
 def command(
-    stage: str, data: Path, split: str, weights: str | None, json_file: Path | None, force: bool
+    stage: str,
+    data: tuple[Path, ...],
+    split: str,
+    weights: str | None,
+    json_file: Path | None,
+    force: bool,
 ) -> None:
     """Measure a trained stage on a store, beside the static rows.
 

@@ -64,8 +64,8 @@ def _command(stage: Any) -> click.Command:
     kinds = typing.get_type_hints(stage.config)
     options: list[click.Parameter] = [
         click.Option(
-            ["--data"], type=_options.path, default="grid.h5", show_default=True,
-            metavar="F.h5", help="Store made by tkit prep.",
+            ["--data"], type=_options.path, default=["grid.h5"], show_default=True, multiple=True,
+            metavar="F.h5", help="Store made by tkit prep; repeat to train on several.",
         ),
         click.Option(
             ["--out"], type=_options.path, default=Path("runs", stage.name), show_default=True,
@@ -82,7 +82,12 @@ def _command(stage: Any) -> click.Command:
     ]  # fmt: skip
 
     def train(
-        data: Path, out: Path, config: str | None, resume: bool, force: bool, **flags: Any
+        data: tuple[Path, ...],
+        out: Path,
+        config: str | None,
+        resume: bool,
+        force: bool,
+        **flags: Any,
     ) -> None:
         from tkit.pipelines.training import train as run
 

@@ -137,9 +137,8 @@ class Joined(Store):
     def __getitem__(self, name: str) -> Array:
         """Return one of the long arrays that all stores have."""
         if name not in self._arrays:
-            parts = [store[name] for store in self._stores]  # says so where one has it not
             moves: dict[str, Move] = {"displacement": self._moved, "pose": self._posed}
-            self._arrays[name] = _JoinedArray(parts, self.clips, moves.get(name), name)
+            self._arrays[name] = _JoinedArray(self._stores, name, self.clips, moves.get(name))
         return self._arrays[name]
 
     def _moved(self, displacement: np.ndarray, row: Row) -> np.ndarray:
@@ -171,11 +170,12 @@ class Joined(Store):
 class _JoinedArray(Array):
     """One long array of several stores, read piece by piece."""
 
-    def __init__(self, parts: list[Array], clips: list[Row], move: Move | None, name: str) -> None:
+    def __init__(self, stores: list[Store], name: str, clips: list[Row], move: Move | None) -> None:
+        parts = [store[name] for store in stores]  # says so where one has it not
         shapes = {part.shape[1:] for part in parts}
         if len(shapes) > 1:
             raise UsageError(f"/{name} of the stores has rows of {', '.join(map(str, shapes))}")
-        self._parts, self._move = parts, move
+        self._stores, self._name, self._move = stores, name, move
         self._clips, self._firsts = clips, [row.frame_start for row in clips]
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
@@ -201,7 +201,8 @@ class _JoinedArray(Array):
                 row = self._clips[int(np.searchsorted(self._firsts, start, side="right")) - 1]
                 end = min(end, row.frame_start + row.n_frames)
             offset = int(self._starts[place])
-            piece = self._parts[place][start - offset : end - offset]
+            # Asked for anew: a store opens its file again in every process.
+            piece = self._stores[place][self._name][start - offset : end - offset]
             yield self._move(piece, row) if self._move is not None and row else piece
             start = end
 
