@@ -144,11 +144,12 @@ def write(
         if matrix:
             a, b, c, d = (ONE * value for value in matrix)
             video.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
-        is_webm = path.suffix == ".webm"
-        sound_rate = 48000 if is_webm else RATE_HZ
+        # AAC begins before zero, which AVI makes up for by a hole in the picture.
+        sound_codec = {".webm": "libopus", ".avi": "pcm_s16le"}.get(path.suffix, "aac")
+        sound_rate = 48000 if sound_codec == "libopus" else RATE_HZ
         sound = None
         if wave is not None:
-            sound = container.add_stream("libopus" if is_webm else "aac", rate=sound_rate)
+            sound = container.add_stream(sound_codec, rate=sound_rate)
             sound.layout = "mono"
         for image, stamp in zip(images, stamps, strict=False):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
