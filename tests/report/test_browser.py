@@ -357,3 +357,13 @@ def test_no_name_steers_the_page(browser, report, tmp_path):
     assert browser.run("return window.evil === undefined && !document.querySelector('img')")
     assert "window.evil=1" in browser.run("return document.getElementById('player-clip').innerText")
     assert browser.complaints == []
+
+
+def test_pages_may_ask_nothing_of_any_network(browser, paths):
+    for name in ("inside", "board", "demo"):
+        browser.open(paths[name])
+        asked = browser.driver.execute_async_script(
+            "const done = arguments[0]; fetch('data:,x').then(() => done('yes'), () => done('no'))"
+        )
+        assert asked == "no"
+    assert all("Content Security Policy" in said for said in browser.complaints)

@@ -155,6 +155,19 @@ def test_a_board_has_a_column_for_each_signature_and_the_best_in_bold(tmp_path):
     assert shown.parts[0][-1].name == "gt" and shown.parts[0][-1].kind == "control"
 
 
+def test_reports_of_the_same_methods_share_rows_and_one_method_alone_does_not(tmp_path):
+    other = "psnr|crop:x|n:3"
+    both = {"ours": cell(30.0), "theirs": cell(31.0)}
+    again = {"ours": cell(20.0, signature=other), "theirs": cell(19.0, signature=other)}
+    shown = board(tmp_path, one=both, two=again)
+    table = {line.name: [one.text for one in line.cells] for line in shown.parts[0]}
+    assert table == {
+        "theirs": ["one, two", "31.000", "19.000"], "ours": ["one, two", "30.000", "20.000"],
+    }  # fmt: skip
+    shown = board(tmp_path, one={"ours": cell(30.0)}, two={"ours": cell(20.0, signature=other)})
+    assert [line.cells[0].text for line in shown.parts[0]] == ["one", "two"]
+
+
 def test_nan_and_unequal_ground_truths_have_no_best_on_a_board(tmp_path):
     shown = board(
         tmp_path,

@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,19 @@ def film(report: Report, path: Path, *, worst: int = WORST, embed: bool = False)
         with tempfile.TemporaryDirectory() as inside:
             return _film(report, clips, Path(inside), embed=True)
     (folder,) = folders(path, worst=worst)
-    for old in folder.glob("[0-9][0-9]*-*.mp4"):  # of an earlier page
+    _clear(folder)  # of the videos of an earlier page
+    with ExitStack() as failed:
+        failed.callback(_clear, folder)  # without its page a video is of no use
+        shots = _film(report, clips, folder, embed=False)
+        failed.pop_all()
+    return shots
+
+
+def _clear(folder: Path) -> None:
+    for old in folder.glob("[0-9][0-9]*-*.mp4"):
         old.unlink()
-    return _film(report, clips, folder, embed=False)
+    with suppress(OSError):  # there are files of others in it
+        folder.rmdir()
 
 
 def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Shots:
