@@ -63,7 +63,7 @@ class Choices:
     def of(cls, given: dict[str, Any]) -> Choices:
         """Read what a page sends; :class:`UsageError` if it is out of range."""
         limits = {"expression": 2.0, "blink_rate": 1.0, "sway": 2.0}
-        values = {}
+        values: dict[str, Any] = {}
         for name, most in limits.items():
             value = given.get(name, getattr(cls, name))
             if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
