@@ -66,7 +66,8 @@ class Choices:
         values: dict[str, Any] = {}
         for name, most in limits.items():
             value = given.get(name, getattr(cls, name))
-            if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
+            as_learned = value is None and name == "blink_rate"
+            if not as_learned and not (isinstance(value, int | float) and 0 <= value <= most):
                 raise UsageError(f"{name}: give a number from 0 to {most:g}")
             values[name] = value
         return cls(**values)

@@ -118,7 +118,7 @@ def test_sliders_do_what_they_say(client, chosen):
 
 @pytest.mark.parametrize(
     "asked",
-    [{"expression": 3}, {"expression": "1"}, {"blink_rate": -1}, {"sway": float("inf")},
+    [{"expression": 3}, {"expression": "1"}, {"sway": None}, {"blink_rate": -1}, {"sway": float("inf")},
      {"sway": [1]}, {"expression": float("nan")}, {"csrf": "0"}],
 )  # fmt: skip
 def test_what_no_slider_gives_is_refused(client, chosen, asked):
