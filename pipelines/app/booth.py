@@ -62,7 +62,7 @@ class Choices:
     @classmethod
     def of(cls, given: dict[str, Any]) -> Choices:
         """Read what a page sends; :class:`UsageError` if it is out of range."""
-        limits = {"expression": 2.0, "blink_rate": 1.0, "sway": 2.0}
+        limits = {"expression": 2.0, "blink_rate": 1.0, "sway": 1.0}
         values: dict[str, Any] = {}
         for name, most in limits.items():
             value = given.get(name, getattr(cls, name))
