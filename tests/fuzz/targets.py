@@ -277,6 +277,34 @@ def _read_report(path: Path) -> object:
     return len(shown + [render(rankings) for render in leaderboard.FORMATS.values()])
 
 
+def _series(folder: Path) -> list[Path]:
+    from tkit.report import series
+
+    rng, size = np.random.default_rng(0), (360, 288)
+    rows = {}
+    for name in ("gt", "ours"):
+        values = rng.random((3, 20)).astype(np.float32)
+        points = series.rounded(rng.uniform(0, 300, (20, 68, 2)))
+        rows[name] = series.Curves(*values, (0.25,), (0.125,), points, size)
+    series.write(folder / "r.series.npz", [series.ClipSeries("s1/a", 25.0, "px", rows)])
+    with (
+        zipfile.ZipFile(folder / "r.series.npz") as packed,
+        zipfile.ZipFile(folder / "plain.series.npz", "w") as plain,
+    ):
+        for name in packed.namelist():
+            plain.writestr(name, packed.read(name))
+    return sorted(folder.iterdir())
+
+
+def _read_series(path: Path) -> object:
+    from tkit.report import Cell, ClipScore, Report, page, series
+
+    cells = {"psnr": Cell(31.25, 30.0, 32.5, 3, "dB", "higher", "psnr|n:3")}
+    clips = [ClipScore("ours", "s1/a", "psnr", 31.25, 20)]
+    report = Report("tkit", {"ours": cells}, clips=clips, series=series.read(path))
+    return page.as_html(report).count("base64")
+
+
 def _openface(folder: Path) -> list[Path]:
     from tkit.landmarks.openface import LANDMARKER
 
@@ -432,6 +460,7 @@ OTHERS = [
     Target("card", _card, _read_card, text=True),
     Target("settings", _settings, _read_settings, text=True),
     Target("report", _report, _read_report, text=True),
+    Target("series", _series, _read_series),
     Target("openface", _openface, _read_openface, text=True),
     Target("checksums", _checksums, _read_checksums, text=True),
     Target("words", _words, _read_words, text=True),

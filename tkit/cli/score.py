@@ -180,8 +180,8 @@ def command(
     outputs = {kind: path for kind, path in files.items() if path is not None}
     named = [path for path in (json_file, html_file) if path not in (None, formats.STDOUT)]
     beside = series.beside(named[0]) if named else None
-    in_page = html_file is not None and html_file != formats.STDOUT
-    folders = page.folders(html_file, worst=videos, embed=embed) if in_page else []
+    in_page = html_file if html_file != formats.STDOUT else None
+    folders = page.folders(in_page, worst=videos, embed=embed) if in_page else []
     kept = [*outputs.values(), *([beside] if beside else [])]
     with formats.free(kept, force=force, folders=folders):
         methods = name_methods(list(preds))
@@ -209,7 +209,7 @@ def command(
             click.echo(line, err=True)
         # What is shown comes first: a drive that is full by now takes nothing from it.
         for kind, path in sorted(outputs.items(), key=lambda output: output[1] != formats.STDOUT):
-            if kind == "html" and in_page:
+            if path == in_page:
                 page.write(report, path, worst=videos, embed=embed)
             else:
                 formats.write(report, kind, path)

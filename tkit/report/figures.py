@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ BIN_S = 0.04  # of the durations of blinks: a frame of 25 a second
 TRUTH_INK, CONTROL_INK, SOFT = "#1d5fc4", "#6b7480", "#9aa3ad"
 INKS = "#d0342c #15803d #8b3fd1 #b45309 #0e7490 #be185d #4d7c0f #5b6470".split()
 # Names are no formulas, and equal figures are equal files.
-LOOK = {
+LOOK: dict[Any, Any] = {
     "text.parse_math": False,
     "svg.hashsalt": "tkit",
     "font.size": 8,
@@ -35,7 +35,7 @@ LOOK = {
     "axes.titlelocation": "left",
 }
 # By the writer of each kind: what would say when it was made.
-DATES = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+DATES: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def write(report: Report, folder: Path) -> list[Path]:
@@ -61,7 +61,9 @@ def write(report: Report, folder: Path) -> list[Path]:
     with _look():
         for name, draw in drawn.items():
             figure = draw(report)
-            for kind in KINDS if figure else ():
+            for kind in KINDS:
+                if figure is None:
+                    continue
                 path = folder / f"{name}.{kind}"
                 with atomic_path(path) as temporary:
                     figure.savefig(temporary, format=kind, dpi=200, metadata=DATES[kind])
@@ -134,12 +136,15 @@ def blinks(report: Report) -> Figure | None:
     figure, axes = _many(preds, height=1.7)
     for ax, name in zip(axes, preds, strict=True):
         truth, mine = durations.get(TRUTH, []), durations[name]
-        for values, label, look in (
+        looks: list[tuple[list[float], str, dict[str, Any]]] = [
             (truth, "ground truth", {"color": TRUTH_INK, "alpha": 0.45}),
             (mine, plain(name), {"color": ink(report, name), "histtype": "step", "lw": 1.4}),
-        ):
+        ]
+        for values, label, look in looks:
             shares = np.full(len(values), 100 / max(len(values), 1))
-            ax.hist(values, edges, weights=shares, label=f"{label} ({len(values)})", **look)
+            ax.hist(
+                values, edges.tolist(), weights=shares, label=f"{label} ({len(values)})", **look
+            )
         ax.set(xlabel="duration of blinks, s", ylabel="% of blinks")
         ax.legend(frameon=False, fontsize=7)
     return figure
@@ -168,7 +173,7 @@ def worst(report: Report) -> Figure | None:
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
     axes[0].set_title(plain(clip))
-    look = {"frameon": False, "fontsize": 7, "ncols": 4}
+    look: dict[str, Any] = {"frameon": False, "fontsize": 7, "ncols": 4}
     axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, **look)
     axes[-1].set_xlabel("s")
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,8 +40,8 @@ def free(paths: Iterable[Path], *, force: bool, folders: Iterable[Path] = ()) ->
             if path != STDOUT:
                 kept.enter_context(claimed(refuse_overwrite(path, force=force)))
         for folder in folders:
-            folder = refuse_overwrite(folder, force=force, folder=True)
-            kept.enter_context(claimed(folder, folder=True))
+            if os.path.lexists(folder):  # else it is made when there is something to put in
+                refuse_overwrite(folder, force=force, folder=True)
         yield
 
 

@@ -77,7 +77,8 @@ def column(cells: Sequence[Cell | None], best: Collection[int] = ()) -> list[Sho
     best : collection of int
         Which of them are the best.
     """
-    ends = [e for cell in cells if cell for e in (cell.value, cell.low, cell.high) if _finite(e)]
+    every = [e for cell in cells if cell for e in (cell.value, cell.low, cell.high)]
+    ends = [end for end in every if end is not None and math.isfinite(end)]
     low, high = min(ends, default=0.0), max(ends, default=0.0)
 
     def at(value: float) -> float:
@@ -100,7 +101,9 @@ def column(cells: Sequence[Cell | None], best: Collection[int] = ()) -> list[Sho
                 title=plain("; ".join(filter(None, [f"{cell.n} clips", cell.note]))),
                 sort="" if cell.value is None or math.isnan(cell.value) else repr(cell.value),
                 best=index in best,
-                place=at(cell.value) if cell.value is not None and _finite(cell.value) else None,
+                place=None
+                if cell.value is None or not math.isfinite(cell.value)
+                else at(cell.value),
                 reach=reach,
             )
         )
@@ -164,7 +167,3 @@ def _number(cell: Cell) -> str:
     if cell.value is None and cell.note.startswith(tables.NOT_APPLICABLE):
         return tables.NOT_APPLICABLE
     return tables.number(cell.value)
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

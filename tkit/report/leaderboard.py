@@ -194,6 +194,7 @@ def as_grid(rankings: list[Ranking]) -> grid.Grid:
     columns = [grid.Column("method"), grid.Column("report")]
     found: dict[tuple[str, str], dict[int, Entry]] = {}
     shown: list[dict[int, grid.Shown]] = []
+    shared = _alike(rankings)
     for at, ranking in enumerate(rankings):
         head = grid.heading(ranking.metric, ranking.entries[0].cell)
         said = f"{head.title}; {ranking.signature}"
@@ -206,7 +207,7 @@ def as_grid(rankings: list[Ranking]) -> grid.Grid:
         shown.append(dict(zip(map(id, ranking.entries), cells, strict=True)))
         for entry in ranking.entries:
             # Control rows are of the ground truth, not of a report, unless they differ.
-            key = entry.method, "" if entry.method in CONTROL_ROWS else entry.report
+            key = entry.method, "" if entry.method in CONTROL_ROWS else shared[entry.report]
             if at in found.get(key, {}):
                 key = entry.method, entry.report
             found.setdefault(key, {})[at] = entry
@@ -226,6 +227,22 @@ def as_grid(rankings: list[Ranking]) -> grid.Grid:
     ]
     lines.sort(key=lambda line: line.kind)  # stable: control rows last
     return grid.Grid("scores of all reports", columns, [lines])
+
+
+def _alike(rankings: list[Ranking]) -> dict[str, str]:
+    """Report to the names of all reports of the same methods, two or more: they share rows.
+
+    One method alone, "ours" of two groups, may be two.
+    """
+    preds: dict[str, set[str]] = {}
+    for entry in (entry for ranking in rankings for entry in ranking.entries):
+        preds.setdefault(entry.report, set()).update({entry.method} - {*CONTROL_ROWS})
+    return {
+        report: ", ".join(other for other in preds if preds[other] == methods)
+        if len(methods) > 1
+        else report
+        for report, methods in preds.items()
+    }
 
 
 def named(rankings: list[Ranking], at: int) -> str:

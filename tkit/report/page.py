@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,16 +104,26 @@ def film(report: Report, path: Path, *, worst: int = WORST, embed: bool = False)
     if not clips:
         return Shots()
     if embed:
-        with tempfile.TemporaryDirectory() as folder:
-            return _film(report, clips, Path(folder), embed=True)
+        with tempfile.TemporaryDirectory() as inside:
+            return _film(report, clips, Path(inside), embed=True)
     (folder,) = folders(path, worst=worst)
-    for old in folder.glob("[0-9][0-9]*-*.mp4"):  # of an earlier page
+    _clear(folder)  # of the videos of an earlier page
+    with ExitStack() as failed:
+        failed.callback(_clear, folder)  # without its page a video is of no use
+        shots = _film(report, clips, folder, embed=False)
+        failed.pop_all()
+    return shots
+
+
+def _clear(folder: Path) -> None:
+    for old in folder.glob("[0-9][0-9]*-*.mp4"):
         old.unlink()
-    return _film(report, clips, folder, embed=False)
+    with suppress(OSError):  # there are files of others in it
+        folder.rmdir()
 
 
 def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Shots:
-    from tkit.report import videos
+    from tkit.report.series import videos
 
     found, said, n_bytes = {}, [], 0
     for number, clip in enumerate(clips, start=1):
@@ -193,7 +204,8 @@ def ranked(report: Report) -> list[tuple[str, float]]:
         kind, own = better.get(score.metric, "lower"), truth.get((score.clip, score.metric))
         if kind != "closer" or own is not None:
             short = tables.shortfall(score.value, kind, own or 0.0)
-            groups[score.method, score.metric][score.clip] = short
+            if not math.isnan(short):  # infinitely far from what is infinite
+                groups[score.method, score.metric][score.clip] = short
     for scores in groups.values():
         places = (rankdata(list(scores.values())) - 1) / max(len(scores) - 1, 1)
         for clip, place in zip(scores, places, strict=True):
@@ -210,7 +222,7 @@ def data_of(report: Report, shots: Shots) -> dict[str, Any]:
     place = {name: index for index, name in enumerate(rows)}
     names = [*rows, *([TRUTH] if TRUTH not in place else [])]  # the truth has curves in any case
     at = {name: index for index, name in enumerate(names)}
-    scores = [[[None] * len(order) for _ in rows] for _ in metrics]
+    scores: list[list[list[Any]]] = [[[None] * len(order) for _ in rows] for _ in metrics]
     column = {name: index for index, name in enumerate(metrics)}
     for score in report.clips:
         if score.clip in number and score.method in place and score.metric in column:

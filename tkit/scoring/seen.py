@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tkit.scoring.view import View
 
 
+Blinks = tuple[tuple[float, ...], tuple[float, ...]]  # onsets and durations, seconds
+
+
 @dataclass(frozen=True)
 class Seen:
     """A video after it was measured: its points by view, and its statistics by score."""
@@ -84,7 +87,7 @@ def _steadied(seen: Seen) -> np.ndarray:
     return seen.points["points"]
 
 
-def _curves(seen: Seen, blinks: tuple[tuple[float, ...], ...] | None, error: np.ndarray) -> Curves:
+def _curves(seen: Seen, blinks: Blinks | None, error: np.ndarray) -> Curves:
     points = _steadied(seen)
     with np.errstate(invalid="ignore", divide="ignore"):
         opening = geometry.mouth_opening(points) / geometry.inter_ocular(points)
@@ -93,9 +96,13 @@ def _curves(seen: Seen, blinks: tuple[tuple[float, ...], ...] | None, error: np.
     whole = np.full(len(points), np.nan)
     whole[: len(error)] = error
     own = seen.video.own_points
+    onsets, durations = blinks or (None, None)
     return Curves(
-        *(_finite(values) for values in (opening, ear, whole)),
-        *(blinks or (None, None)),
+        _finite(opening),
+        _finite(ear),
+        _finite(whole),
+        onsets,
+        durations,
         points=None if own is None or len(own) != len(points) else rounded(own),
         size=seen.video.size,
     )
@@ -113,7 +120,7 @@ def _errors(pred: np.ndarray, gt: np.ndarray, settings: Mapping[str, Any]) -> np
         return distances(pred=pred[:both], gt=gt[:both], **how)
 
 
-def _blinks(stats: Mapping[str, Stats], side: str = "") -> tuple[tuple[float, ...], ...] | None:
+def _blinks(stats: Mapping[str, Stats], side: str = "") -> Blinks | None:
     """Onsets and durations of the blinks that a metric found, seconds; None if none looked."""
     for sums in stats.values():
         if f"{side}durations_s" in sums:

@@ -155,7 +155,8 @@ class _Cut:
     """Takes the rows' frames from the arrays, one after the other."""
 
     def __init__(self, values: NDArray[np.float32], points: NDArray[np.int16]) -> None:
-        self._arrays, self._at = {"values": values, "points": points}, {"values": 0, "points": 0}
+        self._arrays: dict[str, NDArray[Any]] = {"values": values, "points": points}
+        self._at = {"values": 0, "points": 0}
 
     def __call__(self, name: str, count: int) -> NDArray[Any]:
         start = self._at[name]
@@ -199,7 +200,8 @@ def _seconds(values: Any) -> tuple[float, ...] | None:
 def write(path: Path, clips: Iterable[ClipSeries]) -> None:
     """Write the file, whole or not at all; equal series give equal bytes."""
     content = io.BytesIO()
-    np.savez_compressed(content, **pack(clips))
+    arrays: dict[str, Any] = dict(pack(clips))
+    np.savez_compressed(content, **arrays)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.getvalue())
 

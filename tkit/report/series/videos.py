@@ -23,7 +23,7 @@ from tkit.report.series import TRUTH
 
 DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
 MOST_SIDE = 2048  # px of the file; decoders of phones take no more
-CRF, GOP = 20, 12
+CRF, GOP, BLOCK = 20, 12, 16
 ENDED = 96  # gray of a row that has ended before the ground truth
 Frames = NDArray[np.uint8]
 
@@ -109,9 +109,10 @@ def arrange(
     columns = min(range(1, len(sizes) + 1),
                   key=lambda n: max(n * wide, math.ceil(len(sizes) / n) * high))  # fmt: skip
     lines = math.ceil(len(sizes) / columns)
-    shrunk = min(1.0, MOST_SIDE / (columns * wide), MOST_SIDE / (lines * high))
-    # Whole blocks of 16 pixels: what one row shows leaves no trace in its neighbour.
-    step_x, step_y = (max(16 * math.ceil(side * shrunk / 16), 16) for side in (wide, high))
+    # Whole blocks of the encoder: what one row shows leaves no trace in its neighbour.
+    room = [max(MOST_SIDE // count // BLOCK, 1) * BLOCK for count in (columns, lines)]
+    shrunk = min(1.0, room[0] / wide, room[1] / high)
+    step_x, step_y = (BLOCK * math.ceil(side * shrunk / BLOCK) for side in (wide, high))
     places = {
         name: (index % columns * step_x, index // columns * step_y,
                max(round(width * shrunk), 1), max(round(height * shrunk), 1))
