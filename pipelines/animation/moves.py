@@ -22,7 +22,7 @@ PART_S, CONTEXT_S = 10.0, 2.0  # of speech that is heard together, and of what i
 # The jaw turns about its joints at the ears (points 0 and 16), where only the head could move it.
 HINGED = 1 - np.abs(np.arange(17) - 8) / 8
 # Size (radians, inter-ocular distances) and rates in Hz of the head's roll, shift across and down.
-SWAY = ((0.07, (0.11, 0.23)), (0.05, (0.13, 0.31)), (0.03, (0.17, 0.37)))
+SWAY = ((0.02, (0.11, 0.23)), (0.02, (0.13, 0.31)), (0.015, (0.17, 0.37)))
 SWAY_S = 40.0
 NECK = np.array([0.0, 2.5])  # what the head turns about, from between the eyes
 BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to another rate
@@ -183,7 +183,7 @@ def sway(amount: float, fps: float) -> np.ndarray:
     Parameters
     ----------
     amount : float
-        0 is none, 1 a natural one.
+        0 is none, 1 as much as the released texture stages draw cleanly: 2 pixels of the crop.
     fps : float
     """
     time_s = np.arange(round(SWAY_S * fps)) / fps

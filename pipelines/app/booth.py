@@ -62,11 +62,12 @@ class Choices:
     @classmethod
     def of(cls, given: dict[str, Any]) -> Choices:
         """Read what a page sends; :class:`UsageError` if it is out of range."""
-        limits = {"expression": 2.0, "blink_rate": 1.0, "sway": 2.0}
+        limits = {"expression": 2.0, "blink_rate": 1.0, "sway": 1.0}
         values: dict[str, Any] = {}
         for name, most in limits.items():
             value = given.get(name, getattr(cls, name))
-            if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
+            as_learned = value is None and name == "blink_rate"
+            if not as_learned and not (isinstance(value, int | float) and 0 <= value <= most):
                 raise UsageError(f"{name}: give a number from 0 to {most:g}")
             values[name] = value
         return cls(**values)

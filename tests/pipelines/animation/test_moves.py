@@ -83,3 +83,18 @@ def test_a_short_head_movement_runs_there_and_back():
     np.testing.assert_array_equal(taken, [2, 3, 2, 1, 0, 1, 2, 3])
     assert moves_module.repeated(None, 0, 3) is None
     np.testing.assert_array_equal(moves_module.repeated(head[:1], 5, 3)[:, 0, 0], [0, 0, 0])
+
+
+def test_a_swaying_head_begins_at_rest_turns_without_growing_and_is_scaled():
+    head = moves_module.sway(1.0, 25.0)
+    assert np.allclose(head[0], [[1, 0, 0], [0, 1, 0]])
+    assert np.allclose(np.linalg.det(head[:, :, :2]), 1)
+    face = np.array([[0.0, 0.0], [0.0, 1.0]])
+
+    def shift(amount):
+        moved = geometry.apply(moves_module.sway(amount, 25.0), np.broadcast_to(face, (1000, 2, 2)))
+        return np.abs(moved - face).max()
+
+    assert 0.02 < shift(1.0) < 0.1 and shift(0.5) < 0.6 * shift(1.0) and shift(0.0) < 1e-12
+    jump = np.abs(np.diff(moves_module.repeated(head, 0, 3000), axis=0)).max()
+    assert jump < 0.02  # there and back, without a jump
