@@ -64,7 +64,19 @@ TABLE = {
     "xpsnr": "+++",
 }
 # What they tell apart is up to the file that they look through.
-OF_A_FILE = {"brisque", "csim", "fid", "fvd", "kid", "kvd", "lse-c", "lse-d", "niqe"}
+OF_A_FILE = {
+    "brisque",
+    "csim",
+    "dists",
+    "fid",
+    "fvd",
+    "kid",
+    "kvd",
+    "lpips",
+    "lse-c",
+    "lse-d",
+    "niqe",
+}
 N_PICTURES = 30
 STEP = {"identity": 1, "identity-dtw": 1}
 
