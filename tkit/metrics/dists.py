@@ -87,7 +87,8 @@ def _loaded(backbone: str, heads: str) -> tuple[Any, Any, Any]:
     state = load_into(held, file, wanted="DISTS' weights, usually weights.pt").state_dict()
     total = state["alpha"].sum() + state["beta"].sum()
     alpha, beta = (
-        torch.split((state[name] / total).flatten(1), WIDTHS, dim=1) for name in ("alpha", "beta")
+        torch.split((state[name] / total).flatten(1), list(WIDTHS), dim=1)
+        for name in ("alpha", "beta")
     )
     return backbones.load(backbone, "vgg"), alpha, beta
 
