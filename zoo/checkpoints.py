@@ -23,13 +23,15 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def load_into(net: Loaded, path: str | Path, *, wanted: str) -> Loaded:
+def load_into(net: Loaded, path: str | Path, *, wanted: str, spare: str = "") -> Loaded:
     """Give a network the values of a state dict with the same keys and shapes.
 
     Parameters
     ----------
     wanted : str
         Network and usual name of the file, for messages.
+    spare : str
+        Beginning of the names of tensors that the file may have and the network has not.
 
     Returns
     -------
@@ -49,6 +51,8 @@ def load_into(net: Loaded, path: str | Path, *, wanted: str) -> Loaded:
         lines = str(error).strip().splitlines()
         first = lines[0] if lines else "it breaks off"
         raise WeightsError(f"{path}: not a checkpoint of {wanted} ({first})") from error
+    if spare and isinstance(state, dict):
+        state = {key: value for key, value in state.items() if not str(key).startswith(spare)}
     unfit = _misfits(state, net.state_dict())
     if unfit:
         raise WeightsError(f"{path}: not a checkpoint of {wanted} ({unfit})")

@@ -5,6 +5,8 @@ the rows differ by; ``-``: it is not; ``.``: nothing is promised. The rows are *
 and noise (0.7 pixels on points, 6 levels on pictures).
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,19 @@ TABLE = {
     "xpsnr": "+++",
 }
 # What they tell apart is up to the file that they look through.
-OF_A_FILE = {"brisque", "csim", "fid", "fvd", "kid", "kvd", "lse-c", "lse-d", "niqe"}
+OF_A_FILE = {
+    "brisque",
+    "csim",
+    "dists",
+    "fid",
+    "fvd",
+    "kid",
+    "kvd",
+    "lpips",
+    "lse-c",
+    "lse-d",
+    "niqe",
+}
 N_PICTURES = 30
 STEP = {"identity": 1, "identity-dtw": 1}
 
@@ -116,6 +130,12 @@ def values(family, clip):
 
 def test_the_table_is_of_all_metrics():
     assert set(TABLE) | OF_A_FILE == set(METRICS.names())
+
+
+def test_the_page_shows_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    for name, expected in TABLE.items():
+        assert f"| `{name}` | {' | '.join(f'`{mark}`' for mark in expected)} |" in page
 
 
 @pytest.mark.parametrize("name", METRICS.families())

@@ -12,7 +12,7 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(54, ['av', 'blink', 'cpbd', 'fid'])
+(56, ['av', 'blink', 'cpbd', 'fid'])
 """
 
 from __future__ import annotations
@@ -396,7 +396,16 @@ def _families(registry: Metrics, folders: tuple[str, ...]) -> dict[str, Metric]:
 
 
 SHARED = frozenset(
-    {"alignment", "ffmpeg", "kernel_distance", "kernels", "pictures", "points", "theval"}
+    {
+        "alignment",
+        "backbones",
+        "ffmpeg",
+        "kernel_distance",
+        "kernels",
+        "pictures",
+        "points",
+        "theval",
+    }
 )
 METRICS = Metrics("tkit.metrics", "METRIC", exclude=SHARED)
 
