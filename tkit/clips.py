@@ -1,16 +1,27 @@
-"""Clips, and what is said of those that are rejected.
+"""Clips, manifests of them, and what is said of those that are rejected.
 
 A clip is a reference to media on disk and what is known about it without decoding it; a reject is
 a clip that could not be used, with the step and the reason.
+
+A manifest lists clips, one JSON object a line: ``id``, ``speaker`` and ``video`` and, where they
+are known, ``audio``, ``text``, ``split``, ``words`` and ``phones`` (lists of ``start_s``,
+``end_s``, ``text``). Any other name with a text is a column of its own (``sex``, ``emotion``).
+Paths are relative to the manifest's folder.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from tkit.errors import CorpusError
+from tkit.files import atomic_path, require_path
+from tkit.parsing import from_json, read_text
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,10 @@ class Clip:
         Word alignment, in seconds; empty when unknown.
     phones : tuple of Word
         Phone alignment, in seconds, where the corpus has one; a store does not hold it.
+    split : str
+        The split that the corpus' own folders put it in; empty where they do not.
+    columns : tuple of (str, str)
+        What else is known of it, name and text (sex, emotion), in order of names.
     """
 
     id: str
@@ -51,6 +66,19 @@ class Clip:
     text: str = ""
     words: tuple[Word, ...] = ()
     phones: tuple[Word, ...] = ()
+    split: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+def columns(**texts: str) -> tuple[tuple[str, str], ...]:
+    """Columns of a clip, as far as something is known.
+
+    Examples
+    --------
+    >>> columns(sex="female", emotion="")
+    (('sex', 'female'),)
+    """
+    return tuple(sorted((name, text) for name, text in texts.items() if text))
 
 
 @dataclass(frozen=True)
@@ -80,3 +108,81 @@ def validate(clips: Iterable[Clip]) -> list[Clip]:
     if any(not clip.id or not clip.speaker for clip in ordered):
         raise CorpusError("a clip has an empty id or speaker")
     return ordered
+
+
+def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
+    """Write clips as a manifest; paths below its folder become relative to it."""
+    folder = Path(path).absolute().parent
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for clip in clips:
+            entry = asdict(clip) | dict(clip.columns)
+            del entry["columns"]
+            for name in ("video", "audio"):
+                entry[name] = _relative(entry[name], folder)
+            told = {name: value for name, value in entry.items() if value}
+            file.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def _relative(path: str, folder: Path) -> str:
+    there = Path(path).absolute()
+    return there.relative_to(folder).as_posix() if path and there.is_relative_to(folder) else path
+
+
+def read_manifest(path: str | Path) -> list[Clip]:
+    """Read a manifest.
+
+    Returns
+    -------
+    list of Clip
+        In their order; paths are joined to the manifest's folder.
+
+    Raises
+    ------
+    CorpusError
+        If a line is no clip; the message says which and why. Files are not looked for.
+    """
+    path = require_path(path, "manifest of clips")
+    clips = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                clips.append(_clip(from_json(line), path.parent))
+            except (CorpusError, ValueError, TypeError, RecursionError) as error:
+                raise CorpusError(f"{path}, line {number}: {error}") from error
+    if not clips:
+        raise CorpusError(f"{path}: no clips in this manifest")
+    return clips
+
+
+_TEXTS = ("id", "speaker", "video", "audio", "text", "split")
+
+
+def _clip(entry: Any, folder: Path) -> Clip:
+    """Make a clip of one line of a manifest."""
+    if not isinstance(entry, dict):
+        raise CorpusError("not a JSON object")
+    aligned = {name: _words(name, entry.pop(name, [])) for name in ("words", "phones")}
+    for name, value in entry.items():
+        if not isinstance(value, str):
+            raise CorpusError(f"{name} is {value!r:.40}, not a text")
+    known = {name: entry.pop(name, "") for name in _TEXTS}
+    for name in ("id", "speaker", "video"):
+        if not known[name]:
+            raise CorpusError(f"has no {name}")
+    for name in ("video", "audio"):
+        known[name] = known[name] and os.path.join(folder, known[name])  # noqa: PTH118
+    words, phones = aligned["words"], aligned["phones"]
+    return Clip(**known, words=words, phones=phones, columns=columns(**entry))
+
+
+def _words(name: str, entries: Any) -> tuple[Word, ...]:
+    try:
+        found = tuple(
+            Word(float(entry["start_s"]), float(entry["end_s"]), str(entry["text"]))
+            for entry in entries
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CorpusError(f"{name} is no list of start_s, end_s and text") from error
+    if not all(0 <= word.start_s <= word.end_s < float("inf") for word in found):
+        raise CorpusError(f"{name} has one that ends before it starts, or never")
+    return found

@@ -12,6 +12,7 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
 /crop_pose     (F, 2, 3)         float64  optional: image pixels to crop pixels
 /clips         (C,)              table    id, speaker, text, split, fps, frame_start, n_frames,
                                           speech_start, n_speech
+/columns       (C,)              table    optional: what else is known of each clip, by name
 /words         (W,)              table    clip (its index), start_s, end_s, text
 /rejects       (R,)              table    id, step, reason
 /notes         (K,)              table    optional: id, text: what should be known of used clips
@@ -20,7 +21,7 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
 /checksums                       attribute ``sha256``: JSON, a data set to the SHA-256 of its type,
                                  shape and values; "/" to that of the root attributes
 Root attributes: schema, tkit, corpus, protocol, landmarks, lips (signatures of the back-ends),
-fps, window, encoder (JSON of :class:`EncoderInfo`).
+fps, window, encoder (JSON of :class:`EncoderInfo`), licence (of the corpus; from 0.4.0 on).
 
 Every data set carries HDF5's own checksums (fletcher32), so a changed one is noticed when it is
 read; what they cannot see (attributes, names, two changes that cancel) the SHA-256 do, when the
@@ -37,7 +38,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,9 @@ _ATTRIBUTES = {
     "encoder": str,
     "tkit": str,
     "schema": int,
+    "licence": str,
 }
+_LATER = {"licence": ""}  # attributes that older stores lack, and what stands for them
 _ENCODER = {
     "name": str,
     "version": str,
@@ -162,11 +165,15 @@ class StoreInfo:
     encoder: EncoderInfo
     tkit: str = __version__
     schema: int = SCHEMA
+    licence: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip of a store and where its frames and speech rows lie."""
+    """One clip of a store and where its frames and speech rows lie.
+
+    ``columns``: what else is known of it, by name (sex, emotion).
+    """
 
     id: str
     speaker: str
@@ -177,6 +184,7 @@ class Row:
     n_frames: int
     speech_start: int
     n_speech: int
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def frames(self) -> slice:
@@ -196,8 +204,9 @@ class Writer:
         self._file = file
         self._clips: list[tuple[Any, ...]] = []
         self._words: list[tuple[Any, ...]] = []
+        self._columns: list[dict[str, str]] = []
         self._sums: dict[str, Any] = {}
-        for key, value in asdict(info).items():
+        for key, value in _told(info).items():
             file.attrs[key] = json.dumps(value, sort_keys=True) if key == "encoder" else value
         # Chunks of about 64 kB: a training window touches one or two of them.
         self._array("points", (68, 2), "f4", 128)
@@ -252,6 +261,7 @@ class Writer:
             self._sums[name].update(_bytes(data))
         index = len(self._clips)
         self._clips.append(row)
+        self._columns.append(dict(clip.columns))
         self._words += [(index, word.start_s, word.end_s, word.text) for word in clip.words]
 
     def finish(
@@ -265,6 +275,9 @@ class Writer:
         """Write the tables; nothing can be added after it."""
         rows = [(reject.id, reject.step, reject.reason) for reject in rejects]
         self._table("clips", _as_table(self._clips, _CLIP_COLUMNS))
+        if names := sorted({name for columns in self._columns for name in columns}):
+            cells = [tuple(columns.get(name, "") for name in names) for columns in self._columns]
+            self._table("columns", _as_table(cells, dict.fromkeys(names, str)))
         self._table("words", _as_table(self._words, _WORD_COLUMNS))
         self._table("rejects", _as_table(rows, _REJECT_COLUMNS))
         remarks = [(remark.id, remark.text) for remark in notes]
@@ -282,7 +295,7 @@ class Writer:
             name: _closed(digest, self._file[name].dtype, self._file[name].shape)
             for name, digest in self._sums.items()
         }
-        sums["/"] = _sum_of(asdict(_read_info(self._file)))
+        sums["/"] = _sum_of(_told(_read_info(self._file)))
         self._file["checksums"].attrs["sha256"] = json.dumps(sums, sort_keys=True)
 
 
@@ -368,6 +381,16 @@ class Store:
         self._names = {name for name in file if name in _LONG}
         self.info = _read_info(file)
         self.clips = [Row(*row) for row in _rows(_table(file, "clips", _CLIP_COLUMNS))]
+        if "columns" in file:
+            cells = _table(file, "columns", None)
+            known = cells.dtype.names or ()
+            self.clips = [
+                replace(
+                    row,
+                    columns={name: text for name, text in zip(known, texts, strict=True) if text},
+                )
+                for row, texts in zip(self.clips, _rows(cells), strict=True)
+            ]
         self.rejects = [Reject(*row) for row in _rows(_table(file, "rejects", _REJECT_COLUMNS))]
         notes = _rows(_table(file, "notes", _NOTE_COLUMNS)) if "notes" in file else ()
         self.notes = [Remark(*row) for row in notes]
@@ -504,9 +527,10 @@ class Store:
         yield from self._changed(name, _closed(digest, array.dtype, array.shape))
 
     def _examine_tables(self) -> Iterator[str]:
-        yield from self._changed("/", _sum_of(asdict(self.info)))
+        yield from self._changed("/", _sum_of(_told(self.info)))
         tables = ["clips", "words", "rejects", "speakers/name", "speakers/neutral"]
-        tables += ["canonical/neutral", *(["notes"] if "notes" in self._file else [])]
+        optional = [name for name in ("columns", "notes") if name in self._file]
+        tables += ["canonical/neutral", *optional]
         for name in tables:
             with _telling(f"{self.path}: /{name} cannot be read"):
                 data = _whole(_dataset(self._file, name, None, None))
@@ -558,6 +582,11 @@ def _closed(digest: Any, dtype: np.dtype, shape: tuple[int, ...]) -> str:
     return str(digest.hexdigest())
 
 
+def _told(info: StoreInfo) -> dict[str, Any]:
+    """What the root attributes of a store say; of those that came later, what is said at all."""
+    return {name: value for name, value in asdict(info).items() if value or name not in _LATER}
+
+
 def _sum_of(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -594,7 +623,10 @@ def _read_info(file: h5py.File) -> StoreInfo:
             f"{file.filename}: store schema is {schema}, this tkit reads "
             f"{SCHEMA}; prepare the corpus again"
         )
-    values = {name: _attribute(file, name, kind) for name, kind in _ATTRIBUTES.items()}
+    values: dict[str, Any] = dict(_LATER)
+    for name, kind in _ATTRIBUTES.items():
+        if name not in _LATER or name in file.attrs:
+            values[name] = _attribute(file, name, kind)
     told = from_json(values.pop("encoder"))
     if not isinstance(told, dict):
         raise ValueError(f"its encoder is {told!r}")
@@ -668,9 +700,10 @@ def _whole(found: h5py.Dataset) -> np.ndarray:
     return found[...]
 
 
-def _table(file: h5py.File, name: str, columns: Mapping[str, Any]) -> np.ndarray:
-    """Read a table and check its columns."""
+def _table(file: h5py.File, name: str, columns: Mapping[str, Any] | None) -> np.ndarray:
+    """Read a table and check its columns; without any they may be what texts they like."""
     found = _dataset(file, name, (None,), "V")
+    columns = dict.fromkeys(found.dtype.names, str) if columns is None else columns
     kinds = ["S" if kind is str else kind[0] for kind in columns.values()]
     dtype = found.dtype
     if dtype.names != tuple(columns) or [dtype[column].kind for column in columns] != kinds:

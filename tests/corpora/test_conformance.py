@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tkit.clips import Clip, Reject, validate
-from tkit.corpora import CORPORA
+from tkit.corpora import CORPORA, SCAN_OPTIONS
 from tkit.errors import CorpusError
 
 
@@ -25,6 +25,7 @@ def scanned(corpus, tmp_path_factory) -> list[Clip | Reject]:
 
 def test_it_says_what_it_is(corpus):
     assert corpus.title and corpus.licence
+    assert set(corpus.options) <= set(SCAN_OPTIONS)
     assert (corpus.archives is None) == (not corpus.download_url)
 
 
@@ -49,11 +50,28 @@ def test_every_scan_is_the_same(corpus, scanned, tmp_path):
 
 
 def test_splits_of_a_scheme_share_nobody(corpus):
-    for name, splits in corpus.split_schemes.items():
-        assert name and splits
+    for name, splits in (corpus.split_schemes | corpus.clip_lists).items():
+        assert name and (splits or name == "folders")
         members = [member for split in splits.values() for member in split]
         if name != "lipnet-overlapped":  # holds single clips out, not speakers
             assert len(members) == len(set(members)), f"{name}: somebody is in two splits"
+
+
+def test_its_tree_is_taken_for_no_other_corpus(corpus, scanned, tmp_path):
+    """Only a folder of any videos takes it: a corpus of the wrong kind is told, not misread."""
+    if corpus.generate:  # puppets are laid out as GRID
+        return
+    corpus.example(tmp_path)
+    takers = []
+    for name in CORPORA.names():
+        other = CORPORA.get(name)
+        try:
+            if any(isinstance(item, Clip) for item in other.scan(tmp_path)):
+                takers.append(name)
+        except CorpusError:
+            continue
+    own = next(name for name in CORPORA.names() if CORPORA.get(name) is corpus)
+    assert set(takers) - {own, "folder"} <= ({"puppet"} if own == "grid" else set())
 
 
 def test_an_empty_folder_is_an_error(corpus, tmp_path):

@@ -23,7 +23,37 @@ if TYPE_CHECKING:
     help="The corpus on disk.  [default: $TKIT_CORPORA/CORPUS; ./puppet is generated]",
 )
 @click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
-@click.option("--protocol", metavar="NAME", help="Published split to record.")
+@click.option(
+    "--protocol",
+    "--split",
+    "protocol",
+    metavar="NAME",
+    help="Published split to record, or published list of the clips to use.",
+)
+@click.option(
+    "--split-file",
+    type=_options.path,
+    metavar="FILE",
+    help="Your own: lines of a clip or speaker and its split; only what it names is used.",
+)
+@click.option(
+    "--manifest",
+    type=_options.path,
+    metavar="F.jsonl",
+    help="Clips to use instead of what lies below --root, one JSON object a line.",
+)
+@click.option(
+    "--speaker-from",
+    default="",
+    metavar="REGEX",
+    help="Of folder: where in a path the speaker stands.  [default: the first sub-folder]",
+)
+@click.option(
+    "--text-from",
+    default="",
+    metavar=".SUFFIX|FILE",
+    help="Of folder: files beside the videos, or a table of ids and texts.  [default: .txt]",
+)
 @_options.front_ends
 @click.option("--speech", default="chars29", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
@@ -67,6 +97,10 @@ def command(
     root: Path | None,
     out: Path | None,
     protocol: str | None,
+    split_file: Path | None,
+    manifest: Path | None,
+    speaker_from: str,
+    text_from: str,
     front_ends: FrontEnds,
     speech: str,
     speech_weights: str,
@@ -83,8 +117,8 @@ def command(
 ) -> None:
     """Prepare a corpus: landmarks, speech features and crops in one store.
 
-    CORPUS is grid, tcdtimit, folder (any videos with sound) or puppet (generated when it is not
-    there).
+    CORPUS is cremad, grid, hdtf, lrs3, lrw, mead, ravdess, tcdtimit, voxceleb2, folder (any videos
+    with sound) or puppet (generated when it is not there).
 
     \b
     Example:
@@ -109,6 +143,10 @@ def command(
             crop_size=crop_size,
         ),
         split_scheme=protocol,
+        split_file=split_file,
+        manifest=manifest,
+        speaker_from=speaker_from,
+        text_from=text_from,
         jobs=jobs,
         cluster=cluster,
         fresh=not resume,
@@ -128,6 +166,9 @@ def command(
         click.echo(f"note: {remark.id}: {remark.text}", err=True)
     if len(summary.notes) > 10:
         click.echo(f"and {len(summary.notes) - 10} more notes: tkit check {out}", err=True)
+    if summary.missing:
+        first = ", ".join(summary.missing[:3]) + (", …" if len(summary.missing) > 3 else "")
+        click.echo(f"{len(summary.missing)} listed but not on disk: {first}", err=True)
     splits = ", ".join(f"{count} {name or 'in no split'}" for name, count in summary.splits.items())
     click.echo(
         f"{out}: {summary.clips} clips of {summary.speakers} speakers, {summary.frames} frames "

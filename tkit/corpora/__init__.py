@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tkit.clips import Clip, Reject
-from tkit.errors import UnknownNameError, UsageError, did_you_mean
+from tkit.errors import CorpusError, UnknownNameError, UsageError, did_you_mean
 from tkit.files import require_path
+from tkit.parsing import read_text
 from tkit.registry import Registry
 
 CORPORA: Registry[Corpus] = Registry("tkit.corpora", "CORPUS")
 
 Splits = Mapping[str, frozenset[str]]
+SCAN_OPTIONS = {  # of a corpus that knows nothing of its files: what tells more of them
+    "speaker_from": "where the speaker's name stands in the path",
+    "text_from": "where it is written what is said",
+}
+FOLDERS: Mapping[str, Splits] = {"folders": {}}  # the scheme of corpora whose folders are splits
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,12 @@ class Corpus:
         every one that contradicts itself; it reads names and text files, no media.
     split_schemes : mapping
         Name of a published split scheme to {split: speakers or clip ids}. The first is the default.
-        A clip id decides before its speaker, so that a scheme can hold single clips out.
+        A clip id decides before its speaker, so that a scheme can hold single clips out. What a
+        scheme does not name is in the split that the corpus' folders say, if any.
+    clip_lists : mapping
+        The same of published lists of clip ids: where one is asked for, only its clips are used.
+    options : tuple of str
+        Names of what ``scan`` takes besides, of :data:`SCAN_OPTIONS`.
     generate : callable, optional
         ``generate(root, **params)`` makes the corpus, where it is not a recording.
     archives : callable, optional
@@ -47,8 +59,10 @@ class Corpus:
     url: str
     licence: str
     citation: str
-    scan: Callable[[Path], Iterator[Clip | Reject]]
+    scan: Callable[..., Iterator[Clip | Reject]]
     split_schemes: Mapping[str, Splits] = field(default_factory=dict)
+    clip_lists: Mapping[str, Splits] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     generate: Callable[..., None] | None = None
     archives: Callable[[tuple[str, ...]], list[str]] | None = None
     download_url: str = ""
@@ -59,24 +73,81 @@ class Corpus:
         """Name of the split scheme that is used unless another is asked for."""
         return next(iter(self.split_schemes), "")
 
+    def splits(self, scheme: str) -> Splits:
+        """Return the splits of a scheme or list, by its name; none for an empty one."""
+        return {**self.split_schemes, **self.clip_lists}[scheme] if scheme else {}
+
     def split_of(self, clip: Clip, scheme: str) -> str:
         """Return the split of ``clip`` under a split scheme; empty when it is in none."""
-        splits = self.split_schemes[scheme] if scheme else {}
-        for key in (clip.id, clip.speaker):
-            for name, members in splits.items():
-                if key in members:
-                    return name
-        return ""
+        return split_of(clip, self.splits(scheme))
 
     def require_split_scheme(self, name: str | None) -> str:
         """Return ``name``, or the default for ``None``; :class:`UnknownNameError` if unknown."""
         if name is None:
             return self.default_split_scheme
-        if name not in self.split_schemes:
-            hint = did_you_mean(name, self.split_schemes)
-            there = ", ".join(self.split_schemes) or "none"
+        known = [*self.split_schemes, *self.clip_lists]
+        if name not in known:
+            hint = did_you_mean(name, known)
+            there = ", ".join(known) or "none"
             raise UnknownNameError(f"unknown split scheme {name!r}{hint} (there are: {there})")
         return name
+
+
+def split_of(clip: Clip, splits: Splits) -> str:
+    """Return the split whose members hold a clip, its speaker, or else what its folders say."""
+    for key in (clip.id, clip.speaker):
+        for name, members in splits.items():
+            if key in members:
+                return name
+    return clip.split
+
+
+def read_splits(path: str | Path) -> Splits:
+    """Read a file of splits: lines of two columns, the id of a clip or a speaker, and its split.
+
+    Columns are parted by a tab, a comma or blanks; a line of one column is a member of ``test``.
+    Lines that begin with ``#`` are left out.
+
+    Raises
+    ------
+    CorpusError
+        If a line has more columns, nothing is listed, or something twice.
+    """
+    path = require_path(path, "file of splits")
+    members: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, *rest = re.split(r"\t|,\s*|\s+", line.strip())
+        if len(rest) > 1:
+            raise CorpusError(f"{path}, line {number}: not a name and a split")
+        split = rest[0] if rest else "test"
+        if members.setdefault(name, split) != split:
+            raise CorpusError(f"{path}, line {number}: {name!r} is in two splits")
+    if not members:
+        raise CorpusError(f"{path}: names nothing")
+    return {
+        split: frozenset(name for name, place in members.items() if place == split)
+        for split in dict.fromkeys(members.values())
+    }
+
+
+def looks_like(root: str | Path, *, other_than: str) -> str:
+    """Name of a corpus whose recipe finds a clip below ``root``; empty if there is none.
+
+    A folder of any videos is looked for last.
+    """
+    names = sorted(CORPORA.names(), key=lambda name: (name == "folder", name))
+    for name in names:
+        entry = CORPORA.get(name)
+        if name == other_than or entry.generate:
+            continue
+        try:
+            if any(isinstance(item, Clip) for item in entry.scan(Path(root))):
+                return name
+        except CorpusError:
+            continue
+    return ""
 
 
 def default_root(corpus: str) -> Path:

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
-from tkit.clips import Clip, Reject, validate
-from tkit.corpora import CORPORA, Corpus, find_root
-from tkit.errors import CorpusError, one_line
+from tkit.clips import Clip, Reject
+from tkit.corpora import CORPORA
+from tkit.errors import CorpusError
 from tkit.files import claimed, sweep
 from tkit.prep import assembly, parts
 from tkit.prep.assembly import Summary
 from tkit.prep.settings import Settings, choose
+from tkit.prep.sources import Source, choose_clips
 from tkit.progress import bar
 from tkit.speech import ENCODERS
 from tkit.speech.windows import WINDOW
 from tkit.store import EncoderInfo, StoreInfo
 
-__all__ = ["Settings", "Summary", "prepare"]
+__all__ = ["Settings", "Source", "Summary", "prepare"]
 
 
 def prepare(
@@ -36,6 +37,10 @@ def prepare(
     *,
     settings: Settings | None = None,
     split_scheme: str | None = None,
+    manifest: str | Path | None = None,
+    split_file: str | Path | None = None,
+    speaker_from: str = "",
+    text_from: str = "",
     jobs: int = 1,
     cluster: str = "",
     fresh: bool = False,
@@ -54,8 +59,8 @@ def prepare(
     out : path
         The store, an HDF5 file; one that is there is replaced.
     settings : Settings, optional
-    split_scheme : str, optional
-        Which published one to record; the corpus' default if not given.
+    split_scheme, manifest, split_file, speaker_from, text_from
+        Which clips, and their splits: see :class:`Source`.
     jobs : int
         Processes; the result is the same for any number.
     cluster : str
@@ -94,21 +99,21 @@ def prepare(
     (1, 1, [])
     """
     settings, out = choose(settings or Settings(), **choices), Path(out)
-    root = find_root(corpus, root)
-    entry = CORPORA.get(corpus)
-    scheme = entry.require_split_scheme(split_scheme)
+    source = Source(corpus, root, split_scheme, manifest, split_file, speaker_from, text_from)
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
     encoder = replace(encoder, window_rate=settings.window_rate)
     folder = Path(f"{out}.parts").absolute()  # workers elsewhere stand in another folder
     with claimed(out):
-        clips, rejects = _scan(entry, Path(root).absolute() if cluster else Path(root))
+        chosen = choose_clips(source)
+        rejects = chosen.rejects
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         names = {
-            clip: folder / parts.part_name(clip, settings, encoder.signature) for clip in clips
+            clip: folder / parts.part_name(clip, settings, encoder.signature)
+            for clip in chosen.clips
         }
         failed = _make_parts(
             names, settings, jobs=jobs, cluster=cluster, strict=strict, progress=progress
@@ -120,36 +125,17 @@ def prepare(
         built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
         summary = assembly.assemble(
             built,
-            _info(corpus, scheme, settings, encoder),
+            _info(corpus, chosen.scheme, settings, encoder),
             kept,
             [*rejects, *refused, *failed.values()],
-            splits={clip.id: entry.split_of(clip, scheme) for clip, _ in kept},
+            splits=chosen.splits,
             crop_size=settings.crops * settings.crop_size,
         )
         _require_all([one for one in summary.rejects if one not in rejects], strict=strict)
         built.replace(out)
         if not summary.failed:  # else the next run has only these to make
             shutil.rmtree(folder)
-    return summary
-
-
-def _scan(entry: Corpus, root: Path) -> tuple[list[Clip], list[Reject]]:
-    """List the clips of a corpus; those that a store cannot name are rejects."""
-    clips, rejects = [], []
-    for item in entry.scan(root):
-        name = one_line(item.id)
-        if isinstance(item, Reject):
-            rejects.append(Reject(name, item.step, one_line(item.reason)))
-        elif not _is_utf8(item.id + item.speaker):
-            rejects.append(Reject(name, "scan", "the name is not UTF-8; rename the file"))
-        else:
-            clips.append(item)
-    return validate(clips), rejects
-
-
-def _is_utf8(name: str) -> bool:
-    """Whether a name was; what was not stands in it as halves of surrogate pairs."""
-    return not any("\ud800" <= char <= "\udfff" for char in name)
+    return replace(summary, missing=chosen.missing)
 
 
 def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
@@ -162,6 +148,7 @@ def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) ->
         fps=settings.fps,
         window=WINDOW,
         encoder=encoder,
+        licence=CORPORA.get(corpus).licence,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,10 @@ from tkit.prep.parts import MACHINE, read_part, reject_of
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation did: counts, what was left out, and what should be known of the rest."""
+    """What a preparation did: counts, what was left out, and what should be known of the rest.
+
+    ``missing``: what a list of clips names and was not on disk.
+    """
 
     clips: int
     frames: int
@@ -26,6 +29,7 @@ class Summary:
     splits: dict[str, int]
     rejects: list[Reject]
     notes: list[Remark]
+    missing: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Reject]:

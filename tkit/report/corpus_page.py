@@ -72,6 +72,10 @@ def facts(store: Store) -> Iterator[tuple[str, str]]:
     info, encoder = store.info, store.info.encoder
     n_frames = sum(row.n_frames for row in store.clips)
     yield "corpus", f"{info.corpus}, protocol {info.protocol or 'none'} (tkit {info.tkit})"
+    if info.licence:
+        yield "licence", info.licence
+    if names := sorted({name for row in store.clips for name in row.columns}):
+        yield "columns", ", ".join(names)
     yield "landmarks", f"{info.landmarks}, lips: {info.lips}"
     yield (
         "speech",

@@ -1,0 +1,156 @@
+"""Which clips are prepared, and their splits: a scan or a manifest, under a scheme or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tkit.clips import Clip, Reject, read_manifest, validate
+from tkit.corpora import (
+    CORPORA,
+    SCAN_OPTIONS,
+    find_root,
+    looks_like,
+    read_splits,
+    split_of,
+)
+from tkit.errors import CorpusError, UsageError, one_line
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the clips of a preparation come from.
+
+    Parameters
+    ----------
+    corpus : str
+        Name in the registry of corpora.
+    root : path, optional
+        Where it lies; None for what :func:`tkit.corpora.find_root` finds.
+    split_scheme : str, optional
+        Which published split scheme to record, or which list of clips to use; the corpus' default
+        if not given.
+    manifest : path, optional
+        A file of clips (:mod:`tkit.clips`) instead of a scan of ``root``.
+    split_file : path, optional
+        A file of splits (:func:`tkit.corpora.read_splits`) instead of a scheme: only what it names
+        is used.
+    speaker_from, text_from : str
+        What a corpus without a recipe of its own takes, see :func:`tkit.corpora.folder.scan`.
+    """
+
+    corpus: str
+    root: str | Path | None = None
+    split_scheme: str | None = None
+    manifest: str | Path | None = None
+    split_file: str | Path | None = None
+    speaker_from: str = ""
+    text_from: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The clips of a source.
+
+    Parameters
+    ----------
+    clips : list of Clip
+        In order of their ids.
+    rejects : list of Reject
+    splits : dict of str to str
+        Clip id to its split; empty for a clip in none.
+    scheme : str
+        Name of the scheme, list or file of splits.
+    missing : list of str
+        What a list or file names and is not there.
+    """
+
+    clips: list[Clip]
+    rejects: list[Reject]
+    splits: dict[str, str]
+    scheme: str
+    missing: list[str] = field(default_factory=list)
+
+
+def choose_clips(source: Source) -> Chosen:
+    """Scan a corpus, or read a manifest, and choose the clips that are to be prepared.
+
+    Raises
+    ------
+    UsageError
+        If there is no such corpus, folder, scheme or option.
+    CorpusError
+        If there are no clips, or two of one id.
+    """
+    entry = CORPORA.get(source.corpus)
+    if source.split_file is not None:
+        if source.split_scheme is not None:
+            raise UsageError("a split scheme and a file of splits: which is it?")
+        scheme, splits = Path(source.split_file).stem, read_splits(source.split_file)
+    else:
+        scheme = entry.require_split_scheme(source.split_scheme)
+        splits = entry.splits(scheme)
+    clips, rejects = _list(source)
+    if source.split_file is None and scheme not in entry.clip_lists:
+        return Chosen(clips, rejects, {clip.id: split_of(clip, splits) for clip in clips}, scheme)
+    listed = {name for members in splits.values() for name in members}
+    used = [clip for clip in clips if {clip.id, clip.speaker} & listed]
+    there = {clip.id for clip in clips} | {clip.speaker for clip in clips}
+    there |= {reject.id for reject in rejects}
+    missing = sorted(listed - there)
+    if not used:
+        raise CorpusError(
+            f"none of the {len(listed)} names of {scheme} is there, e.g. {missing[0]!r}"
+            if missing
+            else f"nothing that {scheme} names can be used"
+        )
+    kept = [reject for reject in rejects if reject.id in listed]
+    return Chosen(used, kept, {clip.id: split_of(clip, splits) for clip in used}, scheme, missing)
+
+
+def _list(source: Source) -> tuple[list[Clip], list[Reject]]:
+    """All clips of a source; those that a store cannot name are rejects."""
+    clips, rejects = [], []
+    for item in _scanned(source):
+        name = one_line(item.id)
+        if isinstance(item, Reject):
+            rejects.append(Reject(name, item.step, one_line(item.reason)))
+        elif not _is_utf8(item.id + item.speaker):
+            rejects.append(Reject(name, "scan", "the name is not UTF-8; rename the file"))
+        else:
+            clips.append(item)
+    return validate(clips), rejects
+
+
+def _scanned(source: Source) -> Iterator[Clip | Reject]:
+    entry = CORPORA.get(source.corpus)
+    given = {name: getattr(source, name) for name in SCAN_OPTIONS if getattr(source, name)}
+    for name in given:
+        if name not in entry.options or source.manifest is not None:
+            what = "a manifest" if source.manifest is not None else source.corpus
+            option = name.replace("_", "-")
+            raise UsageError(
+                f"{what} knows {SCAN_OPTIONS[name]}: --{option} is for the corpus folder"
+            )
+    if source.manifest is not None:
+        yield from read_manifest(source.manifest)
+        return
+    # Workers elsewhere stand in another folder.
+    root = find_root(source.corpus, source.root).absolute()
+    scan = entry.scan(root, **given)
+    try:
+        first = next(scan)
+    except CorpusError as error:
+        if other := looks_like(root, other_than=source.corpus):
+            raise CorpusError(
+                f"{root}: this looks like {other}, not {source.corpus}; use tkit prep {other}"
+            ) from error
+        raise
+    yield first
+    yield from scan
+
+
+def _is_utf8(name: str) -> bool:
+    """Whether a name was; what was not stands in it as halves of surrogate pairs."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
