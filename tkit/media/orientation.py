@@ -17,7 +17,7 @@ def upright(rgb: np.ndarray, frame: Any) -> np.ndarray:
     d y``, with a, b and c, d at the beginning of its rows of three (ISO 14496-12, 6.2.2). An angle
     between quarter turns goes to the nearest.
     """
-    matrix = next((d for d in frame.side_data if d.type.name == "DISPLAYMATRIX"), None)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return rgb
     a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
