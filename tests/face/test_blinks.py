@@ -434,6 +434,8 @@ def test_half_depth_is_of_open_eyes_where_the_clip_begins_half_shut():
     (blink,) = found(closed([0.3] * 5 + ramp, at=0))
     assert blink.duration_s == pytest.approx(9 / FPS)  # .45 deep: frames 6.5 to 15.5
     assert blink.onset_s == pytest.approx(6.5 / FPS) and blink.whole
+    (mirrored,) = found(closed([0.3] * 5 + ramp, at=0)[::-1])  # and where it ends so
+    assert mirrored.duration_s == pytest.approx(9 / FPS) and mirrored.whole
 
 
 def test_a_blink_that_the_beginning_cuts_begins_there():
