@@ -162,3 +162,8 @@ def test_a_face_is_on_its_head_if_its_mouth_is_above_its_eyes(stores):
     turned[geometry.JAW] = 0  # jaw, brows and nose do not count
     turned[17:36] = 100
     assert plausible.on_its_head(turned)
+
+
+def test_the_area_of_a_polygon_is_signed_by_the_way_round():
+    square = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 2.0], [0.0, 2.0]])
+    assert plausible.signed_area(np.stack([square, square[::-1]])).tolist() == [6.0, -6.0]
