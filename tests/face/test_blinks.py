@@ -482,3 +482,8 @@ def test_the_threshold_of_others_is_of_the_ratio_and_depth_of_the_median():
 @pytest.mark.parametrize("n_frames", [1, 2, 3])
 def test_a_clip_too_short_to_know_its_noise_has_none(n_frames):
     assert blinks.detect(np.full(n_frames, 0.3), fps=FPS) == ([], [])
+
+
+def test_steep_drops_have_the_depth_of_the_median_too():
+    (blink,) = found(closed([2 / 3] * 3), detector="dinoman-offline")
+    assert blink.depth == pytest.approx(2 / 3) and blink.apex_s == 20 / FPS
