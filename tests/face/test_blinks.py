@@ -408,3 +408,82 @@ def test_small_eyes_and_lost_faces_are_refused():
     lost[:20] = np.nan
     with pytest.raises(ScoreError, match="20 of 75 frames have no face"):
         metric.measure(pred=lost, gt=points, fps=FPS, missing_face="drop")
+
+
+def closed(depths, *, n_frames=75, at=20, openness=0.3):
+    """EAR of eyes that are open but for frames from ``at`` on, shut by these shares."""
+    depth = np.zeros(n_frames)
+    depth[at : at + len(depths)] = depths
+    return openness * (1 - depth)
+
+
+def found(ear, **choices):
+    return blinks.detect(ear, fps=FPS, **choices)[0]
+
+
+def test_one_deep_frame_is_a_blink_if_a_neighbour_is_half_as_deep_as_blinks_begin():
+    enter = blinks.ENTER_DEPTH
+    apex = (blinks.SINGLE_FACTOR + 0.1) * enter
+    assert len(found(closed([apex, 0.6 * enter]))) == 1
+    assert found(closed([apex, 0.4 * enter])) == []
+    assert found(closed([apex - 0.2 * enter, 0.6 * enter])) == []
+
+
+def test_half_depth_is_of_open_eyes_where_the_clip_begins_half_shut():
+    ramp = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    (blink,) = found(closed([0.3] * 5 + ramp, at=0))
+    assert blink.duration_s == pytest.approx(9 / FPS)  # .45 deep: frames 6.5 to 15.5
+    assert blink.onset_s == pytest.approx(6.5 / FPS) and blink.whole
+    (mirrored,) = found(closed([0.3] * 5 + ramp, at=0)[::-1])  # and where it ends so
+    assert mirrored.duration_s == pytest.approx(9 / FPS) and mirrored.whole
+
+
+def test_a_blink_that_the_beginning_cuts_begins_there():
+    (blink,) = found(closed([0.8, 0.8, 0.6, 0.2], at=0))
+    assert blink.onset_s == 0 and not blink.whole
+    (mirrored,) = found(closed([0.8, 0.8, 0.6, 0.2], at=0)[::-1])
+    assert mirrored.onset_s + mirrored.duration_s == pytest.approx(74 / FPS)
+    assert mirrored.duration_s == pytest.approx(blink.duration_s)
+
+
+@pytest.mark.parametrize(
+    ("between", "n_blinks"), [([0.35, 0.5, 0.6], 2), ([0.35, 0.4, 0.5, 0.6], 0)]
+)
+def test_a_long_closure_blinks_at_both_ends_alike_if_lids_take_four_frames(between, n_blinks):
+    fall = [0.2, *between]  # LID_S is four frames, from less than ENTER_DEPTH to SHUT_DEPTH
+    ear = closed([*fall, *[0.8] * 25, *fall[::-1]], n_frames=33 + 2 * len(fall) + 32, at=36)
+    ends, closures = blinks.detect(ear, fps=FPS)
+    assert (len(ends), len(closures)) == (n_blinks, 1)
+    if ends:
+        first, last = ends
+        assert first.duration_s == pytest.approx(last.duration_s)
+        onset, shut = first.onset_s, first.onset_s + first.duration_s
+        assert shut == pytest.approx((36 + len(fall)) / FPS)
+        middle = (36 + len(fall) + 12) / FPS
+        assert last.onset_s == pytest.approx(2 * middle - shut)
+        assert last.onset_s + last.duration_s == pytest.approx(2 * middle - onset)
+
+
+def test_blinks_of_a_long_clip_are_measured_from_the_eyes_around_them():
+    shape = [0.3, 0.7, 0.9, 0.7, 0.3]
+    ear = np.concatenate([closed(shape, n_frames=200, at=100),
+                          closed(shape, n_frames=200, at=100, openness=0.2)])  # fmt: skip
+    first, last = found(ear)
+    assert first.depth == pytest.approx(0.9) and last.depth == pytest.approx(0.9)
+    assert (first.apex_s, last.apex_s) == (102 / FPS, 302 / FPS)
+
+
+def test_the_threshold_of_others_is_of_the_ratio_and_depth_of_the_median():
+    (blink,) = found(closed([2 / 3] * 3), detector="ear-threshold")
+    assert (blink.onset_s, blink.duration_s) == (20 / FPS, 3 / FPS)
+    assert blink.depth == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3])
+def test_a_clip_too_short_to_know_its_noise_has_none(n_frames):
+    assert blinks.detect(np.full(n_frames, 0.3), fps=FPS) == ([], [])
+
+
+def test_steep_drops_have_the_depth_of_the_median_too():
+    (blink,) = found(closed([2 / 3] * 3), detector="dinoman-offline")
+    assert blink.depth == pytest.approx(2 / 3) and blink.apex_s == 20 / FPS

@@ -152,3 +152,17 @@ def test_fill_gaps_interpolates_short_runs_only():
     assert longest == 2 and np.isnan(kept[3]).all()
     nothing, longest = geometry.fill_gaps(np.full((4, 68, 2), np.nan), max_gap=9)
     assert longest == 4 and np.isnan(nothing).all()
+
+
+def test_the_size_of_a_face_is_from_jaw_to_jaw_and_nasion_to_chin():
+    points = np.random.default_rng(0).normal(size=(2, 68, 2))
+    points[:, 0], points[:, 16] = (-3.0, 1.0), (5.0, 7.0)
+    points[:, 27], points[:, 8] = (1.0, 2.0), (1.0, 14.0)
+    assert geometry.face_size(points).tolist() == [[10.0, 12.0]] * 2
+
+
+def test_the_opening_of_a_mouth_is_the_mean_of_three_distances_of_inner_lips():
+    points = np.random.default_rng(0).normal(size=(68, 2))
+    for (upper, lower), gap in zip(((61, 67), (62, 66), (63, 65)), (1.0, 2.0, 6.0), strict=True):
+        points[lower] = points[upper] + [0.0, gap]
+    assert geometry.mouth_opening(points) == pytest.approx(3.0)

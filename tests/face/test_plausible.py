@@ -153,3 +153,17 @@ def test_a_head_that_moves_takes_the_face_along(stores):
     back = geometry.apply(geometry.invert(head), level(one, moving))
     assert back == pytest.approx(level(one, still), abs=1e-9)
     assert np.ptp(moving, axis=0).max() > 1
+
+
+def test_a_face_is_on_its_head_if_its_mouth_is_above_its_eyes(stores):
+    face = stores.face()
+    turned = -face
+    assert plausible.on_its_head(np.stack([face, turned])).tolist() == [False, True]
+    turned[geometry.JAW] = 0  # jaw, brows and nose do not count
+    turned[17:36] = 100
+    assert plausible.on_its_head(turned)
+
+
+def test_the_area_of_a_polygon_is_signed_by_the_way_round():
+    square = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 2.0], [0.0, 2.0]])
+    assert plausible.signed_area(np.stack([square, square[::-1]])).tolist() == [6.0, -6.0]

@@ -125,6 +125,26 @@ def test_noisy_single_clips_do_not_widen_the_interval_of_a_speaker_with_many():
     assert mean_interval(values, list("aaaaaaaabc")) == pytest.approx(ends(*robust))
 
 
+def test_a_bias_that_every_speaker_left_out_shares_changes_no_interval():
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    weights, mean = np.full(4, 0.25), values.mean()
+    left_out = statistics.without_each(values, np.ones(4))
+    assert interval(mean, left_out + 0.7, weights) == pytest.approx(
+        interval(mean, left_out, weights)
+    )
+
+
+def test_a_speaker_without_any_event_changes_no_interval():
+    values, weights = np.array([0.0, -1.0, 1.0]), np.array([0.2, 0.4, 0.4])
+    freedom, robust, alike = by_hand(values, weights)
+    assert freedom < 4 and alike[1] < robust[1] and alike[2] == pytest.approx(0)
+    left_out = -weights * values / (1 - weights)  # of a mean of 0
+    three = interval(np.zeros(()), left_out, weights)
+    assert three == pytest.approx(ends(*alike))
+    four = interval(np.zeros(()), np.append(left_out, 0.0), np.append(weights, 0.0))
+    assert four == pytest.approx(three)
+
+
 def test_interval_works_on_any_leading_axes():
     rng = np.random.default_rng(0)
     sums, counts = rng.normal(size=(4, 5, 6)), rng.integers(1, 9, (4, 5, 6)).astype(float)
@@ -186,6 +206,11 @@ def test_paired():
     result = paired(first, second, ["s1"] * 5 + ["s2"] * 5, lower_is_better=True)
     assert result.win_rate == 0 and result.p is None and result.least_p == 2 / 2**2
     assert paired([1, 2], [1, 2], ["a", "b"], lower_is_better=True).win_rate == 0.5
+
+
+def test_the_effect_is_the_mean_difference_in_its_deviations():
+    result = paired([1.0, 1.5, 2.0], [0.0, 1.0, 2.0], list("abc"), lower_is_better=False)
+    assert result.difference == 0.5 and result.effect == pytest.approx(0.5 / 0.5)
 
 
 def test_infinite_scores_win_and_count_as_the_cap():

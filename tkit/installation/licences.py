@@ -89,8 +89,9 @@ def _applies(wanted: Requirement) -> bool:
 
 def _stated(own: Any) -> str:
     """What metadata state: an expression, one line of text, or classifiers."""
-    text = own.get("License-Expression") or own.get("License") or ""
-    if text and "\n" not in text and len(text) < 80:
-        return text
+    for key in ("License-Expression", "License"):
+        for text in own.get_all(key) or ():
+            if "\n" not in text and len(text) < 80:
+                return str(text)
     classes = [line for line in own.get_all("Classifier") or () if line.startswith("License ::")]
     return ", ".join(line.rpartition(":: ")[2] for line in classes)

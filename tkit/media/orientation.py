@@ -18,7 +18,7 @@ def display_matrix(frame: Any) -> tuple[int, int, int, int] | None:
     costs as much as some of the decoding: a frame that was asked is kept until Python looks for
     circles, so its memory is not there for the next.
     """
-    matrix = next((d for d in frame.side_data if d.type.name == "DISPLAYMATRIX"), None)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return None
     a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
