@@ -151,7 +151,11 @@ class Reader:
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
         path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-        self.environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}
+        self.environment = os.environ | {
+            "PATH": path,
+            "PYTHONPATH": str(folder),
+            "OMP_NUM_THREADS": "1",  # pages are read side by side
+        }
 
     def run(self, block: Block) -> subprocess.CompletedProcess:
         """Run or write one block; its exit code and what it said."""
