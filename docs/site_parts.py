@@ -182,6 +182,16 @@ def plain_options(app: Sphinx, context: Any, lines: list[str]) -> None:
     lines[:] = [line if line.strip().startswith(fixed) else _escaped(line) for line in lines]
 
 
+def named_arguments(app: Sphinx, context: Any, lines: list[str]) -> None:
+    """Leave out arguments that a command's help does not name either."""
+    kept, named = [], True
+    for line in lines:
+        if line.startswith(".. option::"):
+            named = bool(line.removeprefix(".. option::").strip())
+        kept += [line] if named else []
+    lines[:] = kept
+
+
 def _escaped(line: str) -> str:
     return re.sub(r"([*`|]|_(?!\w))", r"\\\1", line).replace(r"\*\*Required\*\*", "*Required.*")
 
@@ -214,4 +224,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", rubrics, priority=100)  # before napoleon
     app.connect("sphinx-click-process-description", plain_help)
     app.connect("sphinx-click-process-options", plain_options)
+    app.connect("sphinx-click-process-arguments", named_arguments)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ three steps. What needs more (marked ``not-run``) is parsed: its commands and op
 import re
 import shutil
 import wave
+from concurrent.futures import ThreadPoolExecutor
 
 import doc_pages
 import pytest
@@ -104,11 +105,9 @@ def given(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", RUN, ids=doc_pages.name_of)
-def test_a_reader_who_types_a_page_sees_it_work(page, given, tmp_path):
+def read(page, given, folder):
+    """Type a page; return the first block that fails and what it said, or None."""
     blocks = [b for b in doc_pages.blocks(page) if b.runs or b.file]
-    folder = tmp_path / "reader"
     if any(block.file for block in blocks):
         doc_pages.checkout(folder)
     reader = doc_pages.Reader(folder, given / "puppet", GIVEN)
@@ -116,4 +115,28 @@ def test_a_reader_who_types_a_page_sees_it_work(page, given, tmp_path):
         (folder / name).symlink_to(given / name)
     for block in blocks:
         done = reader.run(block)
-        assert done.returncode == 0, f"{block}\n{block.text}\n{done.stdout}\n{done.stderr}"
+        if done.returncode:
+            return f"{block}\n{block.text}\n{done.stdout}\n{done.stderr}"
+    return None
+
+
+@pytest.fixture(scope="module")
+def readers(request, given, tmp_path_factory):
+    """Two readers, who share the pages that are asked for: page to what became of it."""
+    asked = [
+        item.callspec.params["page"]
+        for item in request.session.items
+        if item.path == request.path and "readers" in item.fixturenames
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            page: pool.submit(read, page, given, tmp_path_factory.mktemp("reader") / "here")
+            for page in asked
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN, ids=doc_pages.name_of)
+def test_a_reader_who_types_a_page_sees_it_work(page, readers):
+    failure = readers[page].result()
+    assert failure is None, failure

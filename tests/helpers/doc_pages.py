@@ -2,7 +2,8 @@
 
 The first word of a fence is its language. ``sh`` and ``python`` are run, in the order of the page;
 ``not-run`` behind it says that a block needs what a test does not have (GRID, a GPU, a network),
-and ``file=PATH`` that the block is that file of a checkout.
+and ``file=PATH`` that the block is that file of a checkout. A fence without a language is parsed as
+one of ``sh not-run``.
 """
 
 import os
@@ -74,7 +75,7 @@ def blocks(page: Path) -> list[Block]:
     """All blocks of a page but directives, which are the site's."""
     text, found = page.read_text(encoding="utf-8"), []
     for match in FENCE.finditer(text):
-        language, *marks = match["info"].split() or [""]
+        language, *marks = match["info"].split() or ["sh", "not-run"]
         if not language.startswith("{"):
             line = text.count("\n", 0, match.start()) + 1
             found.append(Block(name_of(page), line, language, tuple(marks), match["text"]))
@@ -150,7 +151,11 @@ class Reader:
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
         path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-        self.environment = os.environ | {"PATH": path, "PYTHONPATH": str(folder)}
+        self.environment = os.environ | {
+            "PATH": path,
+            "PYTHONPATH": str(folder),
+            "OMP_NUM_THREADS": "1",  # pages are read side by side
+        }
 
     def run(self, block: Block) -> subprocess.CompletedProcess:
         """Run or write one block; its exit code and what it said."""
