@@ -22,6 +22,16 @@ function ticks(low, high, count) {
   return found;
 }
 
+/* Round numbers on an axis of logarithms: 1, 2 and 5 of each decade, or fewer of them. */
+function decades(low, high) {
+  for (const of of [[1, 2, 5], [1, 3], [1]]) {
+    const found = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+      found.push(...of.map(n => n * 10 ** power).filter(v => v >= low && v <= high));
+    if (found.length <= 6 || of.length === 1) return found;
+  }
+}
+
 const short = value => value === 0 ? "0" : Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3
   ? value.toExponential(1) : String(Number(value.toPrecision(5)));
 
@@ -45,8 +55,7 @@ function chart({caption, about = "", height = 130, x: [x0, x1], y: [y0, y1], xNa
     scale.x = v => left + (v - x0) / (x1 - x0 || 1) * (right - left);
     scale.y = v => bottom - (at(v) - at(y0)) / (at(y1) - at(y0) || 1) * (bottom - top);
     scale.back = px => x0 + (px - left) / (right - left) * (x1 - x0);
-    const ys = rows.length ? [] : log
-      ? ticks(Math.log10(y0), Math.log10(y1), 4).map(v => 10 ** v) : ticks(y0, y1, 4);
+    const ys = rows.length ? [] : log ? decades(y0, y1) : ticks(y0, y1, 4);
     for (const v of ys) {
       svg.append(element("line", {class: "grid", x1: left, x2: right, y1: scale.y(v), y2: scale.y(v)}),
                  element("text", {x: left - 6, y: scale.y(v), dy: "0.35em", "text-anchor": "end"}, short(v)));
