@@ -26,7 +26,7 @@ SUMMARIES = {
     "doctor": "Look whether everything is there and sound, and say what to install.",
     "download": "Download a corpus that may be passed on, and unpack it.",
     "eval": "Measure a trained stage on a store, beside the static rows.",
-    "export": "Write the clips of a store as files that others read.",
+    "export": "Write the clips of a store as files that other people's training reads.",
     "landmarks": "Track the 68 points of the face in one video, as prep does.",
     "leaderboard": "Merge reports into rankings, one for each signature.",
     "metrics": "List the metrics, or show the choices and the signature of one.",
