@@ -29,7 +29,7 @@ def track(frames):
     points[level > 200] = np.nan
     return points
 LANDMARKER = Landmarker(
-    name="drawn", title="drawn", open=lambda: track, signature="drawn-1", licence="none",
+    name="watched", title="drawn", open=lambda: track, signature="drawn-1", licence="none",
     lips="none",
 )
 """
@@ -38,11 +38,11 @@ LANDMARKER = Landmarker(
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     entries = tmp_path_factory.mktemp("entries")
-    (entries / "drawn.py").write_text(DRAWN)
+    (entries / "watched.py").write_text(DRAWN)
     landmarks.__path__.append(str(entries))
     yield
     landmarks.__path__.remove(str(entries))
-    sys.modules.pop("tkit.landmarks.drawn", None)
+    sys.modules.pop("tkit.landmarks.watched", None)
 
 
 def levels(*values):
@@ -65,7 +65,7 @@ def folders(tmp_path, drawn):
 
 
 def measured(folders, *metrics, **choices):
-    protocol = scoring.Protocol("t", {name: {} for name in metrics}, landmarks="drawn")
+    protocol = scoring.Protocol("t", {name: {} for name in metrics}, landmarks="watched")
     return scoring.score(
         {"ours": folders / "pred"}, folders / "gt", protocol=protocol, rows=["static"], **choices
     )
@@ -93,7 +93,7 @@ def test_series_are_those_of_the_points_that_were_scored(folders):
 
 
 def test_nothing_is_looked_for_twice(folders):
-    from tkit.landmarks import drawn as back_end
+    from tkit.landmarks import watched as back_end
 
     back_end.CALLS.clear()
     measured(folders, "lmd", "mouth-opening", "velocity")
@@ -111,7 +111,7 @@ def test_without_a_metric_of_landmarks_there_are_no_series(folders):
 
 def test_frames_without_a_face_have_no_values(folders):
     np.save(folders / "pred" / "s1/a.npy", levels(*[64] * 10, *[250] * 3, *[64] * 27))
-    protocol = scoring.Protocol("t", {"lmd": {"missing_face": "drop"}}, landmarks="drawn")
+    protocol = scoring.Protocol("t", {"lmd": {"missing_face": "drop"}}, landmarks="watched")
     report = scoring.score({"ours": folders / "pred"}, folders / "gt", protocol=protocol)
     clip = report.series["s1/a"]
     lost = np.isnan(clip.rows["ours"].opening)
