@@ -107,8 +107,14 @@ def _in_processes(
 
     Each process is a pool of its own, so that one that dies takes no call but its own with it.
     """
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as own_tracker
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
+    # Else the first worker starts them, after which Ctrl-C comes through again.
+    resource_tracker.ensure_running()
+    own_tracker.ensure_running()
     todo, died = deque(range(len(calls))), set()
     idle = [_worker(jobs) for _ in range(jobs)]
     running: dict[Any, tuple[int, Any]] = {}
