@@ -229,6 +229,6 @@ def test_means_over_clips_have_intervals_where_speakers_are_three(stage, store, 
     assert max(map(len, text.splitlines()[:-3])) <= 80
     for name, what in stage.quantities.items():
         if name in found:
-            (line,) = [line for line in text.splitlines() if line.split()[0] == name]
+            (line,) = [line for line in text.splitlines() if line.split(" ")[0] == name]
             assert (what.unit in line) and (" [" in line) == (name in means), line
             assert ("↓" in line, "↑" in line) == (what.better == "lower", what.better == "higher")

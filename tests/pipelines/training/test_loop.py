@@ -309,6 +309,7 @@ def pair_stage(**values):
         name="pair", title="two players", config=PairConfig, nets=nets, players=("one", "two"),
         losses=losses, batches=lambda store, config, split: lambda step: {"x": torch.ones(2, 2)},
         evaluate=lambda nets, store, rows, config: {"n": len(rows)}, released="one", apply=print,
+        quantities={},
     )  # fmt: skip
     config = configs.make(PairConfig, {**SMALL, "steps": 1, **values})
     return stage, config, made
