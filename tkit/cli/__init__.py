@@ -43,7 +43,7 @@ SUMMARIES = {
 
 # How to go on with what Ctrl-C ended, where running it again is not all.
 HOW_TO_GO_ON = {
-    "animate": "what is finished is kept; run it again with --force to make all videos",
+    "animate": "finished videos are kept; run it again, with --force where some are there",
     "demo": "run it again with --force",
     "download": "run it again to go on where it stopped",
     "prep": "run it again to go on where it stopped",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,6 +13,20 @@ from typing import Any
 import click
 
 path = click.Path(path_type=Path)
+
+
+class Number(click.FloatRange):
+    """A number within bounds; not a number and without end, which click takes, are none."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Parse the text of one option."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number that can be used.", param, ctx)
+        return number
+
 
 force = click.option("--force", is_flag=True, help="Replace an output that is already there.")
 jobs = click.option(

@@ -47,15 +47,15 @@ from tkit.errors import Fault, TkitError, UsageError
     help="Movement of the head: none, or as in a video (or in points from tkit landmarks, .npy).",
 )  # fmt: skip
 @click.option(
-    "--blink-rate", type=click.FloatRange(0, 3), metavar="HZ",
+    "--blink-rate", type=_options.Number(0, 3), metavar="HZ",
     help="Blinks a second.  [default: as learned]",
 )  # fmt: skip
 @click.option(
-    "--expression", type=click.FloatRange(0, 3), default=1.0, show_default=True, metavar="X",
+    "--expression", type=_options.Number(0, 3), default=1.0, show_default=True, metavar="X",
     help="How far speech moves the mouth: 0 not at all, 1 as learned.",
 )  # fmt: skip
 @click.option(
-    "--fps", type=click.FloatRange(1, 120), default=25.0, show_default=True,
+    "--fps", type=_options.Number(1, 120), default=25.0, show_default=True,
     help="Frames a second.",
 )  # fmt: skip
 @click.option(

@@ -18,6 +18,7 @@ from tkit.cli import _options
 @click.option(
     "--minutes",
     default=6.0,
+    type=_options.Number(0),
     show_default=True,
     metavar="M",
     help="Training time of the three stages together.",

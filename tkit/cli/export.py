@@ -25,6 +25,7 @@ from tkit.cli import _options
 )
 @click.option("--split", default="all", show_default=True, metavar="NAME", help="Which clips.")
 @_options.force
+@_options.quiet
 def command(
     store: Path, out: Path, format_: str, root: Path | None, split: str, force: bool
 ) -> None:

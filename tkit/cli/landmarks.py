@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     default=25.0,
     show_default=True,
     metavar="N",
-    type=click.FloatRange(0),
+    type=_options.Number(0),
     help="Frame rate of the points, as in prep; 0 keeps the file's own.",
 )
 @click.option(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--split-file",
     type=_options.path,
     metavar="FILE",
-    help="Your own: lines of a clip or speaker and its split; only what it names is used.",
+    help="Your own: lines of a clip or speaker and its split (alone: test); only those are used.",
 )
 @click.option(
     "--manifest",
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--max-drift",
     default=5.0,
+    type=_options.Number(0),
     show_default=True,
     metavar="N",
     help="Frames that sound and picture may differ in length.",

@@ -50,7 +50,7 @@ def command(
       tkit report scores.json --html scores.html --gt grid/ --pred ours=out/a
     """
     from tkit.errors import UsageError
-    from tkit.report import Report, figures, formats, page, series
+    from tkit.report import CONTROL_ROWS, Report, figures, formats, page, series
     from tkit.scoring import pairing
 
     if html_file is None and folder is None:
@@ -63,7 +63,12 @@ def command(
         report = replace(report, series=series.read(beside))
     if gt is not None:
         renamed = pairing.read_map(map_file) if map_file else None
-        found, _ = pairing.pair(pairing.name_methods(list(preds)), gt, renamed=renamed)
+        methods = pairing.name_methods(list(preds))
+        for name in methods:
+            if name not in report.methods:
+                there = ", ".join(set(report.methods) - set(CONTROL_ROWS)) or "none"
+                raise UsageError(f"--pred {name}: no method of this report (there are: {there})")
+        found, _ = pairing.pair(methods, gt, renamed=renamed)
         report = replace(report, videos=pairing.videos_of(found))
     outputs = [html_file] if html_file else []
     folders = [folder] if folder else []

@@ -167,6 +167,7 @@ def command(
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
+    from tkit.errors import UsageError
     from tkit.report import formats, page, series, tables
     from tkit.scoring import protocols
     from tkit.scoring.pairing import name_methods, read_map
@@ -182,6 +183,8 @@ def command(
     named = [path for path in (json_file, html_file) if path not in (None, formats.STDOUT)]
     beside = series.beside(named[0]) if named else None
     in_page = html_file if html_file != formats.STDOUT else None
+    if embed and in_page is None:
+        raise UsageError("--embed puts videos inside a page: give --html F.html, too")
     folders = page.folders(in_page, worst=videos, embed=embed) if in_page else []
     kept = [*outputs.values(), *([beside] if beside else [])]
     with formats.free(kept, force=force, folders=folders):

@@ -59,7 +59,7 @@ def command() -> None:
     help="Of all videos.  [default: the least one's]",
 )  # fmt: skip
 @click.option(
-    "--fps", default=25.0, show_default=True, type=click.FloatRange(1, 120), help="Of all videos."
+    "--fps", default=25.0, show_default=True, type=_options.Number(1, 120), help="Of all videos."
 )
 def new(
     preds: tuple[str, ...], gt: Path | None, out: Path, height: int, fps: float, **asked: object

@@ -120,7 +120,7 @@ def _option(field: Field, kind: Any) -> click.Option:
     elif choices := field.metadata.get("choices"):
         settings |= {"type": click.Choice(choices)}
     else:
-        settings |= {"type": kind}
+        settings |= {"type": _options.Number() if kind is float else kind}
     help_ = f"{field.metadata.get('help', '')}  [default: {shown}]"
     return click.Option([flag], help=help_.strip(), **settings)
 

@@ -34,6 +34,8 @@ def write(samples: Iterator[Sample], folder: Path) -> None:
         known = {key: text for key, text in sample.about.items() if isinstance(text, str) and text}
         known |= {"words": sample.about.get("words", []), "video": f"{name}.mp4"}
         lines.append(json.dumps(known) + "\n")
+    if not lines:
+        return
     with atomic_path(folder / "clips.jsonl") as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
 

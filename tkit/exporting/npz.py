@@ -28,6 +28,8 @@ def write(samples: Iterator[Sample], folder: Path) -> None:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         lines.append(json.dumps(sample.about | {"arrays": f"{sample.name}.npz"}) + "\n")
+    if not lines:
+        return
     with atomic_path(folder / "clips.jsonl") as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
 

@@ -417,7 +417,10 @@ def _with_interval(score: Cell) -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """Ends of an interval as the tables print them; empty if there is none."""
-    return "" if low is None or high is None else f"[{low:.3f}, {high:.3f}]"
+    if low is None or high is None:
+        return ""
+    low, high = (round(end, 3) + 0.0 for end in (low, high))  # no minus before zeros
+    return f"[{low:.3f}, {high:.3f}]"
 
 
 def comparison_lines(report: Report) -> list[str]:

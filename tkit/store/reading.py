@@ -201,8 +201,9 @@ class Store:
         """Return the clips of a split (``all`` for every clip); :class:`UsageError` if none."""
         rows = [row for row in self.clips if split in ("all", row.split)]
         if not rows:
-            there = ", ".join(sorted({row.split or "(none)" for row in self.clips}))
-            raise UsageError(f"{self.path}: no clips in split {split!r} (there are: {there})")
+            there = ", ".join(sorted({row.split for row in self.clips} - {""}))
+            other = f"there are: {there}" if there else "its clips are in no split: --split all"
+            raise UsageError(f"{self.path}: no clips in split {split!r} ({other})")
         return rows
 
     def problems(self) -> list[str]:
