@@ -100,7 +100,8 @@ def _statistics(waves: Iterable[np.ndarray]) -> tuple[np.float32, np.float32]:
     count, total, power = 0, 0.0, 0.0
     for piece in waves:
         wave = np.asarray(piece, np.float64)
-        count, total, power = count + len(wave), total + wave.sum(), power + wave @ wave
+        count, total = count + len(wave), total + float(wave.sum())
+        power += float(wave @ wave)
     count = max(count, 2 * _FIRST_SPAN)
     variance = max(power / count - (total / count) ** 2, 0.0)
     return np.float32(total / count), np.float32(math.sqrt(variance + 1e-7))
