@@ -121,7 +121,9 @@ def test_one_line_says_how_to_go_on(inputs, slow_server, tmp_path, case):
     time.sleep(0.5)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to its workers, too
     said = run.communicate(timeout=60)[1]
-    if run.returncode == 0 and name not in FAST:
+    # Where the work was done, the signal may still find the interpreter on its way out.
+    ended = run.returncode == 0 or (run.returncode == -signal.SIGINT and "page: x.html" in said)
+    if ended and name not in FAST:
         pytest.skip("it was done")
     lines = said.splitlines()
     hint = HOW_TO_GO_ON.get(name, "run it again")
