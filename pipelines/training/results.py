@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tkit import __version__
 from tkit.corpora import CORPORA
 from tkit.files import sha256_of
@@ -79,33 +81,46 @@ def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
     """
     rows, info = store.select(split), store.info
     trained.require_encoder(info.encoder, where=str(store.path))
+    found, intervals = _numbers(trained, store, rows)
     return {
         "stage": trained.stage.name,
         "split": split,
         "n_clips": len(rows),
-        **trained.stage.evaluate(trained.nets, store, rows, trained.config),
+        **found,
         "corpus": info.corpus,
         "landmarks": info.landmarks,
         "lips": info.lips,
         "speech": info.encoder.signature,
         "weights": str(trained.weights.path),
         "sha256": trained.weights.sha256,
-        "intervals": _intervals(trained, store, rows),
+        "intervals": intervals,
     }
 
 
-def _intervals(trained: Trained, store: Store, rows: list[Row]) -> dict[str, tuple[float, float]]:
-    """Ends of the interval of every mean over clips, by name; speakers are the units."""
-    names = [name for name, what in trained.stage.quantities.items() if what.of_clips]
+def _numbers(
+    trained: Trained, store: Store, rows: list[Row]
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """All numbers of a stage, and ends of the interval of every mean over clips, by name.
+
+    Speakers are the units. Clips are looked at one by one for the intervals; all of them at once
+    only for numbers that are no means over clips.
+    """
+    means = {name for name, what in trained.stage.quantities.items() if what.of_clips}
     speakers = [row.speaker for row in rows]
-    if not names or len(set(speakers)) < statistics.MIN_SPEAKERS:
-        return {}
-    evaluate, settings = trained.stage.evaluate, trained.config
-    clips = [evaluate(trained.nets, store, [row], settings) for row in rows]
-    found = {
-        name: statistics.mean_interval([clip[name] for clip in clips], speakers) for name in names
-    }
-    return {name: ends for name, ends in found.items() if ends}
+
+    def evaluate(some: list[Row]) -> dict[str, float]:
+        return trained.stage.evaluate(trained.nets, store, some, trained.config)
+
+    if not means or len(set(speakers)) < statistics.MIN_SPEAKERS:
+        return evaluate(rows), {}
+    clips = [evaluate([row]) for row in rows]
+    of_each = {name: [clip[name] for clip in clips] for name in clips[0] if name in means}
+    ends = {name: statistics.mean_interval(each, speakers) for name, each in of_each.items()}
+    if means >= clips[0].keys():
+        found = {name: float(np.mean(each)) for name, each in of_each.items()}
+    else:
+        found = evaluate(rows)
+    return found, {name: pair for name, pair in ends.items() if pair}
 
 
 def as_text(found: Mapping[str, Any], stage: Stage, *, width: int = tables.WIDTH) -> str:
