@@ -28,8 +28,39 @@ class Found:
         """Path of the sound beside a clip; empty without one."""
         return str(self.sounds.get(id_, ""))
 
+    def rows(self, table: str, *names: str) -> Iterator[dict[str, str]]:
+        """Yield the rows of a table with a head, of the columns ``names``; none without the table.
 
-def find(root: str | Path, id_of: Callable[[Path], str], *, texts: str = ".txt") -> Found:
+        Blanks round names and cells go.
+
+        Raises
+        ------
+        CorpusError
+            If it has no such columns.
+        """
+        if table not in self.tables:
+            return
+        path = self.tables[table]
+        reader = csv.DictReader(read_text(path).splitlines(), skipinitialspace=True)
+        head = {(name or "").strip(): name for name in reader.fieldnames or ()}
+        if missing := [name for name in names if name not in head]:
+            raise CorpusError(f"{path}: has no column {missing[0]!r}")
+        for row in reader:
+            yield {name: (row[head[name]] or "").strip() for name in names}
+
+
+def files(root: str | Path) -> Iterator[Path]:
+    """Yield every file below ``root`` in order of names, links followed, hidden ones left out.
+
+    Paths are absolute, so that ``root`` may itself be the folder of a speaker.
+    """
+    for folder, names in walk(Path(root).resolve()):
+        yield from (folder / name for name in names if not name.startswith("."))
+
+
+def find(
+    root: str | Path, id_of: Callable[[Path], str], *, what: str = "", example: str = ""
+) -> Found:
     """Walk a corpus and sort its files.
 
     Parameters
@@ -37,43 +68,30 @@ def find(root: str | Path, id_of: Callable[[Path], str], *, texts: str = ".txt")
     root : path
     id_of : callable
         ``id_of(path)`` is the id of the clip that a file belongs to; empty if it is of none.
-    texts : str
-        Suffix of the files that hold what is said.
+    what, example : str
+        Its videos in words, and where one lies below ``root``: said where there is none.
 
     Returns
     -------
     Found
-        ``tables``: every ``.csv`` by its name.
+        ``texts``: every ``.txt``; ``tables``: every ``.csv`` by its name.
+
+    Raises
+    ------
+    CorpusError
+        If there is no video, for a corpus that says ``what``.
     """
     found = Found()
     kinds = dict.fromkeys(VIDEO_SUFFIXES, found.videos) | dict.fromkeys(
         SOUND_SUFFIXES, found.sounds
     )
-    kinds[texts] = found.texts
-    base = Path(root).resolve()  # it may itself be the folder of a speaker
-    for path in (folder / name for folder, names in walk(base) for name in names):
-        if path.name.startswith("."):
-            continue
+    kinds[".txt"] = found.texts
+    for path in files(root):
         suffix = path.suffix.lower()
         if suffix == ".csv":
             found.tables.setdefault(path.name, path)
         elif suffix in kinds and (id_ := id_of(path)):
             kinds[suffix].setdefault(id_, path)
+    if what and not found.videos:
+        raise CorpusError(f"{root}: no {what} here; expected e.g. {root}/{example}")
     return found
-
-
-def rows(path: Path, *names: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of a table with a head, of the columns ``names``; blanks round them go.
-
-    Raises
-    ------
-    CorpusError
-        If it has no such columns.
-    """
-    lines = read_text(path).splitlines()
-    reader = csv.DictReader(lines, skipinitialspace=True)
-    head = {(name or "").strip(): name for name in reader.fieldnames or ()}
-    if missing := [name for name in names if name not in head]:
-        raise CorpusError(f"{path}: has no column {missing[0]!r}")
-    for row in reader:
-        yield {name: (row[head[name]] or "").strip() for name in names}

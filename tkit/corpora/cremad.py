@@ -13,8 +13,7 @@ from pathlib import Path
 
 from tkit.clips import Clip, Reject, columns
 from tkit.corpora import Corpus
-from tkit.corpora._found import find, rows
-from tkit.errors import CorpusError
+from tkit.corpora._found import find
 
 SENTENCES = {
     "IEO": "it's eleven o'clock",
@@ -45,15 +44,9 @@ def _id_of(path: Path) -> str:
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """Yield the clips below ``root`` in order of their ids."""
-    found = find(root, _id_of)
-    if not found.videos:
-        raise CorpusError(
-            f"{root}: no CREMA-D videos here; expected e.g. {root}/VideoFlash/1001_DFA_ANG_XX.flv"
-        )
-    people = {}
-    if DEMOGRAPHICS in found.tables:
-        heads = ("ActorID", "Age", "Sex", "Race", "Ethnicity")
-        people = {row.pop("ActorID"): row for row in rows(found.tables[DEMOGRAPHICS], *heads)}
+    found = find(root, _id_of, what="CREMA-D videos", example="VideoFlash/1001_DFA_ANG_XX.flv")
+    heads = ("ActorID", "Age", "Sex", "Race", "Ethnicity")
+    people = {row.pop("ActorID"): row for row in found.rows(DEMOGRAPHICS, *heads)}
     for id_, path in sorted(found.videos.items()):
         actor, sentence, emotion, level = id_.split("/")[1].split("_")
         if sentence not in SENTENCES or emotion not in EMOTIONS:

@@ -61,11 +61,7 @@ def _id_of(path: Path) -> str:
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """Yield the clips below ``root`` in order of their ids."""
-    found = find(root, _id_of)
-    if not found.videos:
-        raise CorpusError(
-            f"{root}: no LRS3 videos here; expected e.g. {root}/trainval/0Amg53UuRqE/00001.mp4"
-        )
+    found = find(root, _id_of, what="LRS3 videos", example="trainval/0Amg53UuRqE/00001.mp4")
     for id_, path in sorted(found.videos.items()):
         part, video, _ = id_.split("/")
         try:

@@ -14,7 +14,6 @@ from pathlib import Path
 from tkit.clips import Clip, Reject
 from tkit.corpora import FOLDERS, Corpus
 from tkit.corpora._found import find
-from tkit.errors import CorpusError
 
 _SPLITS = frozenset({"train", "val", "test"})
 _NAME = re.compile(r"([A-Z']+)_\d{5}")
@@ -28,11 +27,7 @@ def _id_of(path: Path) -> str:
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """Yield the clips below ``root`` in order of their ids; the text is the word in the middle."""
-    found = find(root, _id_of)
-    if not found.videos:
-        raise CorpusError(
-            f"{root}: no LRW videos here; expected e.g. {root}/ABOUT/train/ABOUT_00001.mp4"
-        )
+    found = find(root, _id_of, what="LRW videos", example="ABOUT/train/ABOUT_00001.mp4")
     for id_, path in sorted(found.videos.items()):
         word, split, _ = id_.split("/")
         sound = found.sound(id_)

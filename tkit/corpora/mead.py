@@ -15,7 +15,6 @@ from pathlib import Path
 from tkit.clips import Clip, Reject, columns
 from tkit.corpora import Corpus
 from tkit.corpora._found import find
-from tkit.errors import CorpusError
 from tkit.media import VIDEO_SUFFIXES
 
 EMOTIONS = "angry contempt disgusted fear happy neutral sad surprised".split()
@@ -39,12 +38,12 @@ def _id_of(path: Path) -> str:
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """Yield the clips below ``root`` in order of their ids."""
-    found = find(root, _id_of)
-    if not found.videos:
-        raise CorpusError(
-            f"{root}: no MEAD videos from the front here; expected e.g. "
-            f"{root}/M003/video/front/angry/level_1/001.mp4"
-        )
+    found = find(
+        root,
+        _id_of,
+        what="MEAD videos from the front",
+        example="M003/video/front/angry/level_1/001.mp4",
+    )
     for id_, path in sorted(found.videos.items()):
         speaker, emotion, level, _ = id_.split("/")
         sex = "male" if speaker[0] == "M" else "female"

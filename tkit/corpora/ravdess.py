@@ -14,7 +14,6 @@ from pathlib import Path
 from tkit.clips import Clip, Reject, columns
 from tkit.corpora import Corpus
 from tkit.corpora._found import find
-from tkit.errors import CorpusError
 
 CHANNELS = {"01": "speech", "02": "song"}
 EMOTIONS = dict(
@@ -37,12 +36,7 @@ def _id_of(path: Path) -> str:
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """Yield the clips below ``root`` in order of their ids."""
-    found = find(root, _id_of)
-    if not found.videos:
-        raise CorpusError(
-            f"{root}: no RAVDESS videos here; expected e.g. "
-            f"{root}/Actor_01/01-01-03-01-02-01-01.mp4"
-        )
+    found = find(root, _id_of, what="RAVDESS videos", example="Actor_01/01-01-03-01-02-01-01.mp4")
     for id_, path in sorted(found.videos.items()):
         actor, name = id_.split("/")
         modality, channel, emotion, level, statement, _, _ = name.split("-")

@@ -16,8 +16,8 @@ from pathlib import Path, PureWindowsPath
 
 from tkit.clips import Clip, Reject, Word
 from tkit.corpora import Corpus, Splits
+from tkit.corpora._found import files
 from tkit.errors import CorpusError
-from tkit.files import walk
 from tkit.media import VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
@@ -87,7 +87,7 @@ def scan(root: str | Path) -> Iterator[Clip | Reject]:
     videos: dict[str, Path] = {}
     sounds: dict[str, Path] = {}
     labels: dict[str, tuple[Word, ...]] = {}
-    for path in _walk(Path(root)):
+    for path in files(root):
         id_, suffix = _id_of(path), path.suffix.lower()
         if suffix == ".mlf":
             labels |= read_mlf(path)
@@ -107,13 +107,6 @@ def scan(root: str | Path) -> Iterator[Clip | Reject]:
             continue
         speaker = id_.split("/")[0]
         yield Clip(id_, speaker, str(path), audio=str(sounds.get(id_, "")), phones=phones)
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """Yield every file below ``root``, links followed; ``root`` itself may be a speaker."""
-    base = root.resolve()
-    for folder, names in walk(base):
-        yield from (folder / name for name in names if not name.startswith("."))
 
 
 # The lists of georgesterpu/Sigmedia-AVSR, datasets/tcdtimit/splits; the labels of mpc001's Visual

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from tkit.clips import Clip, Reject, columns
 from tkit.corpora import FOLDERS, Corpus
-from tkit.corpora._found import find, rows
-from tkit.errors import CorpusError
+from tkit.corpora._found import find
 
 _SPEAKER = re.compile(r"id\d{5}")
 _SPLITS = {"dev": "train", "test": "test"}
@@ -30,16 +29,11 @@ def _id_of(path: Path) -> str:
 
 def scan(root: str | Path) -> Iterator[Clip | Reject]:
     """Yield the clips below ``root`` in order of their ids."""
-    found = find(root, _id_of)
-    if not found.videos:
-        raise CorpusError(
-            f"{root}: no VoxCeleb2 videos here; expected e.g. "
-            f"{root}/dev/mp4/id00012/21Uxsk56VDQ/00001.mp4"
-        )
-    people = {}
-    if META in found.tables:
-        heads = ("VoxCeleb2 ID", "Gender", "Set")
-        people = {row["VoxCeleb2 ID"]: row for row in rows(found.tables[META], *heads)}
+    found = find(
+        root, _id_of, what="VoxCeleb2 videos", example="dev/mp4/id00012/21Uxsk56VDQ/00001.mp4"
+    )
+    heads = ("VoxCeleb2 ID", "Gender", "Set")
+    people = {row["VoxCeleb2 ID"]: row for row in found.rows(META, *heads)}
     for id_, path in sorted(found.videos.items()):
         speaker = id_.split("/")[0]
         person = people.get(speaker, {})
