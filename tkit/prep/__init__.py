@@ -100,6 +100,7 @@ def prepare(
     """
     settings, out = choose(settings or Settings(), **choices), Path(out)
     source = Source(corpus, root, split_scheme, manifest, split_file, speaker_from, text_from)
+    source.check()
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
     encoder = replace(encoder, window_rate=settings.window_rate)

@@ -16,6 +16,7 @@ from tkit.corpora import (
     split_of,
 )
 from tkit.errors import CorpusError, UsageError, one_line
+from tkit.files import require_path
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,31 @@ class Source:
     split_file: str | Path | None = None
     speaker_from: str = ""
     text_from: str = ""
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` for what is wrong without a look at any clip."""
+        entry = CORPORA.get(self.corpus)
+        entry.require_split_scheme(self.split_scheme)
+        if self.split_file is not None and self.split_scheme is not None:
+            raise UsageError("a split scheme and a file of splits: which is it?")
+        for name in self.options:
+            if name not in entry.options or self.manifest is not None:
+                what = "a manifest" if self.manifest is not None else self.corpus
+                option = name.replace("_", "-")
+                raise UsageError(
+                    f"{what} knows {SCAN_OPTIONS[name]}: --{option} is for the corpus folder"
+                )
+        if self.split_file is not None:
+            require_path(self.split_file, "file of splits")
+        if self.manifest is not None:
+            require_path(self.manifest, "manifest of clips")
+        else:
+            find_root(self.corpus, self.root)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What is given of what the corpus' scan takes besides."""
+        return {name: getattr(self, name) for name in SCAN_OPTIONS if getattr(self, name)}
 
 
 @dataclass(frozen=True)
@@ -83,10 +109,9 @@ def choose_clips(source: Source) -> Chosen:
     CorpusError
         If there are no clips, or two of one id.
     """
+    source.check()
     entry = CORPORA.get(source.corpus)
     if source.split_file is not None:
-        if source.split_scheme is not None:
-            raise UsageError("a split scheme and a file of splits: which is it?")
         scheme, splits = Path(source.split_file).stem, read_splits(source.split_file)
     else:
         scheme = entry.require_split_scheme(source.split_scheme)
@@ -125,20 +150,12 @@ def _list(source: Source) -> tuple[list[Clip], list[Reject]]:
 
 def _scanned(source: Source) -> Iterator[Clip | Reject]:
     entry = CORPORA.get(source.corpus)
-    given = {name: getattr(source, name) for name in SCAN_OPTIONS if getattr(source, name)}
-    for name in given:
-        if name not in entry.options or source.manifest is not None:
-            what = "a manifest" if source.manifest is not None else source.corpus
-            option = name.replace("_", "-")
-            raise UsageError(
-                f"{what} knows {SCAN_OPTIONS[name]}: --{option} is for the corpus folder"
-            )
     if source.manifest is not None:
         yield from read_manifest(source.manifest)
         return
     # Workers elsewhere stand in another folder.
     root = find_root(source.corpus, source.root).absolute()
-    scan = entry.scan(root, **given)
+    scan = entry.scan(root, **source.options)
     try:
         first = next(scan)
     except CorpusError as error:
