@@ -44,3 +44,17 @@ def write_clip():
         return path
 
     return write
+
+
+@pytest.fixture
+def run(capsys):
+    """Run ``tkit`` in this process and return exit code, stdout, stderr."""
+    from tkit.cli import main
+
+    def call(*args: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([str(arg) for arg in args])
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return call

@@ -1,24 +1,18 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from tkit import media, prep
-from tkit.cli import main
 from tkit.clips import Clip
 from tkit.face import geometry, overlay
 from tkit.prep import parts
 
 
 @pytest.fixture
-def run(capsys):
-    """Run ``tkit landmarks`` and return exit code, stdout, stderr."""
-
-    def call(*args: object):
-        with pytest.raises(SystemExit) as stop:
-            main(["landmarks", *map(str, args)])
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return call
+def run(run):
+    """Run ``tkit landmarks``."""
+    return partial(run, "landmarks")
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,7 @@ import numpy as np
 import pytest
 
 from tkit import media
-from tkit.cli import main
 from tkit.report import series
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args):
-        with pytest.raises(SystemExit) as stop:
-            main(list(args))
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 import csv
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 
 from tkit import media
-from tkit.cli import main
 from tkit.report import CONTROL_ROWS
 
 
@@ -23,16 +23,9 @@ def folders(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(capsys):
-    """Run ``tkit score`` and return exit code, stdout, stderr."""
-
-    def call(*args: str):
-        with pytest.raises(SystemExit) as stop:
-            main(["score", *args])
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return call
+def run(run):
+    """Run ``tkit score``."""
+    return partial(run, "score")
 
 
 PICTURES = "--metrics", "psnr,ssim"

@@ -8,23 +8,10 @@ import sys
 import pytest
 
 from tkit import METRICS, __version__
-from tkit.cli import SUMMARIES, cli, main
+from tkit.cli import SUMMARIES, cli
 from tkit.corpora import CORPORA
 from tkit.report import Cell, Report, citations
 from tkit.scoring import protocols
-
-
-@pytest.fixture
-def run(capsys):
-    """Run ``tkit`` and return exit code, stdout, stderr."""
-
-    def call(*args: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main([str(arg) for arg in args])
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return call
 
 
 @pytest.mark.parametrize("args", [["zoo", "list"], ["protocols", "list"], ["metrics", "list"]])

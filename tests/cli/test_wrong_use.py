@@ -5,22 +5,13 @@ import sys
 
 import pytest
 
-from tkit.cli import SUMMARIES, main
+from tkit.cli import SUMMARIES
 from tkit.report import Unscored, tables
 
 
-@pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Run ``tkit`` in an empty folder and return exit code, stdout, stderr."""
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-    def call(*args: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(list(args))
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return call
 
 
 @pytest.mark.parametrize("name", SUMMARIES)

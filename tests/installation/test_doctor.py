@@ -4,7 +4,6 @@ from importlib import metadata
 
 import pytest
 
-from tkit.cli import main
 from tkit.errors import TkitError
 from tkit.installation import doctor, licences, requirements
 
@@ -20,17 +19,6 @@ def asks(monkeypatch):
             "requires",
             lambda name: [*lines] if name == requirements.NAME else known(name),
         )
-
-    return call
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*args: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(list(args))
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
 
     return call
 
