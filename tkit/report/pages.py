@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import Any
 
-from tkit.parsing import plain
 from tkit.report import Report, tables
+from tkit.templates import environment
 
-if TYPE_CHECKING:
-    import jinja2
-
-
-def _shown(value: Any) -> Any:
-    """What a template shows: no control characters; line ends mean nothing in HTML."""
-    import markupsafe
-
-    if not isinstance(value, str) or isinstance(value, markupsafe.Markup):
-        return value
-    return "\n".join(map(plain, value.split("\n")))
-
-
-@functools.cache
-def _templates() -> jinja2.Environment:
-    import jinja2  # here: most commands write no page
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("tkit.report"),
-        autoescape=True,
-        finalize=_shown,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+_templates = cache(partial(environment, "tkit.report"))
 
 
 def render(template: str, **values: Any) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import jinja2
 from starlette.responses import HTMLResponse, Response
+
+from tkit.templates import environment
 
 KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -20,14 +21,7 @@ class Pages:
     """
 
     def __init__(self, *packages: str) -> None:
-        loaders = [jinja2.PackageLoader(name) for name in (*packages, "tkit.web")]
-        self._templates = jinja2.Environment(
-            loader=jinja2.ChoiceLoader(loaders),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = environment(*packages, "tkit.web")
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Fill in a page; its first comment names the values it takes."""
