@@ -26,7 +26,6 @@ SOUND_HZ = 48_000
 GT = "gt"  # name of the ground truth among the methods
 SCORES = range(11)  # 0 to 10, as in the paper's Table III
 CARD_S = (1.0, 3.0)  # seconds of a check of attention that show a face, and its instruction
-MIN_CARD_HEIGHT = 160
 QUESTIONS = {"realism": "How realistic is this talking face?"}
 ENDS = ("not at all", "completely")
 COMPARED = "Which of the two talking faces looks more real?"
