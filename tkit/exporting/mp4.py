@@ -28,9 +28,11 @@ def write(samples: Iterator[Sample], folder: Path) -> None:
             path, media.frames, fps=media.fps, wave=media.wave, sample_rate=media.sample_rate
         )
         texts = {key: text for key, text in sample.about.items() if isinstance(text, str)}
-        known = {key: texts.pop(key) for key in ("id", "speaker", "text", "split")}
+        id_, speaker, text, split = map(texts.pop, ("id", "speaker", "text", "split"))
         words = tuple(Word(**word) for word in sample.about.get("words", ()))
-        clips.append(Clip(**known, video=str(path), words=words, columns=columns(**texts)))
+        clips.append(
+            Clip(id_, speaker, str(path), "", text, words, split=split, columns=columns(**texts))
+        )
     if clips:
         write_manifest(folder / "clips.jsonl", clips)
 
