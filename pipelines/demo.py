@@ -25,7 +25,8 @@ from tkit.pipelines.animation.moves import sample_rate
 from tkit.pipelines.animation.render import talk
 from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.training import config as configs
-from tkit.pipelines.training import loop, runs, words
+from tkit.pipelines.training import loop, runs
+from tkit.pipelines.training.stage import Meaning
 from tkit.report import Report, formats, page, pages, plots, series
 from tkit.report.tables import ARROWS
 from tkit.store import Store
@@ -202,7 +203,7 @@ def _write_page(demo: Demo, report: Report, quality: dict[str, dict[str, float]]
             (stage, name, f"{value:.4g}")
             for stage, numbers in quality.items()
             for name, value in numbers.items()
-            if name not in words.MEASURED[stage]
+            if name not in STAGES.get(stage).shown
         ],
     }
     formats.save(pages.render("demo.html", **content), index)
@@ -221,7 +222,7 @@ def curves_of(run: Path, name: str) -> list[dict[str, Any]]:
         series.setdefault(logged, []).append((step, value))
     found = []
     for logged, pairs in series.items():
-        meaning = words.LOGGED[name].get(logged, words.Meaning(logged, "", better=""))
+        meaning = STAGES.get(name).logged.get(logged, Meaning(logged, "", better=""))
         values = [float(f"{value:.5g}") if np.isfinite(value) else None for _, value in pairs]
         about = {"title": meaning.title, "unit": meaning.unit, "text": meaning.text}
         arrow = ARROWS.get(meaning.better, "")
@@ -232,7 +233,7 @@ def curves_of(run: Path, name: str) -> list[dict[str, Any]]:
 def measured(quality: dict[str, dict[str, float]]) -> Iterator[tuple[str, ...]]:
     """Rows of the page's table of stages, from what their evaluations returned."""
     for stage, numbers in quality.items():
-        for name, meaning in words.MEASURED[stage].items():
+        for name, meaning in STAGES.get(stage).shown.items():
             if name not in numbers:
                 continue
             other, _, what = meaning.beside.partition(": ")

@@ -39,6 +39,31 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """A number in words.
+
+    Parameters
+    ----------
+    title : str
+    text : str
+        One line.
+    unit : str
+        Empty for a pure number.
+    better : str
+        ``higher``, ``lower``, ``closer`` (to the number beside it), or empty where neither is.
+    beside : str
+        Of what ``evaluate`` returns: the name of the number that it is to be compared with, and
+        what that is, e.g. ``"lmd_static: a face that never moves"``.
+    """
+
+    title: str
+    text: str
+    unit: str = ""
+    better: str = "lower"
+    beside: str = ""
+
+
+@dataclass(frozen=True)
 class Stage:
     """One trainable stage; the loop knows nothing else about it.
 
@@ -70,6 +95,9 @@ class Stage:
         ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
     quantities : mapping
         What each of these numbers is: {name: :class:`Quantity`}.
+    logged, shown : mapping
+        What its log holds, and of the quantities those that a page shows, the most telling first:
+        {name: :class:`Meaning`}. Names that are not here are shown as they are.
     released : str
         The net whose weights are the result of the stage, by its name in
         :data:`tkit.zoo.NETS`. Its module keeps its sizes in ``config``, the Config of that entry.
@@ -106,6 +134,8 @@ class Stage:
     quantities: Mapping[str, Quantity]
     released: str
     apply: Callable[..., Any]
+    logged: Mapping[str, Meaning] = field(default_factory=dict)
+    shown: Mapping[str, Meaning] = field(default_factory=dict)
     weights: str = ""
     watch: Callable[[Mapping[str, float]], None] | None = None
     pictures: Callable[..., dict[str, Any]] | None = None

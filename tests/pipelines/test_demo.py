@@ -4,7 +4,6 @@ import pytest
 
 from tkit.errors import OutputExistsError
 from tkit.pipelines import STAGES, demo
-from tkit.pipelines.training import words
 
 
 def test_an_earlier_demo_is_not_replaced_unasked(tmp_path):
@@ -42,8 +41,10 @@ def test_numbers_of_stages_stand_beside_what_they_are_to_be_compared_with():
 
 
 def test_words_are_of_stages_that_there_are_and_compare_with_what_is_measured():
-    for table in (words.LOGGED, words.MEASURED):
-        assert set(table) == set(STAGES.names())
-        for meanings in table.values():
-            assert all(m.title and m.text for m in meanings.values())
+    for name in STAGES.names():
+        stage = STAGES.get(name)
+        for meanings in (stage.logged, stage.shown):
+            assert meanings and all(m.title and m.text for m in meanings.values())
             assert {m.better for m in meanings.values()} <= {"higher", "lower", "closer", ""}
+        besides = {m.beside.partition(": ")[0] for m in stage.shown.values() if m.beside}
+        assert {*stage.shown, *besides} <= stage.quantities.keys()

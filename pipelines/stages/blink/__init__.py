@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.stage import Quantity, Stage, work_of
+from tkit.pipelines.training.stage import Meaning, Quantity, Stage, work_of
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,25 @@ REAL = {
     for name, what in GENERATED.items()
 }
 
+LOGGED = {
+    "loss": Meaning("Loss", "what is minimised: the weighted sum of the terms below"),
+    "mmd2": Meaning("Distance", "between generated and real eyes, as distributions (MMD²)"),
+    "range": Meaning("Out of range", "how far lids leave the range of real ones"),
+    "unrest": Meaning("Unrest", "how far lids move between blinks more than real ones do"),
+    "blinks": Meaning("Courses", "distance of whole blinks from real ones (MMD²)"),
+}
+SHOWN = {
+    "rate_hz": Meaning("Rate", "blinks a second", "1/s", "closer",
+                       beside="rate_real_hz: the recordings"),
+    "duration_s": Meaning("Duration", "of a blink at half depth", "s", "closer",
+                          beside="duration_s_real: the recordings"),
+    "interval_s": Meaning("Interval", "from one blink to the next", "s", "closer",
+                          beside="interval_s_real: the recordings"),
+    "depth": Meaning("Depth", "share of the open eye that closes", better="closer",
+                     beside="depth_real: the recordings"),
+    "mmd2": Meaning("Distance", "of generated and real eyes, as distributions (MMD²)",
+                    beside="mmd2_static: eyes that never move"),
+}  # fmt: skip
 STAGE = Stage(
     name="blink",
     title="noise to the displacement of eyes and brows",
@@ -83,6 +102,8 @@ STAGE = Stage(
         "mmd2_static": Quantity("... of eyes that never move"),
         "outside": Quantity("share of coordinates outside the training's range", "", "lower"),
     },
+    logged=LOGGED,
+    shown=SHOWN,
     released="blink",
     tiny={"batch_size": 4, "sequence": 10, "hidden": 8, "warmup": 5},
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.stage import Quantity, Stage, work_of
+from tkit.pipelines.training.stage import Meaning, Quantity, Stage, work_of
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,34 @@ class Config(Common):
     )
 
 
+LOGGED = {
+    "loss": Meaning("Loss", "what is minimised: the weighted sum of the terms below"),
+    "landmark": Meaning("Landmarks", "error of the displacement of mouth and jaw (eq. 3)"),
+    "temporal": Meaning("Steps", "the same of the differences of consecutive frames (eq. 4)"),
+    "closure": Meaning("Closure", "how far lips are apart where they should meet"),
+    "spoken": Meaning("Speech alone", "loss of the face that does not wait for speech"),
+    "waiting": Meaning(
+        "Waiting", "share of the time in which the picture's own mouth shows", better=""
+    ),
+}
+SHOWN = {
+    "lmd": Meaning(
+        "Mouth error", "distance of the mouth's landmarks from the true ones", "% IOD",
+        beside="lmd_static: a face that never moves",
+    ),
+    "opening_corr": Meaning(
+        "Opening", "correlation of predicted and true mouth opening", better="higher"
+    ),
+    "closed": Meaning(
+        "Closures", "share of p, b and m at which the lips meet", better="closer",
+        beside="closed_real: the recordings",
+    ),
+    "jitter": Meaning(
+        "Jitter", "trembling of the mouth from frame to frame", "% IOD", "closer",
+        beside="jitter_real: the recordings",
+    ),
+    "lag_frames": Meaning("Lag", "by which the mouth follows the sound", "frames"),
+}  # fmt: skip
 STAGE = Stage(
     name="motion",
     title="speech to the displacement of jaw and mouth",
@@ -74,6 +102,8 @@ STAGE = Stage(
         "lmd_ratio": Quantity("lmd over that of the neutral face", "", "lower"),
         "lmd_ratio_mean_pose": Quantity("lmd over that of the mean mouth", "", "lower"),
     },
+    logged=LOGGED,
+    shown=SHOWN,
     released="motion",
     steady=True,
     needs_speech=True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tkit.pipelines.training.config import Common, option
-from tkit.pipelines.training.stage import Quantity, Stage, work_of
+from tkit.pipelines.training.stage import Meaning, Quantity, Stage, work_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,34 @@ class Config(Common):
     eval_frames: int = option(25, "Frames of each clip that are measured, evenly spaced.", low=2)
 
 
+LOGGED = {
+    "texture/loss": Meaning("Loss", "what the generator minimises (eq. 14)"),
+    "texture/pixel": Meaning("Pixels", "mean absolute error of the frames, of 0 to 1"),
+    "texture/square": Meaning("Squares", "mean squared error of the frames"),
+    "texture/adversarial": Meaning(
+        "Realism", "what the discriminator says of generated frames (eq. 8); 0 while it is off"
+    ),
+    "texture/attention": Meaning("Openness", "how much the attention map paints anew"),
+    "texture/temporal": Meaning("Flicker", "change of attention and colour between frames"),
+    "texture/att_mean": Meaning(
+        "Attention", "share of the photo that is kept: 1 keeps it, 0 paints anew", better=""
+    ),
+    "texture/att_saturated": Meaning("Kept", "share of pixels that are the photo's own", better=""),
+    "texture/att_mouth": Meaning("Attention, mouth", "the same in the mouth", better=""),
+    "texture/att_elsewhere": Meaning("Attention, elsewhere", "and around it", better=""),
+    "texture/att_lowest": Meaning(
+        "Attention, least", "of any pixel of a mouth; near 1 the mouth is frozen"
+    ),
+    "patchgan/loss": Meaning("Discriminator", "its own loss (eq. 8); 0 while it is off"),
+}
+SHOWN = {
+    "psnr": Meaning("PSNR", "of frames from true landmarks", "dB", "higher",
+                    beside="psnr_static: the first frame held"),
+    "psnr_mouth": Meaning("PSNR, mouth", "the same in the mouth", "dB", "higher",
+                          beside="psnr_mouth_static: the first frame held"),
+    "att_mouth": Meaning("Attention, mouth", "1 keeps the photo, 0 paints anew", better="",
+                         beside="att_elsewhere: around the mouth"),
+}  # fmt: skip
 STAGE = Stage(
     name="texture",
     title="landmark images and one identity image to frames",
@@ -85,6 +113,8 @@ STAGE = Stage(
         "att_mouth": Quantity("... at the mouth", of_clips=True),
         "att_elsewhere": Quantity("... elsewhere", of_clips=True),
     },
+    logged=LOGGED,
+    shown=SHOWN,
     released="texture",
     weights="texture-lite",
     tiny={
