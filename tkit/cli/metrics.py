@@ -6,6 +6,8 @@ import click
 
 from tkit.cli import _options
 
+SHORT = {"gt": "gt", "wave": "sound", "source": "source"}  # of what a metric needs, in the list
+
 
 @click.group("metrics", invoke_without_command=True)
 @click.pass_context
@@ -23,7 +25,7 @@ def command(context: click.Context) -> None:
 
 @command.command("list")
 def list_all() -> None:
-    """List the names: which way is better, the unit, what is looked at, and what it is.
+    """List the names: which way is better, the unit, what is looked at and needed, and what it is.
 
     \b
     Example:
@@ -36,10 +38,15 @@ def list_all() -> None:
     for name in METRICS.names():
         metric = METRICS.get(name)
         unit = metric.unit_of(metric.settings({}))
-        rows.append([name, tables.ARROWS[metric.better], unit, metric.needs.view, metric.title])
+        needs = ", ".join(SHORT[key] for key in metric.required if key in SHORT)
+        about = [name, tables.ARROWS[metric.better], unit, metric.needs.view, needs]
+        rows.append([*about, metric.title])
     for line in tables.listed(rows, width=_options.columns()):
         click.echo(line)
-    click.echo("\n↑ higher, ↓ lower is better; → nearer to the ground truth's own")
+    click.echo(
+        "\n↑ higher, ↓ lower is better; → nearer to the ground truth's own\n"
+        "gt, sound, source: what is needed beside the prediction; without gt: tkit score --pred DIR"
+    )
 
 
 @command.command("show")
@@ -52,7 +59,7 @@ def show(name: str) -> None:
       tkit metrics show blink-rate
     """
     from tkit import scoring
-    from tkit.metrics import METRICS, VIEWS
+    from tkit.metrics import INPUTS, METRICS, VIEWS
     from tkit.report import tables
     from tkit.scoring import protocols
 
@@ -63,6 +70,7 @@ def show(name: str) -> None:
     rows = [
         ["better", better.get(metric.better, f"{metric.better} is better")],
         ["unit", metric.unit_of(settings) or "none"],
+        ["needs", " and ".join(INPUTS[key] for key in metric.required)],
         ["looks at", VIEWS[metric.needs.view] + ", whole clips" * metric.needs.whole],
         ["of a set", "pooled over the clips" if metric.pooled else "mean over clips"],
         ["source", metric.citation],
