@@ -5,6 +5,7 @@ reads it and looks the points up, so that faces speak, blink and turn, as exactl
 """
 
 import json
+import pickle
 import sys
 
 import mediafiles
@@ -275,8 +276,10 @@ def test_a_metric_that_asks_for_no_truth_is_called_without_and_with_one(numbers)
 
 
 def test_the_front_door_scores_without_truth(clips):
-    report = tkit.score(clips / "pred", metrics="si", jobs=2)
+    report = tkit.score(clips / "pred", metrics="si")
     assert report.methods["pred"]["si"].n == len(CLIPS)
+    plan = scoring.plan_of(scoring.Protocol("noref", {"si": {}}), rows=(), given=["audio"])
+    assert pickle.loads(pickle.dumps(plan)) == plan  # as it goes to other processes
 
 
 @pytest.mark.parametrize(

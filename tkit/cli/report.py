@@ -21,7 +21,9 @@ from tkit.cli import _options
     "--pred", "preds", multiple=True, metavar="[NAME=]DIR",
     help="Videos of a method that was scored, for the page's player.",
 )  # fmt: skip
-@click.option("--gt", type=_options.path, metavar="DIR", help="The ground-truth videos, if there were some.")
+@click.option(
+    "--gt", type=_options.path, metavar="DIR", help="The ground-truth videos, if there were some."
+)
 @click.option(
     "--map", "map_file", type=_options.path, metavar="F.tsv",
     help="Names that differ: two columns, prediction and clip.",

@@ -103,6 +103,19 @@ from tkit.report import CONTROL_ROWS
     help="Names that differ: two columns, prediction and clip.",
 )
 @click.option(
+    "--by",
+    default="",
+    metavar="COLUMNS",
+    help="Scores of parts of the clips, too: by the texts of these columns, e.g. sex,age.",
+)
+@click.option(
+    "--columns",
+    type=_options.path,
+    metavar="FILE",
+    help="Where they stand: .tsv or .csv with the columns clip (or speaker) and others, a manifest "
+    "(.jsonl) or a store (.h5).  [default: what the corpus says, as GRID of sex]",
+)
+@click.option(
     "--published",
     type=click.Choice(["grid", "tcdtimit"]),
     help="Print the published rows of Table I beside, marked.",
@@ -158,6 +171,8 @@ def command(
     embed: bool,
     rows: str | None,
     map_file: Path | None,
+    by: str,
+    columns: Path | None,
     published: str | None,
     resume: Path | None,
     cluster: str,
@@ -217,6 +232,8 @@ def command(
             settings=protocols.read_settings(settings),
             rows=None if rows is None else _names(rows),
             renamed=read_map(map_file) if map_file else None,
+            by=[name.strip() for name in by.split(",") if name.strip()],
+            columns=columns,
             landmarks_model=landmarks_model,
             jobs=jobs,
             cluster=cluster,

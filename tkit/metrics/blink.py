@@ -214,9 +214,7 @@ METRIC = Metric(
             citation="Kaplan and Meier 1958; not the inter-blink duration of Sinha et al. 2020, "
             "which is too short for their own rate of blinks",
         ),
-        "blink-ks": _score(
-            "Blink durations, KS distance", "", "lower", _ks, of_truth=True
-        ),
+        "blink-ks": _score("Blink durations, KS distance", "", "lower", _ks, of_truth=True),
         "blink-wasserstein": _score(
             "Blink durations, Wasserstein distance", "s", "lower", _wasserstein, of_truth=True
         ),

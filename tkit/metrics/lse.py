@@ -103,9 +103,7 @@ SYNCNET = Network(
 _net = lru_cache(SYNCNET.load)
 
 
-def measure(
-    *, pred: np.ndarray, wave: np.ndarray, fps: float = FPS, weights: str
-) -> Stats:
+def measure(*, pred: np.ndarray, wave: np.ndarray, fps: float = FPS, weights: str) -> Stats:
     """Distances of a prediction from the sound that it should fit.
 
     Parameters

@@ -13,7 +13,7 @@ from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.progress import track
 from tkit.report import CONTROL_ROWS, Report
-from tkit.scoring import protocols
+from tkit.scoring import protocols, strata
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
 from tkit.scoring.pairing import ClipFiles, name_methods, pair, videos_of, with_files
@@ -59,6 +59,8 @@ def score(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     rows: Iterable[str] | None = None,
     renamed: Mapping[str, str] | None = None,
+    by: Sequence[str] | str = (),
+    columns: str | Path | None = None,
     landmarks_model: str = "",
     jobs: int = 1,
     cluster: str = "",
@@ -93,6 +95,11 @@ def score(
         Control rows to compute beside; all by default, which are made of the ground truth.
     renamed : mapping, optional
         Name of a prediction to the clip it is of.
+    by : sequence of str, or str
+        Columns whose texts part the clips: the scores of each part stand beside those of all.
+    columns : path, optional
+        Table of what is known of the clips or their speakers, a manifest or a store; see
+        :func:`tkit.scoring.strata.read`. By default what the corpus says, if the folder is one.
     landmarks_model : str
         Model file of a landmark back-end that takes one.
     jobs : int
@@ -161,12 +168,13 @@ def score(
         found, audio=None if audio is None else Path(audio),
         source=None if source is None else Path(source),
     )  # fmt: skip
+    parts = _parts(by, columns, gt or next(iter(methods.values())), found)
     measure = remembering(measure_clip, Path(resume)) if resume else measure_clip
     calls = [(files, plan, measure) for files in found]
     done = parallel.run(_measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
     measured, series = kept(shown)
-    report = summarise(plan, list(methods), measured, rejects, seed=seed)
+    report = summarise(plan, list(methods), measured, rejects, parts=parts, seed=seed)
     return replace(report, series=series, videos=videos_of(found))
 
 
@@ -187,10 +195,25 @@ def _protocol(
     return protocols.fitting(changed, there, asked=metrics is not None)
 
 
+def _parts(
+    by: Sequence[str] | str, columns: str | Path | None, root: str | Path, clips: list[ClipFiles]
+) -> dict[str, dict[str, list[str]]]:
+    """Clips of each stratum; :class:`UsageError` if nothing is known by which to part them."""
+    by = [by] if isinstance(by, str) else list(by)
+    if not by and columns is None:
+        return {}
+    if not by:
+        raise UsageError(f"{columns} is looked at by no column: give --by, too")
+    known = strata.of_corpus(root) if columns is None else strata.read(columns)
+    return strata.of_clips((files.clip for files in clips), known, by)
+
+
 def _require_no_truth(rows: Iterable[str] | None, choices: Mapping[str, Any]) -> None:
     """Raise :class:`UsageError` if something was chosen that is made of the ground truth."""
     if rows is not None and (rows := list(rows)):
-        raise UsageError(f"control rows ({', '.join(rows)}) are made of the ground truth: give --gt")
+        raise UsageError(
+            f"control rows ({', '.join(rows)}) are made of the ground truth: give --gt"
+        )
     for name in protocols.POLICIES:
         if choices.get(name):
             raise UsageError(
