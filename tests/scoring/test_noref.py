@@ -196,7 +196,7 @@ def test_a_clip_without_sound_or_source_costs_only_what_asks_for_them(clips, tmp
     names = ["av-corr", "identity-source", "si"]
     beside = {"audio": tmp_path / "audio", "source": tmp_path / "source"}
     report = score(clips, metrics=names, **beside)
-    assert {key for key in values(report)} == {
+    assert set(values(report)) == {
         ("s1/a", "av-corr"), ("s1/a", "si"), ("s2/b", "identity-source"), ("s2/b", "si"),
     }  # fmt: skip
     assert [(r.clip, r.reason) for r in report.rejects] == [

@@ -90,8 +90,8 @@ def of_corpus(root: str | Path) -> Columns:
     found = {clip.id: dict(clip.columns) for clip in clips if clip.columns}
     if not found:
         raise UsageError(
-            f"nothing is known of the clips of {root} but their names: give --columns FILE.tsv, with "
-            "the columns clip (or speaker) and what to part them by"
+            f"nothing is known of the clips of {root} but their names: give --columns FILE.tsv, "
+            "with the columns clip (or speaker) and what to part them by"
         )
     return found
 
