@@ -37,6 +37,7 @@ TABLE = {
     "head-speed": "+-+",
     "identity": "...",  # the same person in every row
     "identity-dtw": "...",
+    "identity-source": "...",
     "jitter": "+-+",
     "lip-dynamics": "+-+",
     "lip-loudness": "++-",
@@ -69,6 +70,7 @@ TABLE = {
 OF_A_FILE = {
     "brisque",
     "csim",
+    "csim-source",
     "dists",
     "fid",
     "fvd",
@@ -119,6 +121,7 @@ def values(family, clip):
     found = {name: {} for name in family.scores}
     for row, pred in sides.items():
         given = {"pred": pred, "gt": sides["gt"], "fps": 25.0, "wave": clip["wave"]}
+        given["source"] = sides["gt"][:1]
         stats = some.measure(**{key: given[key] for key in family.inputs}, **changed)
         for name, score in family.scores.items():
             try:
