@@ -16,7 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tkit.errors import CorpusError
@@ -110,6 +110,18 @@ def validate(clips: Iterable[Clip]) -> list[Clip]:
     return ordered
 
 
+def leads_out(id_: str) -> bool:
+    """Whether an id, taken for a path below a folder, would lead out of it or to none.
+
+    Examples
+    --------
+    >>> leads_out("s1/bbaf2n"), leads_out("../../evil"), leads_out("/etc/passwd")
+    (False, True, True)
+    """
+    way = PurePosixPath(id_)
+    return way.is_absolute() or ".." in way.parts or not way.parts
+
+
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     """Write clips as a manifest; paths below its folder become relative to it."""
     folder = Path(path).absolute().parent
@@ -169,6 +181,8 @@ def _clip(entry: Any, folder: Path) -> Clip:
     for name in ("id", "speaker", "video"):
         if not known[name]:
             raise CorpusError(f"has no {name}")
+    if leads_out(known["id"]):
+        raise CorpusError(f"the id {known['id']!r:.80} is no path below a folder")
     for name in ("video", "audio"):
         known[name] = known[name] and os.path.join(folder, known[name])  # noqa: PTH118
     words, phones = aligned["words"], aligned["phones"]

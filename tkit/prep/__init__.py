@@ -141,6 +141,7 @@ def prepare(
 
 def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
     """What the store says of itself."""
+    entry = CORPORA.get(corpus)
     return StoreInfo(
         corpus=corpus,
         protocol=scheme,
@@ -149,7 +150,8 @@ def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) ->
         fps=settings.fps,
         window=WINDOW,
         encoder=encoder,
-        licence=CORPORA.get(corpus).licence,
+        licence=entry.licence,
+        citation=entry.citation,
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from tkit.clips import Word
 from tkit.errors import UsageError
 from tkit.face import geometry
-from tkit.store.layout import Row
+from tkit.store.layout import Row, together
 from tkit.store.reading import Array, Store
 
 Move = Callable[[np.ndarray, Row], np.ndarray]
@@ -59,12 +59,13 @@ class Joined(Store):
         first, *others = self._stores
         for other in others:
             _require_alike(first, other)
-        infos = [store.info for store in self._stores]
+        self.infos = infos = [store.info for store in self._stores]
         self.info = replace(
             infos[0],
             corpus="+".join(dict.fromkeys(info.corpus for info in infos)),
             protocol="+".join(dict.fromkeys(info.protocol for info in infos)),
-            licence="; ".join(dict.fromkeys(info.licence for info in infos if info.licence)),
+            licence=together({info.corpus: info.licence for info in infos}),
+            citation=together({info.corpus: info.citation for info in infos}),
         )
         self._names = set.intersection(*(store._names for store in self._stores))
         self.clips = list(self._rows())

@@ -85,6 +85,8 @@ class Store:
     Attributes
     ----------
     info : StoreInfo
+    infos : list of StoreInfo
+        One a corpus; several where stores are joined.
     clips : list of Row
         In order of their ids.
     speakers : dict of str to ndarray (68, 2)
@@ -117,6 +119,7 @@ class Store:
         file = self._file
         self._names = {name for name in file if name in LONG}
         self.info = read_info(file)
+        self.infos = [self.info]
         self.clips = [Row(*row) for row in rows_of(table(file, "clips", CLIP_COLUMNS))]
         if "columns" in file:
             cells = table(file, "columns", None)
