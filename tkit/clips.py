@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tkit.errors import CorpusError
-from tkit.files import atomic_path, require_path
+from tkit.files import atomic_path, relative_to_folder, require_path
 from tkit.parsing import from_json, read_text
 
 
@@ -130,14 +130,9 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
             entry = asdict(clip) | dict(clip.columns)
             del entry["columns"]
             for name in ("video", "audio"):
-                entry[name] = _relative(entry[name], folder)
+                entry[name] = entry[name] and relative_to_folder(entry[name], folder)
             told = {name: value for name, value in entry.items() if value}
             file.write(json.dumps(told, ensure_ascii=False) + "\n")
-
-
-def _relative(path: str, folder: Path) -> str:
-    there = Path(path).absolute()
-    return there.relative_to(folder).as_posix() if path and there.is_relative_to(folder) else path
 
 
 def read_manifest(path: str | Path) -> list[Clip]:

@@ -54,7 +54,7 @@ stores = click.option(
     show_default=True,
     multiple=True,
     metavar="F.h5",
-    help="Store made by tkit prep; repeat for several.",
+    help="Store of tkit prep, or shards of tkit join; repeat for several.",
 )
 json_file = click.option(
     "--json",

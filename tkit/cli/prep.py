@@ -54,6 +54,12 @@ if TYPE_CHECKING:
     metavar=".SUFFIX|FILE",
     help="Of folder: files beside the videos, or a table of ids and texts.  [default: .txt]",
 )
+@click.option(
+    "--shard",
+    default="",
+    metavar="K/N",
+    help="Only the K-th of N shares of the speakers, for a store in several files: tkit join.",
+)
 @_options.front_ends
 @click.option("--speech", default="chars29", show_default=True, metavar="NAME")
 @click.option("--speech-weights", default="", metavar="FILE", help="Weights of the speech encoder.")
@@ -102,6 +108,7 @@ def command(
     manifest: Path | None,
     speaker_from: str,
     text_from: str,
+    shard: str,
     front_ends: FrontEnds,
     speech: str,
     speech_weights: str,
@@ -148,6 +155,7 @@ def command(
         manifest=manifest,
         speaker_from=speaker_from,
         text_from=text_from,
+        shard=shard,
         jobs=jobs,
         cluster=cluster,
         fresh=not resume,

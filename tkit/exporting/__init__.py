@@ -17,7 +17,7 @@ from tkit.files import atomic_path, claimed, require_path
 from tkit.media import Media, read_clip
 from tkit.progress import bar
 from tkit.registry import Registry
-from tkit.store import Row, Store
+from tkit.store import Row, Store, open_store
 
 FORMATS: Registry[Format] = Registry("tkit.exporting", "FORMAT")
 ARRAYS = ("points", "displacement", "pose", "valid", "placed", "crops", "crop_pose")
@@ -111,7 +111,7 @@ def export(
     entry, out = FORMATS.get(format), Path(out)
     if entry.needs_clips and root is None:
         raise UsageError(f"{format} holds the clips themselves; say where they are: --root DIR")
-    with Store(store) as opened, claimed(out, folder=True):
+    with open_store(store) as opened, claimed(out, folder=True):
         rows = opened.select(split)
         clips = _clips_of(opened, root) if root is not None else {}
         rejects: list[Reject] = []

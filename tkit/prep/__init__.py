@@ -41,6 +41,7 @@ def prepare(
     split_file: str | Path | None = None,
     speaker_from: str = "",
     text_from: str = "",
+    shard: str = "",
     jobs: int = 1,
     cluster: str = "",
     fresh: bool = False,
@@ -59,7 +60,7 @@ def prepare(
     out : path
         The store, an HDF5 file; one that is there is replaced.
     settings : Settings, optional
-    split_scheme, manifest, split_file, speaker_from, text_from
+    split_scheme, manifest, split_file, speaker_from, text_from, shard
         Which clips, and their splits: see :class:`Source`.
     jobs : int
         Processes; the result is the same for any number.
@@ -99,7 +100,9 @@ def prepare(
     (1, 1, [])
     """
     settings, out = choose(settings or Settings(), **choices), Path(out)
-    source = Source(corpus, root, split_scheme, manifest, split_file, speaker_from, text_from)
+    source = Source(
+        corpus, root, split_scheme, manifest, split_file, speaker_from, text_from, shard
+    )
     source.check()
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info

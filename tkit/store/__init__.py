@@ -34,7 +34,7 @@ it declares is compared with the layout and with the size of the file before any
 no reference that leaves the file is followed.
 """
 
-from tkit.store.joined import Joined, open_store
+from tkit.store.joined import Joined, Shards, join, open_store
 from tkit.store.layout import SCHEMA, STORE, EncoderInfo, Row, StoreInfo, together
 from tkit.store.reading import Array, Store
 from tkit.store.writing import Writer, create
@@ -46,10 +46,12 @@ __all__ = [
     "EncoderInfo",
     "Joined",
     "Row",
+    "Shards",
     "Store",
     "StoreInfo",
     "Writer",
     "create",
+    "join",
     "open_store",
     "together",
 ]

@@ -162,6 +162,11 @@ class Store:
         return self._sums is not None
 
     @property
+    def seal(self) -> str:
+        """SHA-256 of its checksums, and so of all that is in it; empty without them."""
+        return sum_of(self._sums) if self._sums is not None else ""
+
+    @property
     def n_bytes(self) -> int:
         """Bytes of all long arrays, unpacked: what :meth:`examine` goes through."""
         there = (self[name] for name in self._names)
