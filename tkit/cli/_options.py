@@ -28,6 +28,18 @@ class Number(click.FloatRange):
         return number
 
 
+class Place(click.ParamType):
+    """A path, or a URL, which a path would lose a slash of."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path | str:
+        """Tell one from the other."""
+        from tkit.remote import is_url
+
+        return value if is_url(value) else Path(value)
+
+
 force = click.option("--force", is_flag=True, help="Replace an output that is already there.")
 jobs = click.option(
     "--jobs", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Processes."

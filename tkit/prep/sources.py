@@ -20,6 +20,7 @@ from tkit.corpora import (
 )
 from tkit.errors import CorpusError, UsageError, one_line
 from tkit.files import require_path
+from tkit.remote import is_url
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Source:
         Which published split scheme to record, or which list of clips to use; the corpus' default
         if not given.
     manifest : path, optional
-        A file of clips (:mod:`tkit.clips`) instead of a scan of ``root``.
+        A file of clips (:mod:`tkit.clips`), or its URL, instead of a scan of ``root``.
     split_file : path, optional
         A file of splits (:func:`tkit.corpora.read_splits`) instead of a scheme: only what it names
         is used.
@@ -73,7 +74,8 @@ class Source:
         if self.split_file is not None:
             require_path(self.split_file, "file of splits")
         if self.manifest is not None:
-            require_path(self.manifest, "manifest of clips")
+            if not is_url(self.manifest):
+                require_path(self.manifest, "manifest of clips")
         else:
             find_root(self.corpus, self.root)
 
