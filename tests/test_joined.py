@@ -1,5 +1,8 @@
 """Several stores read as one, as if their corpora had been prepared together."""
 
+import shutil
+
+import h5py
 import numpy as np
 import pytest
 
@@ -85,6 +88,37 @@ def test_a_stage_trains_on_two_stores_and_is_measured_on_them(stores_of_halves, 
     trained = tkit.train("motion", halves, tmp_path / "run", steps=2, device="cpu", workers=1)
     found = tkit.evaluate(trained, halves, split="val")
     assert found["n_clips"] == 1 and found["lmd"] > 0
+
+
+def test_weights_inherit_licence_and_citation_of_all_that_they_come_from(
+    stores_of_halves, tmp_path
+):
+    import tkit
+    from tkit.corpora import CORPORA
+    from tkit.zoo.released import hub
+
+    first, second, _ = stores_of_halves
+    other = tmp_path / "mead.h5"
+    shutil.copy(second, other)
+    with h5py.File(other, "r+") as file:
+        file.attrs["corpus"] = "mead"
+        del file.attrs["licence"], file.attrs["citation"]  # as of versions before
+    mead, own = CORPORA.get("mead"), CORPORA.get("puppet")
+    with Joined([first, second]) as joined:
+        assert (joined.info.licence, joined.info.citation) == (own.licence, own.citation)
+    settings = {"steps": 0, "device": "cpu", "val_split": "none"}
+    trained = tkit.train("blink", [first, other], tmp_path / "one", **settings)
+    said = f"puppet: {own.licence}; mead: {mead.licence}"
+    assert trained.card.licence == trained.weights.record["licence"] == said
+    assert trained.card.attribution == f"puppet: {own.citation}; mead: {mead.citation}"
+    (page,) = (path for path in hub.export(str(trained.weights.path), tmp_path / "hub")
+               if path.name == "README.md")  # fmt: skip
+    assert f"{said}. puppet: {own.citation}" in page.read_text()
+    assert 'license: "other"' in page.read_text()
+    # What goes on from other weights inherits theirs, too.
+    again = tkit.train("blink", first, tmp_path / "two", init="blink", **settings)
+    assert again.card.licence == f"puppet: {own.licence}; weights blink: CC BY 4.0"
+    assert "weights blink: Cooke, Barker" in again.card.attribution
 
 
 def test_the_command_takes_several_stores(stores_of_halves, tmp_path):

@@ -31,6 +31,8 @@ def test_clips_come_back_as_they_were(tmp_path):
         ('{"id": "a", "speaker": "b", "video": "c", "words": [1]}', "words is no list"),
         ('{"id": "a", "speaker": "b", "video": "c", "words": [{"start_s": 1, "end_s": 0, '
          '"text": ""}]}', "ends before"),
+        ('{"id": "../../evil", "speaker": "b", "video": "c"}', "id '../../evil' is no path below"),
+        ('{"id": "/etc/x", "speaker": "b", "video": "c"}', "id '/etc/x' is no path below a folder"),
         ("[" * 100_000, "nested too deeply"),
         ("", "no clips"),
     ],

@@ -6,21 +6,22 @@ a clip that could not be used, with the step and the reason.
 A manifest lists clips, one JSON object a line: ``id``, ``speaker`` and ``video`` and, where they
 are known, ``audio``, ``text``, ``split``, ``words`` and ``phones`` (lists of ``start_s``,
 ``end_s``, ``text``). Any other name with a text is a column of its own (``sex``, ``emotion``).
-Paths are relative to the manifest's folder.
+Paths are relative to the manifest's folder; URLs (:mod:`tkit.remote`) may stand in their place.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tkit import remote
 from tkit.errors import CorpusError
-from tkit.files import atomic_path, require_path
+from tkit.files import atomic_path, relative_to_folder, require_path
 from tkit.parsing import from_json, read_text
 
 
@@ -110,6 +111,18 @@ def validate(clips: Iterable[Clip]) -> list[Clip]:
     return ordered
 
 
+def leads_out(id_: str) -> bool:
+    """Whether an id, taken for a path below a folder, would lead out of it or to none.
+
+    Examples
+    --------
+    >>> leads_out("s1/bbaf2n"), leads_out("../../evil"), leads_out("/etc/passwd")
+    (False, True, True)
+    """
+    way = PurePosixPath(id_)
+    return way.is_absolute() or ".." in way.parts or not way.parts
+
+
 def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
     """Write clips as a manifest; paths below its folder become relative to it."""
     folder = Path(path).absolute().parent
@@ -118,35 +131,30 @@ def write_manifest(path: str | Path, clips: Iterable[Clip]) -> None:
             entry = asdict(clip) | dict(clip.columns)
             del entry["columns"]
             for name in ("video", "audio"):
-                entry[name] = _relative(entry[name], folder)
+                if entry[name] and not remote.is_url(entry[name]):
+                    entry[name] = relative_to_folder(entry[name], folder)
             told = {name: value for name, value in entry.items() if value}
             file.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 
-def _relative(path: str, folder: Path) -> str:
-    there = Path(path).absolute()
-    return there.relative_to(folder).as_posix() if path and there.is_relative_to(folder) else path
-
-
 def read_manifest(path: str | Path) -> list[Clip]:
-    """Read a manifest.
+    """Read a manifest, which may lie at a URL.
 
     Returns
     -------
     list of Clip
-        In their order; paths are joined to the manifest's folder.
+        In their order; paths are joined to the manifest's folder, URLs stay.
 
     Raises
     ------
     CorpusError
         If a line is no clip; the message says which and why. Files are not looked for.
     """
-    path = require_path(path, "manifest of clips")
     clips = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(_text_of(path).split("\n"), start=1):
         if line.strip():
             try:
-                clips.append(_clip(from_json(line), path.parent))
+                clips.append(_clip(from_json(line), str(path)))
             except (CorpusError, ValueError, TypeError, RecursionError) as error:
                 raise CorpusError(f"{path}, line {number}: {error}") from error
     if not clips:
@@ -154,10 +162,17 @@ def read_manifest(path: str | Path) -> list[Clip]:
     return clips
 
 
+def _text_of(path: str | Path) -> str:
+    if not remote.is_url(path):
+        return read_text(require_path(path, "manifest of clips"))
+    with tempfile.TemporaryDirectory() as folder:
+        return read_text(remote.fetch(str(path), folder))
+
+
 _TEXTS = ("id", "speaker", "video", "audio", "text", "split")
 
 
-def _clip(entry: Any, folder: Path) -> Clip:
+def _clip(entry: Any, manifest: str) -> Clip:
     """Make a clip of one line of a manifest."""
     if not isinstance(entry, dict):
         raise CorpusError("not a JSON object")
@@ -169,8 +184,13 @@ def _clip(entry: Any, folder: Path) -> Clip:
     for name in ("id", "speaker", "video"):
         if not known[name]:
             raise CorpusError(f"has no {name}")
+    if leads_out(known["id"]):
+        raise CorpusError(f"the id {known['id']!r:.80} is no path below a folder")
     for name in ("video", "audio"):
-        known[name] = known[name] and os.path.join(folder, known[name])  # noqa: PTH118
+        if remote.is_url(manifest):
+            known[name] = remote.beside(manifest, known[name])
+        elif known[name] and not remote.is_url(known[name]):
+            known[name] = str(Path(manifest).parent / known[name])
     words, phones = aligned["words"], aligned["phones"]
     return Clip(**known, words=words, phones=phones, columns=columns(**entry))
 

@@ -14,6 +14,7 @@ place where whatever a clip raises becomes a :class:`Fault`, a reason in one lin
     │   └── MissingPathError
     ├── OutputError
     ├── ClusterError
+    ├── RemoteError
     ├── CorpusError
     ├── MediaError
     │   └── NoSoundError
@@ -77,6 +78,14 @@ class OutputError(TkitError):
 
 class ClusterError(TkitError):
     """A cluster is gone: its scheduler, or all of its workers."""
+
+
+class RemoteError(TkitError):
+    """A file at a URL is not there, or cannot be reached: then trying ``again`` may help."""
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
 
 
 class CorpusError(TkitError):
@@ -171,7 +180,8 @@ def fault_of(error: BaseException, name: str = "") -> Fault:
     if isinstance(error, TkitError):
         cause = error.__cause__
         failed = cause is not None and _of_machine(cause, str(cause))
-        return Fault(one_line(str(error)), failed)
+        unreached = isinstance(error, RemoteError) and error.again
+        return Fault(one_line(str(error)), failed or unreached)
     kind, said = type(error).__name__, one_line(str(error))[:_LONGEST]
     what = ": ".join(part for part in (name, kind, said) if part)
     if _of_machine(error, said):

@@ -331,6 +331,15 @@ def of_package(package: str, *parts: str) -> Path | None:
     return path if path and path.exists() else None
 
 
+def relative_to_folder(path: str | Path, folder: str | Path) -> str:
+    """Return a path as a file in ``folder`` names it: relative where it lies below, else absolute.
+
+    A manifest and what it lists can so be moved together.
+    """
+    there, here = Path(path).absolute(), Path(folder).absolute()
+    return there.relative_to(here).as_posix() if there.is_relative_to(here) else str(there)
+
+
 def require_path(path: str | Path, what: str) -> Path:
     """Return ``path`` if it exists, else raise :class:`MissingPathError`: no such ``what``."""
     path = Path(path)

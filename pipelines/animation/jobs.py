@@ -22,7 +22,7 @@ from tkit.parsing import read_array
 from tkit.pipelines.animation.studio import Studio
 from tkit.progress import track
 from tkit.seeds import stable_seed
-from tkit.store import Store
+from tkit.store import open_store
 
 if TYPE_CHECKING:
     from tkit.pipelines.training.runs import Trained
@@ -157,7 +157,7 @@ def of_corpus(
     UsageError
         If the split is empty, or the corpus is not there.
     """
-    with Store(store) as opened:
+    with open_store(store) as opened:
         corpus, rows = opened.info.corpus, {row.id: row for row in opened.clips}
     entry = CORPORA.get(corpus)
     root = root or default_root(corpus)

@@ -87,6 +87,7 @@ def fit(
         if main:
             held.enter_context(claimed(run.folder, folder=True))
         held.enter_context(_settings(config))
+        terms = results.inherited(stage, store, config)
         trainer = Trainer(stage, config, store, accelerator)
         if resume:
             trainer.restore(run.checkpoint)
@@ -106,7 +107,9 @@ def fit(
         if main:
             if results.has(store, config.val_split):
                 note(f"{stage.name}: measures {_clips(store, config.val_split)}", show=shown)
-            results.export(stage, trainer.results(), store, config, run, steps=trainer.step)
+            results.export(
+                stage, trainer.results(), store, config, run, steps=trainer.step, terms=terms
+            )
         accelerator.wait_for_everyone()
     return run.weights
 

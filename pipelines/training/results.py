@@ -11,33 +11,43 @@ import numpy as np
 from tkit import __version__
 from tkit.corpora import CORPORA
 from tkit.files import sha256_of
-from tkit.pipelines.training.runs import Run, Trained
+from tkit.pipelines.training.runs import Run, Trained, load
 from tkit.pipelines.training.stage import Stage
 from tkit.report import tables
 from tkit.scoring import statistics
-from tkit.store import Row, Store
+from tkit.store import Row, Store, together
 from tkit.zoo.released import cards
 from tkit.zoo.released import weights as released_weights
 
 
 def export(
-    stage: Stage, nets: dict[str, Any], store: Store, config: Any, run: Run, *, steps: int
+    stage: Stage,
+    nets: dict[str, Any],
+    store: Store,
+    config: Any,
+    run: Run,
+    *,
+    steps: int,
+    terms: Mapping[str, str],
 ) -> None:
-    """Write the weights, and a draft of their card with the scores on the val split."""
+    """Write the weights, and a draft of their card with the scores on the val split.
+
+    ``terms``: what :func:`inherited` gave.
+    """
     module = nets[stage.released]
     released_weights.save(
         run.weights,
         net=stage.released,
         config=module.config,
         module=module,
-        record=record(stage, config, store, steps=steps),
+        record=record(stage, config, store, steps=steps) | terms,
     )
     scores: dict[str, float] = {}
     if has(store, config.val_split):
         for net in nets.values():
             net.eval()
         scores = stage.evaluate(nets, store, store.select(config.val_split), config)
-    cards.write_card(run.card, draft_card(stage, module, store, config, run, scores))
+    cards.write_card(run.card, draft_card(stage, module, store, config, run, scores, terms))
 
 
 def has(store: Store, split: str) -> bool:
@@ -62,6 +72,24 @@ def record(stage: Stage, config: Any, store: Store, *, steps: int) -> dict[str, 
         "clips": len(rows),
         "steps": steps,
     }
+
+
+def inherited(stage: Stage, store: Store, config: Any) -> dict[str, str]:
+    """Licence and attribution of all that weights come from: corpora, and weights they began as.
+
+    A store from before 0.4.0 says neither; then its corpus does, where there is a recipe for it.
+    """
+    licences, citations = {}, {}
+    for info in store.infos:
+        entry = CORPORA.get(info.corpus) if info.corpus in CORPORA.names() else None
+        licences[info.corpus] = info.licence or (entry.licence if entry else "")
+        citations[info.corpus] = info.citation or (entry.citation if entry else "")
+    if config.init:
+        before = load(stage.name, config.init)
+        name, card, told = f"weights {config.init}", before.card, before.weights.record
+        licences[name] = card.licence if card else str(told.get("licence", ""))
+        citations[name] = card.attribution if card else str(told.get("attribution", ""))
+    return {"licence": together(licences), "attribution": together(citations)}
 
 
 def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
@@ -150,12 +178,17 @@ def as_text(found: Mapping[str, Any], stage: Stage, *, width: int = tables.WIDTH
 
 
 def draft_card(
-    stage: Stage, module: Any, store: Store, config: Any, run: Run, scores: Mapping[str, float]
+    stage: Stage,
+    module: Any,
+    store: Store,
+    config: Any,
+    run: Run,
+    scores: Mapping[str, float],
+    terms: Mapping[str, str],
 ) -> cards.Card:
     """Fill in of a card what the run knows; a person writes the rest before a release."""
     info, rows = store.info, store.select(config.train_split)
     speakers = sorted({row.speaker for row in rows})
-    corpus = CORPORA.get(info.corpus) if info.corpus in CORPORA.names() else None
     signature = "|".join(
         [
             stage.name,
@@ -176,8 +209,7 @@ def draft_card(
         data=f"{info.corpus}: {len(rows)} clips of {', '.join(speakers)}; landmarks "
         f"{info.landmarks}, lips {info.lips}, speech {info.encoder.signature}",
         protocol=info.protocol,
-        licence=corpus.licence if corpus else "",
-        attribution=corpus.citation if corpus else "",
+        **terms,
         intended_use="",
         limits="",
         command=f"tkit train {stage.name} --data {store.path.name} --config {run.config.name}",

@@ -10,7 +10,7 @@ ROOTS = {"tkit": "tkit", "tkit.zoo": "zoo", "tkit.pipelines": "pipelines"}
 # A floor may import those below it; within one arrows are allowed, circles of folders are not.
 FLOORS = """cli; pipelines; prep exporting scoring study; report tracking installation;
     corpora landmarks lips speech metrics; face media store clips zoo web;
-    errors registry files compiled seeds jobs progress parsing templates
+    errors registry files remote compiled seeds jobs progress parsing templates
     __version__"""
 FLOOR = {f"tkit.{name}": i for i, row in enumerate(FLOORS.split(";")) for name in row.split()}
 

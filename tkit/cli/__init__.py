@@ -28,6 +28,7 @@ SUMMARIES = {
     "download": "Download a corpus that may be passed on, and unpack it.",
     "eval": "Measure a trained stage on a store, beside the static rows.",
     "export": "Write the clips of a store as files that other people's training reads.",
+    "join": "Make one store of shards: a manifest by which they are read as one.",
     "landmarks": "Track the 68 points of the face in one video, as prep does.",
     "leaderboard": "Merge reports into rankings, one for each signature.",
     "metrics": "List the metrics, or show the choices and the signature of one.",

@@ -28,6 +28,18 @@ class Number(click.FloatRange):
         return number
 
 
+class Place(click.ParamType):
+    """A path, or a URL, which a path would lose a slash of."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path | str:
+        """Tell one from the other."""
+        from tkit.remote import is_url
+
+        return value if is_url(value) else Path(value)
+
+
 force = click.option("--force", is_flag=True, help="Replace an output that is already there.")
 jobs = click.option(
     "--jobs", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Processes."
@@ -54,7 +66,7 @@ stores = click.option(
     show_default=True,
     multiple=True,
     metavar="F.h5",
-    help="Store made by tkit prep; repeat for several.",
+    help="Store of tkit prep, or shards of tkit join; repeat for several.",
 )
 json_file = click.option(
     "--json",

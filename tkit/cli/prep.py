@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--manifest",
-    type=_options.path,
-    metavar="F.jsonl",
+    type=_options.Place(),
+    metavar="F.jsonl|URL",
     help="Clips to use instead of what lies below --root, one JSON object a line.",
 )
 @click.option(
@@ -53,6 +53,12 @@ if TYPE_CHECKING:
     default="",
     metavar=".SUFFIX|FILE",
     help="Of folder: files beside the videos, or a table of ids and texts.  [default: .txt]",
+)
+@click.option(
+    "--shard",
+    default="",
+    metavar="K/N",
+    help="Only the K-th of N shares of the speakers, for a store in several files: tkit join.",
 )
 @_options.front_ends
 @click.option("--speech", default="chars29", show_default=True, metavar="NAME")
@@ -91,6 +97,14 @@ if TYPE_CHECKING:
     help="Work on a Dask scheduler, e.g. tcp://host:8786, whose workers see the same folders; "
     "local starts one with --jobs workers here.",
 )
+@click.option(
+    "--parts",
+    "parts_url",
+    default="",
+    metavar="URL",
+    help="Folder, e.g. s3://bucket/parts, through which workers without these folders hand over "
+    "what they made of the clips of a --manifest of URLs.",
+)
 @_options.force
 @_options.quiet
 def command(
@@ -99,9 +113,10 @@ def command(
     out: Path | None,
     protocol: str | None,
     split_file: Path | None,
-    manifest: Path | None,
+    manifest: Path | str | None,
     speaker_from: str,
     text_from: str,
+    shard: str,
     front_ends: FrontEnds,
     speech: str,
     speech_weights: str,
@@ -114,6 +129,7 @@ def command(
     resume: bool,
     jobs: int,
     cluster: str,
+    parts_url: str,
     force: bool,
 ) -> None:
     """Prepare a corpus: landmarks, speech features and crops in one store.
@@ -148,16 +164,19 @@ def command(
         manifest=manifest,
         speaker_from=speaker_from,
         text_from=text_from,
+        shard=shard,
         jobs=jobs,
         cluster=cluster,
+        parts_url=parts_url,
         fresh=not resume,
         strict=strict,
         progress=True,
     )
     if summary.failed:
         click.echo(
-            f"{len(summary.failed)} clips are missing for want of memory or by dead workers; run "
-            f"again with --force to try them: the others are kept in {out}.parts",
+            f"{len(summary.failed)} clips are missing for want of memory, by dead workers or by "
+            "servers that did not answer; run again with --force to try them: the others are kept "
+            f"in {out}.parts",
             err=True,
         )
     reasons = Counter(reject.reason for reject in summary.rejects)

@@ -65,7 +65,7 @@ def _command(stage: Any) -> click.Command:
     options: list[click.Parameter] = [
         click.Option(
             ["--data"], type=_options.path, default=["grid.h5"], show_default=True, multiple=True,
-            metavar="F.h5", help="Store made by tkit prep; repeat to train on several.",
+            metavar="F.h5", help="Store of tkit prep, or shards of tkit join; repeat for several.",
         ),
         click.Option(
             ["--out"], type=_options.path, default=Path("runs", stage.name), show_default=True,

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tkit.clips import Clip, Reject
+from tkit.clips import Clip, Reject, leads_out
 from tkit.corpora import CORPORA
 from tkit.errors import CorpusError, Fault, MediaError, UnknownNameError, UsageError, guarded
 from tkit.files import atomic_path, claimed, require_path
 from tkit.media import Media, read_clip
 from tkit.progress import bar
 from tkit.registry import Registry
-from tkit.store import Row, Store
+from tkit.store import Row, Store, open_store
 
 FORMATS: Registry[Format] = Registry("tkit.exporting", "FORMAT")
 ARRAYS = ("points", "displacement", "pose", "valid", "placed", "crops", "crop_pose")
@@ -111,7 +111,7 @@ def export(
     entry, out = FORMATS.get(format), Path(out)
     if entry.needs_clips and root is None:
         raise UsageError(f"{format} holds the clips themselves; say where they are: --root DIR")
-    with Store(store) as opened, claimed(out, folder=True):
+    with open_store(store) as opened, claimed(out, folder=True):
         rows = opened.select(split)
         clips = _clips_of(opened, root) if root is not None else {}
         rejects: list[Reject] = []
@@ -163,8 +163,7 @@ def _sample(
     store: Store, row: Row, words: list[Any], root: str | Path | None, clip: Clip | None
 ) -> Sample:
     """Gather a clip; :class:`CorpusError` where its id, maybe a stranger's, leads elsewhere."""
-    way = PurePosixPath(row.id)
-    if way.is_absolute() or ".." in way.parts or not way.parts:
+    if leads_out(row.id):
         raise CorpusError("its id is no path below a folder")
     media = None if root is None else _media(clip, row)
     arrays = {name: store[name][row.frames] for name in ARRAYS if name in store}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
+from tkit import remote
 from tkit.clips import Clip, Reject
 from tkit.corpora import CORPORA
 from tkit.errors import CorpusError
@@ -41,8 +42,10 @@ def prepare(
     split_file: str | Path | None = None,
     speaker_from: str = "",
     text_from: str = "",
+    shard: str = "",
     jobs: int = 1,
     cluster: str = "",
+    parts_url: str = "",
     fresh: bool = False,
     strict: bool = False,
     progress: bool = False,
@@ -59,13 +62,17 @@ def prepare(
     out : path
         The store, an HDF5 file; one that is there is replaced.
     settings : Settings, optional
-    split_scheme, manifest, split_file, speaker_from, text_from
+    split_scheme, manifest, split_file, speaker_from, text_from, shard
         Which clips, and their splits: see :class:`Source`.
     jobs : int
         Processes; the result is the same for any number.
     cluster : str
-        Address of a Dask scheduler whose workers see the same folders as this machine, or
-        ``local`` for one with ``jobs`` workers here; by default plain processes.
+        Address of a Dask scheduler, or ``local`` for one with ``jobs`` workers here; by default
+        plain processes. Its workers see the same folders as this machine, unless the clips of a
+        manifest lie at URLs and ``parts_url`` is given.
+    parts_url : str
+        Folder at a URL (:mod:`tkit.remote`) where each clip's part is written, from where it is
+        fetched; by default beside ``out``.
     fresh : bool
         Forget the parts of an interrupted run.
     strict : bool
@@ -99,7 +106,9 @@ def prepare(
     (1, 1, [])
     """
     settings, out = choose(settings or Settings(), **choices), Path(out)
-    source = Source(corpus, root, split_scheme, manifest, split_file, speaker_from, text_from)
+    source = Source(
+        corpus, root, split_scheme, manifest, split_file, speaker_from, text_from, shard
+    )
     source.check()
     settings.front_ends.check()  # unknown names fail now, and models that are not there
     encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
@@ -112,13 +121,16 @@ def prepare(
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
+        if parts_url:
+            remote.require_room(parts_url)
         names = {
             clip: folder / parts.part_name(clip, settings, encoder.signature)
             for clip in chosen.clips
         }
-        failed = _make_parts(
-            names, settings, jobs=jobs, cluster=cluster, strict=strict, progress=progress
-        )
+        if fresh and parts_url:
+            remote.remove(parts_url, [path.name for path in names.values()])
+        about: dict[str, Any] = {"jobs": jobs, "cluster": cluster}
+        failed = _make_parts(names, settings, parts_url, strict=strict, progress=progress, **about)
         kept, refused = assembly.usable(
             [pair for pair in names.items() if pair[0].id not in failed]
         )
@@ -136,11 +148,14 @@ def prepare(
         built.replace(out)
         if not summary.failed:  # else the next run has only these to make
             shutil.rmtree(folder)
+            if parts_url:
+                remote.remove(parts_url, [path.name for path in names.values()])
     return replace(summary, missing=chosen.missing)
 
 
 def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
     """What the store says of itself."""
+    entry = CORPORA.get(corpus)
     return StoreInfo(
         corpus=corpus,
         protocol=scheme,
@@ -149,7 +164,8 @@ def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) ->
         fps=settings.fps,
         window=WINDOW,
         encoder=encoder,
-        licence=CORPORA.get(corpus).licence,
+        licence=entry.licence,
+        citation=entry.citation,
     )
 
 
@@ -161,19 +177,28 @@ def _require_all(rejects: list[Reject], *, strict: bool) -> None:
 def _make_parts(
     names: dict[Clip, Path],
     settings: Settings,
+    parts_url: str,
     *,
-    jobs: int,
-    cluster: str,
     strict: bool,
     progress: bool,
+    **how: Any,
 ) -> dict[str, Reject]:
     """Make the parts that are missing or damaged; return the clips that have none, by id.
 
     These are no fault of the clips but of the machine.
     """
-    calls = [(clip, path, settings) for clip, path in names.items() if not parts.is_sound(path)]
-    about: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "lost": parts.reject_of}
-    made = parallel.run(parts.make_part, calls, **about) if calls else ()
+
+    def unmade() -> dict[Clip, Path]:
+        return {clip: path for clip, path in names.items() if not parts.is_sound(path)}
+
+    if parts_url:  # of a run before
+        remote.fetch_some(parts_url, unmade().values())
+    todo, make = unmade(), parts.send_part if parts_url else parts.make_part
+    calls = [
+        (clip, f"{parts_url.rstrip('/')}/{path.name}" if parts_url else path, settings)
+        for clip, path in todo.items()
+    ]
+    made = parallel.run(make, calls, lost=parts.reject_of, **how) if calls else ()
     done, rejected, failed = len(names) - len(calls), 0, {}
     with bar(len(names), initial=done, desc="prep", unit="clip", show=progress) as shown:
         for reject in made:
@@ -184,11 +209,13 @@ def _make_parts(
             rejected += reject is not None
             shown.set_postfix(rejected=rejected)
             shown.update()
+    if parts_url:
+        remote.fetch_some(parts_url, todo.values())
     missing = sum(not path.exists() for clip, path in names.items() if clip.id not in failed)
     if missing:
-        folder = next(iter(names.values())).parent
+        folder = parts_url or next(iter(names.values())).parent
         raise CorpusError(
             f"{missing} of {len(names)} parts are not in {folder}: do the cluster's workers see "
-            "this folder under the same path?"
+            "this folder under the same path? if not, give --parts URL"
         )
     return failed

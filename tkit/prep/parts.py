@@ -9,16 +9,17 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import zipfile
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tkit import __version__, media
+from tkit import __version__, media, remote
 from tkit.clips import Clip, Reject
 from tkit.errors import Fault, MediaError, StoreError, guarded
 from tkit.face import crops
@@ -92,13 +93,14 @@ def encoder(speech: str, weights: str) -> OpenEncoder:
 def part_name(clip: Clip, settings: Settings, encoder: str) -> str:
     """Name of a clip's part: changes with tkit, settings, models, and the files that are read."""
     ends = settings.front_ends
+    urls = [path for path in (clip.video, clip.audio) if remote.is_url(path)]
+    files = [Path(path) for path in (clip.video, clip.audio) if path and path not in urls]
     sidecar = ends.landmarker.sidecar
-    files = [Path(path) for path in (clip.video, clip.audio) if path]
-    files += [Path(clip.video).with_suffix(sidecar)] if sidecar else []
+    files += [Path(clip.video).with_suffix(sidecar)] if sidecar and clip.video not in urls else []
     stats = (path.stat() for path in files if os.path.exists(path))  # noqa: PTH110  (never raises)
     state = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     values = asdict(settings) | {"front_ends": [ends.signature(), ends.lips_signature()]}
-    facts = [__version__, clip.id, values, encoder, state]
+    facts = [__version__, clip.id, values, encoder, state, *urls]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32] + ".npz"
 
 
@@ -108,7 +110,7 @@ def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
     A clip that cannot be used has a part, too, with the reason; not where the machine failed, so
     that a resumed run tries it again.
     """
-    arrays = guarded(prepare_clip, clip, settings, name=Path(clip.video).name)
+    arrays = guarded(_prepare_here, clip, settings, name=Path(clip.video).name)
     if isinstance(arrays, Fault):
         reject = reject_of(arrays, clip)
         if arrays.machine:
@@ -122,6 +124,42 @@ def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
         with temporary.open("ab") as file:  # readers of zip files do not mind what stands behind
             file.write(about)
     return reject
+
+
+def send_part(clip: Clip, url: str, settings: Settings) -> Reject | None:
+    """Do as :func:`make_part` where the part is to lie at a URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, remote.name_of(url))
+        reject = make_part(clip, path, settings)
+        if path.exists():
+            sent = guarded(remote.send, path, url)
+            reject = reject_of(sent, clip) if isinstance(sent, Fault) else reject
+    return reject
+
+
+def _prepare_here(clip: Clip, settings: Settings) -> dict[str, np.ndarray] | Fault:
+    """Prepare a clip; what of it lies at URLs is on this machine as long as that takes."""
+    if not (remote.is_url(clip.video) or remote.is_url(clip.audio)):
+        return prepare_clip(clip, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        here = _fetched(clip, settings, folder)
+        arrays = guarded(prepare_clip, here, settings, name=Path(here.video).name)
+    if isinstance(arrays, Fault):  # which shall not tell of a folder that is another in each run
+        return replace(arrays, reason=arrays.reason.replace(f"{folder}/", ""))
+    return arrays
+
+
+def _fetched(clip: Clip, settings: Settings, folder: str) -> Clip:
+    """Fetch the files of a clip that lie at URLs, and those that back-ends read beside it."""
+    if remote.is_url(clip.audio):
+        sound = Path(folder, "sound")
+        sound.mkdir()
+        clip = replace(clip, audio=str(remote.fetch(clip.audio, sound)))
+    if remote.is_url(clip.video):
+        if sidecar := settings.front_ends.landmarker.sidecar:
+            remote.fetch(clip.video.rpartition(".")[0] + sidecar, folder)
+        clip = replace(clip, video=str(remote.fetch(clip.video, folder)))
+    return clip
 
 
 def reject_of(fault: Fault, clip: Clip, *_: Any) -> Reject:

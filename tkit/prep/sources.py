@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tkit.clips import Clip, Reject, read_manifest, validate
@@ -17,6 +20,7 @@ from tkit.corpora import (
 )
 from tkit.errors import CorpusError, UsageError, one_line
 from tkit.files import require_path
+from tkit.remote import is_url
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,15 @@ class Source:
         Which published split scheme to record, or which list of clips to use; the corpus' default
         if not given.
     manifest : path, optional
-        A file of clips (:mod:`tkit.clips`) instead of a scan of ``root``.
+        A file of clips (:mod:`tkit.clips`), or its URL, instead of a scan of ``root``.
     split_file : path, optional
         A file of splits (:func:`tkit.corpora.read_splits`) instead of a scheme: only what it names
         is used.
     speaker_from, text_from : str
         What a corpus without a recipe of its own takes, see :func:`tkit.corpora.folder.scan`.
+    shard : str
+        ``K/N``: of N shares of about equal numbers of clips the K-th, from 1 on; no speaker is in
+        two.
     """
 
     corpus: str
@@ -48,11 +55,13 @@ class Source:
     split_file: str | Path | None = None
     speaker_from: str = ""
     text_from: str = ""
+    shard: str = ""
 
     def check(self) -> None:
         """Raise :class:`UsageError` for what is wrong without a look at any clip."""
         entry = CORPORA.get(self.corpus)
         entry.require_split_scheme(self.split_scheme)
+        self.share  # noqa: B018  (raises)
         if self.split_file is not None and self.split_scheme is not None:
             raise UsageError("a split scheme and a file of splits: which is it?")
         for name in self.options:
@@ -65,9 +74,21 @@ class Source:
         if self.split_file is not None:
             require_path(self.split_file, "file of splits")
         if self.manifest is not None:
-            require_path(self.manifest, "manifest of clips")
+            if not is_url(self.manifest):
+                require_path(self.manifest, "manifest of clips")
         else:
             find_root(self.corpus, self.root)
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which share, from 0 on, and of how many."""
+        if not self.shard:
+            return 0, 1
+        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", self.shard)
+        which, of = (int(found[1]) - 1, int(found[2])) if found else (0, 0)
+        if not 0 <= which < of:
+            raise UsageError(f"--shard {self.shard}: not K/N with K from 1 to N, as 2/8")
+        return which, of
 
     @property
     def options(self) -> dict[str, str]:
@@ -110,6 +131,10 @@ def choose_clips(source: Source) -> Chosen:
         If there are no clips, or two of one id.
     """
     source.check()
+    return _shared(_chosen(source), *source.share)
+
+
+def _chosen(source: Source) -> Chosen:
     entry = CORPORA.get(source.corpus)
     if source.split_file is not None:
         scheme, splits = Path(source.split_file).stem, read_splits(source.split_file)
@@ -132,6 +157,34 @@ def choose_clips(source: Source) -> Chosen:
         )
     kept = [reject for reject in rejects if reject.id in listed]
     return Chosen(used, kept, {clip.id: split_of(clip, splits) for clip in used}, scheme, missing)
+
+
+def _shared(chosen: Chosen, which: int, of: int) -> Chosen:
+    """One of several shares of what was chosen: the largest speakers first, each to the smallest.
+
+    Rejects, of which no speaker is known, are dealt out.
+    """
+    if of == 1:
+        return chosen
+    counts = Counter(clip.speaker for clip in chosen.clips)
+    if len(counts) < of:
+        raise UsageError(
+            f"{of} shards of {len(counts)} speakers: no speaker is in two, so some would be empty"
+        )
+    sizes = [(0, place) for place in range(of)]  # a heap
+    mine = set()
+    for speaker, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        size, place = sizes[0]
+        heapq.heapreplace(sizes, (size + count, place))
+        if place == which:
+            mine.add(speaker)
+    clips = [clip for clip in chosen.clips if clip.speaker in mine]
+    return replace(
+        chosen,
+        clips=clips,
+        rejects=chosen.rejects[which::of],
+        splits={clip.id: chosen.splits[clip.id] for clip in clips},
+    )
 
 
 def _list(source: Source) -> tuple[list[Clip], list[Reject]]:

@@ -25,7 +25,7 @@ from tkit.jobs.watched import StoppedError, watched
 from tkit.parsing import plain
 from tkit.progress import bar
 from tkit.report import pages
-from tkit.store import STORE, Row, Store
+from tkit.store import STORE, Row, Store, open_store
 
 SPEAKERS = 100  # shown on one page
 CLIPS = 6  # looked at of each speaker, evenly spread: memory and time do not grow with the corpus
@@ -131,7 +131,7 @@ class Looked:
 
 def look_through(path: str | Path) -> Iterator[Looked]:
     """Read a whole store and yield what there is to say of it, and what is broken."""
-    with Store(path) as store:
+    with open_store(path) as store:
         yield Looked(total=store.n_bytes)
         yield from (Looked(line=line) for line in lines(store))
         checked = "of every part" if store.is_sealed else "none: written before tkit kept them"

@@ -24,7 +24,8 @@ Layout (schema 1; F frames and N speech rows of all clips in order of their ids)
                                    type, shape and values; "/" to that of the root attributes
 
 Root attributes: schema, tkit, corpus, protocol, landmarks, lips (signatures of the back-ends),
-fps, window, encoder (JSON of :class:`EncoderInfo`), licence (of the corpus; from 0.4.0 on).
+fps, window, encoder (JSON of :class:`EncoderInfo`), licence and citation of the corpus (from 0.4.0
+on).
 
 Every data set carries HDF5's own checksums (fletcher32), so a changed one is noticed when it is
 read; what they cannot see (attributes, names, two changes that cancel) the SHA-256 do, when the
@@ -33,8 +34,8 @@ it declares is compared with the layout and with the size of the file before any
 no reference that leaves the file is followed.
 """
 
-from tkit.store.joined import Joined, open_store
-from tkit.store.layout import SCHEMA, STORE, EncoderInfo, Row, StoreInfo
+from tkit.store.joined import Joined, Shards, join, open_store
+from tkit.store.layout import SCHEMA, STORE, EncoderInfo, Row, StoreInfo, together
 from tkit.store.reading import Array, Store
 from tkit.store.writing import Writer, create
 
@@ -45,9 +46,12 @@ __all__ = [
     "EncoderInfo",
     "Joined",
     "Row",
+    "Shards",
     "Store",
     "StoreInfo",
     "Writer",
     "create",
+    "join",
     "open_store",
+    "together",
 ]

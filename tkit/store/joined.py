@@ -1,14 +1,16 @@
-"""Several stores read as one: for training on more than one corpus.
+"""Several stores read as one: for training on more than one corpus, or on one of many files.
 
 What makes numbers comparable must agree: frame rate, landmarks, lips, speech encoder and its
-windows. Clips and speakers are named ``corpus/…``. Displacement is of a canonical face, and each
-store has its own: here all are re-expressed on one, the mean of all speakers in training splits, as
-if the corpora had been prepared together.
+windows. Clips and speakers of several corpora are named ``corpus/…``, those of one corpus in
+several shards as in one store. Displacement is of a canonical face, and each store has its own:
+here all are re-expressed on one, the mean of all speakers in training splits, as if they had been
+prepared together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,19 +19,70 @@ from typing import Any
 import numpy as np
 
 from tkit.clips import Word
-from tkit.errors import UsageError
+from tkit.errors import StoreError, UsageError
 from tkit.face import geometry
-from tkit.store.layout import Row
+from tkit.store import manifest
+from tkit.store.layout import Row, together
 from tkit.store.reading import Array, Store
 
 Move = Callable[[np.ndarray, Row], np.ndarray]
 
+# What must agree, and where a store says it: of all stores, and of the shards of one corpus.
+_MEANING = {
+    "landmarks": "landmarks",
+    "lips": "lips",
+    "frames a second": "fps",
+    "speech window": "window",
+    "speech encoder": "encoder.signature",
+}
+_ORIGIN = {"corpora": "corpus", "splits": "protocol"}
+
 
 def open_store(paths: str | Path | Sequence[str | Path]) -> Store:
-    """Open a store, or several as one (:class:`Joined`); a context manager either way."""
-    if isinstance(paths, str | Path):
-        return Store(paths)
-    return Store(paths[0]) if len(paths) == 1 else Joined(paths)
+    """Open a store, or several as one; a context manager either way.
+
+    A path is that of a store or of a manifest of shards (:class:`Shards`); several are
+    :class:`Joined`.
+    """
+    if not isinstance(paths, str | Path):
+        return open_store(paths[0]) if len(paths) == 1 else Joined(paths)
+    return Shards(paths) if Path(paths).suffix == manifest.SUFFIX else Store(paths)
+
+
+def join(paths: Sequence[str | Path], out: str | Path) -> Shards:
+    """Write the manifest by which stores of one corpus are read as one; they stay as they are.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Made by ``tkit prep --shard``, or otherwise: no clip and no speaker may be in two.
+    out : path
+
+    Returns
+    -------
+    Shards
+        Opened.
+
+    Raises
+    ------
+    UsageError
+        If they must not be mixed, are of several corpora or splits, or hold the same clip.
+    StoreError
+        If one is damaged or has no checksums, as those of versions before 0.4.0.
+    """
+    if Path(out).suffix != manifest.SUFFIX:
+        raise UsageError(f"{out}: the name of a manifest of shards ends in {manifest.SUFFIX}")
+    shards = []
+    for path in paths:
+        with Store(path) as store:
+            if not store.is_sealed:
+                raise StoreError(
+                    f"{path} has no checksums, being of a tkit before 0.4.0; prepare it again"
+                )
+            shards.append(manifest.Shard(str(path), Path(path).stat().st_size, store.seal))
+    with Shards(out, shards):
+        manifest.write_shards(out, shards)
+    return Shards(out)
 
 
 class Joined(Store):
@@ -48,29 +101,38 @@ class Joined(Store):
     def __init__(self, paths: Sequence[str | Path]) -> None:
         self.path = Path(paths[0])
         with ExitStack() as stack:
-            self._stores = [stack.enter_context(Store(path)) for path in paths]
+            self._stores = [stack.enter_context(open_store(path)) for path in paths]
+            self._require_fitting()
             self._read()
             self._close = stack.pop_all()
+
+    def _named(self, store: Store, name: str) -> str:
+        """What a clip or speaker of a store is called here."""
+        return f"{store.info.corpus}/{name}"
 
     def __exit__(self, *_: object) -> None:
         self._close.close()
 
-    def _read(self) -> None:
+    def _require_fitting(self) -> None:
+        """Refuse stores whose numbers do not mean the same."""
         first, *others = self._stores
         for other in others:
-            _require_alike(first, other)
-        infos = [store.info for store in self._stores]
+            _require_same(first, other, _MEANING)
+
+    def _read(self) -> None:
+        self.infos = infos = [info for store in self._stores for info in store.infos]
         self.info = replace(
             infos[0],
             corpus="+".join(dict.fromkeys(info.corpus for info in infos)),
             protocol="+".join(dict.fromkeys(info.protocol for info in infos)),
-            licence="; ".join(dict.fromkeys(info.licence for info in infos if info.licence)),
+            licence=together({info.corpus: info.licence for info in infos}),
+            citation=together({info.corpus: info.citation for info in infos}),
         )
         self._names = set.intersection(*(store._names for store in self._stores))
         self.clips = list(self._rows())
         _require_once([row.id for row in self.clips], "clip")
         people = [
-            (f"{store.info.corpus}/{name}", store, neutral)
+            (self._named(store, name), store, neutral)
             for store in self._stores
             for name, neutral in store.speakers.items()
         ]
@@ -97,12 +159,12 @@ class Joined(Store):
             for name, store, neutral in people
         }
         self.rejects = [
-            replace(reject, id=f"{store.info.corpus}/{reject.id}")
+            replace(reject, id=self._named(store, reject.id))
             for store in self._stores
             for reject in store.rejects
         ]
         self.notes = [
-            replace(remark, id=f"{store.info.corpus}/{remark.id}")
+            replace(remark, id=self._named(store, remark.id))
             for store in self._stores
             for remark in store.notes
         ]
@@ -112,12 +174,11 @@ class Joined(Store):
         """Clips of all stores, one after the other, under their new names."""
         frames = rows = 0
         for store in self._stores:
-            corpus = store.info.corpus
             for row in store.clips:
                 yield replace(
                     row,
-                    id=f"{corpus}/{row.id}",
-                    speaker=f"{corpus}/{row.speaker}",
+                    id=self._named(store, row.id),
+                    speaker=self._named(store, row.speaker),
                     frame_start=frames + row.frame_start,
                     speech_start=rows + row.speech_start,
                 )
@@ -155,7 +216,7 @@ class Joined(Store):
     def words(self) -> dict[str, list[Word]]:
         """Return the word alignment of every clip id that has one."""
         return {
-            f"{store.info.corpus}/{id_}": words
+            self._named(store, id_): words
             for store in self._stores
             for id_, words in store.words().items()
         }
@@ -167,6 +228,43 @@ class Joined(Store):
                 yield f"{store.path}: {found}" if isinstance(found, str) else found
 
 
+class Shards(Joined):
+    """A corpus in several files, under the names that it has in one.
+
+    Parameters
+    ----------
+    path : path
+        The manifest.
+    shards : list of Shard, optional
+        By default those that it names.
+
+    Raises
+    ------
+    StoreError
+        If one has changed since they were joined.
+    UsageError
+        If one is not there, or of another kind than the others.
+    """
+
+    def __init__(self, path: str | Path, shards: list[manifest.Shard] | None = None) -> None:
+        self._manifest = path
+        self._shards = manifest.read_shards(path) if shards is None else shards
+        super().__init__([manifest.require_shard(shard, path) for shard in self._shards])
+        self.path = Path(path)
+
+    def _require_fitting(self) -> None:
+        for shard, store in zip(self._shards, self._stores, strict=True):
+            if store.seal != shard.sha256:
+                raise manifest.changed(shard.file, self._manifest)
+        super()._require_fitting()
+        first, *others = self._stores
+        for other in others:
+            _require_same(first, other, _ORIGIN)
+
+    def _named(self, store: Store, name: str) -> str:
+        return name
+
+
 class _JoinedArray(Array):
     """One long array of several stores, read piece by piece."""
 
@@ -176,7 +274,8 @@ class _JoinedArray(Array):
         if len(shapes) > 1:
             raise UsageError(f"/{name} of the stores has rows of {', '.join(map(str, shapes))}")
         self._stores, self._name, self._move = stores, name, move
-        self._clips, self._firsts = clips, [row.frame_start for row in clips]
+        self._clips = clips
+        self._firsts = np.array([row.frame_start for row in clips] if move else [])
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self.shape = (int(self._starts[-1]), *parts[0].shape[1:])
         self.dtype = parts[0].dtype
@@ -207,16 +306,10 @@ class _JoinedArray(Array):
             start = end
 
 
-def _require_alike(first: Store, other: Store) -> None:
-    """Refuse stores whose numbers do not mean the same."""
-    mine, its = first.info, other.info
-    for what, one, two in (
-        ("landmarks", mine.landmarks, its.landmarks),
-        ("lips", mine.lips, its.lips),
-        ("frames a second", mine.fps, its.fps),
-        ("speech window", mine.window, its.window),
-        ("speech encoder", mine.encoder.signature, its.encoder.signature),
-    ):
+def _require_same(first: Store, other: Store, facts: Mapping[str, str]) -> None:
+    """Refuse stores of which one says otherwise than the other; ``facts``: a name to attributes."""
+    for what, attribute in facts.items():
+        one, two = (operator.attrgetter(attribute)(store.info) for store in (first, other))
         if one != two:
             raise UsageError(
                 f"{first.path} and {other.path} must not be mixed: their {what} differ "

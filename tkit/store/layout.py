@@ -50,8 +50,10 @@ ATTRIBUTES = {
     "tkit": str,
     "schema": int,
     "licence": str,
+    "citation": str,
 }
-LATER = {"licence": ""}  # attributes that older stores lack, and what stands for them
+# Attributes that older stores lack, and what stands for them.
+LATER = {"licence": "", "citation": ""}
 ENCODER = {
     "name": str,
     "version": str,
@@ -111,6 +113,7 @@ class StoreInfo:
     tkit: str = __version__
     schema: int = SCHEMA
     licence: str = ""
+    citation: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,22 @@ class Row:
     def rows(self) -> slice:
         """Slice of the speech array that is this clip."""
         return slice(self.speech_start, self.speech_start + self.n_speech)
+
+
+def together(told: Mapping[str, str]) -> str:
+    """What several sources say of one matter, each by its name where they differ.
+
+    Examples
+    --------
+    >>> together({"grid": "CC BY 4.0", "lists": "CC BY 4.0"})
+    'CC BY 4.0'
+    >>> together({"grid": "CC BY 4.0", "mine": ""})
+    'grid: CC BY 4.0; mine: not known'
+    """
+    texts = set(told.values())
+    if len(texts) == 1:
+        return texts.pop()
+    return "; ".join(f"{name}: {text or 'not known'}" for name, text in told.items())
 
 
 def as_table(rows: list[tuple[Any, ...]], columns: Mapping[str, Any]) -> np.ndarray:

@@ -85,6 +85,8 @@ class Store:
     Attributes
     ----------
     info : StoreInfo
+    infos : list of StoreInfo
+        One a corpus; several where stores are joined.
     clips : list of Row
         In order of their ids.
     speakers : dict of str to ndarray (68, 2)
@@ -117,6 +119,7 @@ class Store:
         file = self._file
         self._names = {name for name in file if name in LONG}
         self.info = read_info(file)
+        self.infos = [self.info]
         self.clips = [Row(*row) for row in rows_of(table(file, "clips", CLIP_COLUMNS))]
         if "columns" in file:
             cells = table(file, "columns", None)
@@ -157,6 +160,11 @@ class Store:
     def is_sealed(self) -> bool:
         """Whether it has checksums; those written before 0.4.0 have not."""
         return self._sums is not None
+
+    @property
+    def seal(self) -> str:
+        """SHA-256 of its checksums, and so of all that is in it; empty without them."""
+        return sum_of(self._sums) if self._sums is not None else ""
 
     @property
     def n_bytes(self) -> int:
