@@ -112,7 +112,7 @@ def animate(
         front_ends=front_ends,
         warn=lambda remark: warnings.warn(remark, stacklevel=4),  # at the caller of animate
         debug=Path(debug) if debug else None,
-        force=force,
+        there="replace" if force else "refuse",
         progress=progress,
         pose=pose,
         fps=fps,

@@ -132,7 +132,7 @@ def talk(
     """
     sitter = Sitter(image, studio)
     if isinstance(speech, np.ndarray):
-        speech = Speech.of(speech, rate_hz=sample_rate(studio.motion), fps=studio.fps)
+        speech = Speech([speech], rate_hz=sample_rate(studio.motion), fps=studio.fps)
     return sitter.frames(sitter.voice(studio).parts(speech), speech, studio, watch=watch)
 
 
@@ -168,7 +168,6 @@ class Sitter:
         """What moves the mouth of this face; :class:`WeightsError` as :class:`Voice` raises it."""
         return Voice(
             studio.motion,
-            fps=studio.fps,
             picture=self.person.displacement,
             speech_weights=studio.speech_weights,
         )

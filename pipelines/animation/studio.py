@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Studio:
     fps : float
         Frames a second.
     seed : int
-        Of the blinks; jobs that have a name blink each in their own way, in any selection.
+        Of the blinks; each job blinks in its own way, in any selection.
     crop : bool
         Write the bare face crop instead of the picture.
     speech_weights : str
@@ -50,3 +50,8 @@ class Studio:
     blink_rate: float | None = None
     expression: float = 1.0
     head: np.ndarray | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What the videos depend on, for :func:`tkit.pipelines.animation.mark.mark`."""
+        named = [field.name for field in fields(self) if field.name != "landmarker"]
+        return {name: getattr(self, name) for name in named}

@@ -65,6 +65,11 @@ from tkit.errors import Fault, TkitError, UsageError
 @click.argument("more", nargs=-1, type=_options.path, metavar="")
 @_options.front_ends
 @_options.seed
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep the videos that an interrupted run finished, make the rest.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first of several that cannot be made.")
 @_options.force
 @_options.quiet
@@ -77,6 +82,8 @@ def command(
     root: Path | None,
     protocol: str | None,
     split: str,
+    resume: bool,
+    force: bool,
     strict: bool,
     **options: Any,
 ) -> None:
@@ -93,6 +100,8 @@ def command(
       tkit animate --corpus grid.h5 --split val --out preds
       tkit score --pred preds --gt $TKIT_CORPORA/grid --protocol sinha2020
     """
+    if resume and force:
+        raise UsageError("--resume keeps the videos that are there and --force replaces them")
     if more and not (images and audios):
         raise UsageError(f"{more[0]}: give pictures by --image and sounds by --audio")
     from tkit.media.frames import PICTURE_SUFFIXES
@@ -112,7 +121,8 @@ def command(
         todo = jobs.of_files(images, audios, out)
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
     say = partial(click.echo, err=True)
-    for job, made in jobs.make_all(todo, weights, warn=say, tell=say, progress=True, **options):
+    options |= {"there": "keep" if resume else "replace" if force else "refuse", "progress": True}
+    for job, made in jobs.make_all(todo, weights, warn=say, tell=say, **options):
         if isinstance(made, Fault):
             if strict:
                 raise TkitError(f"{job.name}: {made.reason} (--strict)")
