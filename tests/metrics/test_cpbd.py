@@ -56,8 +56,16 @@ def test_a_picture_without_edges():
     assert metric.finish(metric.measure(pred=flat, gt=flat)) == 0.0
     with pytest.raises(ScoreError, match="frame 0 has no edge in whole blocks"):
         metric.measure(pred=flat, gt=flat, empty="error")
-    with pytest.raises(ScoreError, match="9 x 1 has no gradient"):
-        edge_counts(np.zeros((1, 9), np.uint8))
+
+
+@pytest.mark.parametrize("mode", cpbd.MODES)
+def test_a_picture_without_a_whole_block_is_refused(mode):
+    """Where all edges are outside of blocks none is sharp, and none is not."""
+    for height, width in ((63, 200), (200, 63), (1, 9)):
+        picture = RNG.integers(0, 256, (1, height, width), dtype=np.uint8)
+        with pytest.raises(ScoreError, match=f"{width} x {height} has no whole block of 64 x 64"):
+            METRICS.get("cpbd")(pred=picture, gt=picture, mode=mode)
+    assert edge_counts(RNG.integers(0, 256, (64, 64), dtype=np.uint8), mode=mode)[1] > 0
 
 
 def test_a_still_is_looked_at_once(monkeypatch):

@@ -188,7 +188,9 @@ def test_one_pixel_and_gray_arrays(tmp_path):
     reasons = {r.reason for r in report.rejects}
     assert reasons == {
         "ssim: pictures of 1 x 1 are smaller than the window, 7 pixels",
-        "cpbd: a picture of 1 x 1 has no gradient",
+        "cpbd: a picture of 1 x 1 has no whole block of 64 x 64 pixels, in which CPBD counts edges",
+        "cpbd: a picture of 48 x 32 has no whole block of 64 x 64 pixels, in which CPBD counts "
+        "edges",
         "frames of 1 channels, ground truth has 3",
     }
     assert report.methods["ours"]["psnr"].n == 2

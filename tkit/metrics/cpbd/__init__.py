@@ -13,7 +13,8 @@ ground truth is not sharper, so nearer to it is better.
 * ``matlab``: the authors' MATLAB code, by emulation of its ``edge``;
 * ``atvgnet``: the copy in ATVGnet's evaluation, no thinning and a stricter limit: about a third.
 
-A picture without a block or an edge has no CPBD: 0 in all implementations (``empty: zero``).
+A picture without an edge has no CPBD: 0 in all implementations (``empty: zero``). One without a
+whole block, in which they count no edge, sharp or not, is refused.
 
 Edges over two pixels are sharp, those over eight are not:
 
@@ -36,6 +37,8 @@ from tkit.errors import ScoreError
 from tkit.metrics import Metric, Need, Param, Score, Stats
 from tkit.metrics.pictures import GRAY, alone
 
+BLOCK = 64  # pixels of the side of a block
+
 
 def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
     """Sharp edges and all edges of a gray picture (H, W) uint8.
@@ -43,10 +46,14 @@ def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
     Raises
     ------
     ScoreError
-        If the picture has a single row or column: it has no gradient.
+        If the picture has no whole block.
     """
-    if min(image.shape) < 2:
-        raise ScoreError(f"a picture of {image.shape[1]} x {image.shape[0]} has no gradient")
+    if min(image.shape) < BLOCK:
+        height, width = image.shape
+        raise ScoreError(
+            f"a picture of {width} x {height} has no whole block of {BLOCK} x {BLOCK} pixels, in "
+            "which CPBD counts edges"
+        )
     return MODES[mode](np.ascontiguousarray(image))
 
 
@@ -56,9 +63,9 @@ def _port(image: np.ndarray) -> tuple[int, int]:
 
     edges, sharp, state, undecided = port.count(image, *_bleed(image.shape))
     if undecided:  # rare: nearly flat blocks, where the whole Canny map must tell
-        canny, size = _canny(image), edges_by_canny.BLOCK
+        canny = _canny(image)
         for i, j in np.argwhere(state == edges_by_canny.UNDECIDED):
-            block = canny[size * i : size * (i + 1), size * j : size * (j + 1)]
+            block = canny[BLOCK * i : BLOCK * (i + 1), BLOCK * j : BLOCK * (j + 1)]
             state[i, j] = np.count_nonzero(block) >= edges_by_canny.MIN_CANNY
     return port.total(edges, sharp, state)
 
@@ -107,7 +114,7 @@ def measure(*, pred: np.ndarray, color: str, mode: str, empty: str) -> Stats:
     Raises
     ------
     ScoreError
-        If a frame has no edge in any block and ``empty`` is ``error``.
+        If a frame has no whole block, or no edge in any and ``empty`` is ``error``.
     """
     pred = alone(pred, color)
     total, last = 0.0, (None, 0.0)
@@ -142,7 +149,7 @@ METRIC = Metric(
         ),
         "empty": Param(
             "zero",
-            "a frame without a block or an edge: zero, as all implementations, or error",
+            "a frame without an edge: zero, as all implementations, or error",
             choices=("zero", "error"),
         ),
     },

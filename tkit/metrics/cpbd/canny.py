@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.compiled import compiled
+from tkit.metrics.cpbd import BLOCK
 
-BLOCK = 64
 MIN_CANNY = 9  # a block counts if more than 0.2 % of its 4096 pixels are Canny edges
 RADIUS = 4  # of the Gaussian of sigma 1
 STRIP = 8  # rows of a block that are looked at together

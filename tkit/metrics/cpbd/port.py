@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.compiled import compiled
-from tkit.metrics.cpbd.canny import ACCEPTED, BLOCK, decide
+from tkit.metrics.cpbd import BLOCK
+from tkit.metrics.cpbd.canny import ACCEPTED, decide
 
 PAD = 5  # zeros on both sides of a row of steps
 
