@@ -1,16 +1,26 @@
 """What share of small faults the tests notice: mutants of metrics, geometry and statistics.
 
-    python benchmarks/mutants.py --count 300 --seed 0
+    python benchmarks/mutants.py --count 300 --seed 0 --resume mutants/
 
 A mutant is one change inside one function: a comparison, an operator, a number, a condition, a
 sign, a slice, a statement left out. ``--count`` of them are drawn from all that there are in
 :data:`MODULES`. Each is killed if a test fails, that ends, or runs ten times as long; else it
 survives and is printed. Those of :data:`EQUIVALENT` change nothing that anybody could notice.
 
+Before the first mutant and after every tenth stands a control: all is done to the function of that
+mutant but the change. A control that a test kills shows that tests fail by themselves, and voids
+the run.
+
 The tests run once as they are, watched: which of them call which function. A mutant is tried in a
-fork of that process, where the code of its function is exchanged, by the tests that call it, the
-quickest first. So it costs the time of those tests alone; tools that start Python anew for each
-mutant take twenty times as long. A kernel is compiled anew for each of its mutants.
+fork of a process that has loaded all modules and run nothing (threads of libraries do not outlive a
+fork, and what waits for them crashes), where the code of its function is exchanged, by the tests
+that call it, the quickest first. So it costs the time of those tests alone; tools that start Python
+anew for each mutant take twenty times as long. A kernel is compiled anew for each of its mutants.
+Times are those of the processor, so that a busy machine kills nothing; the test that kills must
+pass without the change, or nothing is said of the mutant ("unsure", counted as not killed).
+
+With ``--resume`` a folder keeps what the tests called and what became of each mutant, and a run
+that was interrupted goes on. After a change of tests or code it wants another folder.
 """
 
 from __future__ import annotations
@@ -22,15 +32,16 @@ import gc
 import json
 import os
 import random
-import shutil
-import signal
+import resource
+import subprocess
 import sys
 import tempfile
 import time
 import tokenize
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -45,6 +56,8 @@ MODULES = [
     *(ROOT / "tkit" / "scoring" / f"{name}.py" for name in ("statistics", "comparing", "summary")),
 ]
 TESTS = ["tests/metrics", "tests/face", "tests/scoring"]
+SAYS = " fails: "
+CONTROL, CONTROL_EVERY = -1, 10  # a mutant that changes nothing, and how many stand between two
 LONGEST_S = 30.0  # of the tests that are tried on a mutant, as they take without it
 PATIENCE = 10  # times as long as without the mutant, and …
 GRACE_S = 60.0  # … so much for compiling a kernel
@@ -57,6 +70,7 @@ SWAPS: dict[type, list[type]] = {
     ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd], ast.And: [ast.Or], ast.Or: [ast.And],
     ast.LShift: [ast.RShift], ast.RShift: [ast.LShift],
 }  # fmt: skip
+LOADED = ("tkit.", "torch", "numba", "scipy.", "cv2", "skimage.", "matplotlib.pyplot", "pandas")
 # (file, source line, change): why nobody can tell the difference.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
@@ -93,7 +107,7 @@ class Mutant:
 
     path: Path
     node: int  # in the order of ast.walk
-    variant: int
+    variant: int  # of the changes of this node, or CONTROL
     line: int
     change: str
     function: str
@@ -109,15 +123,26 @@ class Mutant:
             return file.read().splitlines()[self.line - 1].strip()
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def known(self) -> tuple[str, str, str]:
         """How :data:`EQUIVALENT` names it."""
         return self.path.relative_to(ROOT).as_posix(), self.source, self.change
+
+    @property
+    def key(self) -> tuple[str, int, int, str]:
+        """What no other one has."""
+        return self.path.relative_to(ROOT).as_posix(), self.node, self.variant, self.change
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it changes nothing."""
+        return self.variant == CONTROL
 
     def tree(self) -> ast.Module:
         """The module with the change."""
         tree = parse(self.path)
-        node = list(ast.walk(tree))[self.node]
-        changes(node)[self.variant][1]()
+        if not self.is_control:
+            node = list(ast.walk(tree))[self.node]
+            changes(node)[self.variant][1]()
         return ast.fix_missing_locations(tree)
 
 
@@ -208,27 +233,42 @@ class Watch:
 
     def __init__(self) -> None:
         self.calls: dict[str, set[str]] = defaultdict(set)  # test to "file:first line" of functions
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}  # of the processor
         self.failed: set[str] = set()
         self._files = {str(path) for path in MODULES}
+        self._began = 0.0
 
     def pytest_runtest_protocol(self, item: Any) -> None:
         """Begin to watch."""
-        sys.setprofile(functools.partial(self._note, self.calls[item.nodeid]))
+        self._began = time.process_time()
+        sys.settrace(functools.partial(self._note, self.calls[item.nodeid]))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take the time of each part of a test."""
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        """Note which tests do not pass."""
         if not report.passed:
             self.failed.add(report.nodeid)  # skipped ones prove nothing either
 
-    def pytest_runtest_logfinish(self) -> None:
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """End to watch."""
-        sys.setprofile(None)
+        sys.settrace(None)
+        self.seconds[nodeid] = time.process_time() - self._began
 
-    def _note(self, found: set[str], frame: Any, event: str, _: Any) -> None:
-        if event != "call":
-            return
+    def save(self, path: Path) -> None:
+        """Keep what was seen, and which modules were loaded."""
+        kept = {"calls": {test: sorted(calls) for test, calls in self.calls.items()},
+                "seconds": self.seconds, "failed": sorted(self.failed),
+                "modules": [name for name in sys.modules if name.startswith(LOADED)]}  # fmt: skip
+        path.write_text(json.dumps(kept), encoding="utf-8")
+
+    def load(self, path: Path) -> None:
+        """Take up what was kept, and load the modules, which forks then need not do."""
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        self.calls |= {test: set(calls) for test, calls in kept["calls"].items()}
+        self.seconds, self.failed = kept["seconds"], set(kept["failed"])
+        for name in kept["modules"]:
+            import_module(name)
+
+    def _note(self, found: set[str], frame: Any, *_: Any) -> None:
         code = frame.f_code
         if code.co_filename in self._files:
             found.add(f"{code.co_filename}:{code.co_name}")
@@ -285,35 +325,46 @@ def put_in(mutant: Mutant) -> None:
             one.cache_clear()
 
 
-def survives(mutant: Mutant, tests: list[str], limit_s: float, kept: str) -> bool:
-    """Whether all tests pass with a mutant, in a fork of this process.
+class First:
+    """A pytest plugin that writes down which test fails first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Write it down."""
+        if report.failed:
+            self._path.write_text(f"{report.nodeid}{SAYS}{report.longreprtext[-300:]}", "utf-8")
+
+
+def killer(mutant: Mutant, tests: list[str], limit_s: float, kept: Path) -> str:
+    """Which test fails with a mutant, in a fork of this process, or how that ends; empty if none.
 
     Machine code and examples of mutants go to the folder ``kept``, not into the real caches.
     """
     import pytest
 
+    first = kept / "first.txt"
+    first.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
-        os.setsid()
-        os.environ |= {"NUMBA_CACHE_DIR": kept, "HYPOTHESIS_STORAGE_DIRECTORY": kept}
+        os.environ |= {"NUMBA_CACHE_DIR": str(kept), "HYPOTHESIS_STORAGE_DIRECTORY": str(kept)}
+        limit = int(time.process_time() + limit_s) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         code = 1
         try:
             put_in(mutant)
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+            told = ["-x", "-q", "-p", "no:cacheprovider", "--basetemp", str(kept / "tests")]
+            code = int(pytest.main([*told, *tests], plugins=[First(first)]))
         finally:
             os._exit(code)
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 0:
+        return ""
+    return first.read_text("utf-8") if first.exists() else f"ended with {code}"
 
 
 def main() -> None:
@@ -321,48 +372,95 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="Write every result as a line.")
+    parser.add_argument("--resume", type=Path, help="Folder that keeps what is known so far.")
+    parser.add_argument("--at-most", type=int, default=10**9, help="Mutants to try this time.")
     parser.add_argument("--only", default="", help="Modules whose path has this in it.")
+    parser.add_argument("--watch", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("tests", nargs="*", default=TESTS)
     options = parser.parse_args()
-    import pytest
-
     os.chdir(ROOT)
+    if options.watch:
+        import pytest
+
+        watch = Watch()
+        told = ["-q", "-p", "no:cacheprovider", "-m", "not slow"]
+        pytest.main([*told, *options.tests], plugins=[watch])
+        watch.save(options.watch)
+        return
     every = [one for path in MODULES if options.only in str(path) for one in mutants(path)]
     drawn = random.Random(options.seed).sample(every, min(options.count, len(every)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = options.resume or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        results = folder / f"{options.seed}{options.only.replace('/', '-')}.jsonl"
+        known = read(results)
+        todo = [one for one in with_controls(drawn) if str(one.key) not in known]
+        watch = watched(options.tests, folder / "watched.json")
+        for one in todo[: options.at_most]:
+            known[str(one.key)] = found = try_one(one, watch)
+            with results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([str(one.key), found]) + "\n")
+            if found["what"] not in ("killed", "equivalent", "unchanged"):
+                print(f"{found['what']}: {one}", flush=True)
+    tally = Counter(known[str(one.key)]["what"] for one in drawn if str(one.key) in known)
+    counted = tally.total() - tally["equivalent"]
+    print(f"{tally.total()} of {len(drawn)}, of {len(every)}, seed {options.seed}: {dict(tally)}")
+    share = 100 * tally["killed"] / max(counted, 1)
+    print(f"killed: {share:.1f} % of those that are not equivalent")
+    controls = Counter(
+        known[str(one.key)]["what"] for one in with_controls(drawn)
+        if one.is_control and str(one.key) in known
+    )  # fmt: skip
+    print(f"controls: {dict(controls)}")
+    if controls["void"]:
+        raise SystemExit("void: tests fail without any change")
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """What became of the mutants of an earlier run, by their keys."""
+    if not path.exists():
+        return {}
+    return dict(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def watched(tests: list[str], path: Path) -> Watch:
+    """Which tests call what: as kept, or seen now by a process of its own."""
+    if not path.exists():
+        subprocess.run([sys.executable, __file__, "--watch", path, *tests], check=True)
     watch = Watch()
-    pytest.main(["-q", "-p", "no:cacheprovider", "-m", "not slow", *options.tests], plugins=[watch])
+    watch.load(path)
     gc.collect()
-    tally = try_all(drawn, watch, options.json)
-    counted = tally["killed"] + tally["survived"] + tally["not called"]
-    print(f"{len(drawn)} of {len(every)} mutants, seed {options.seed}: {dict(tally)}")
-    print(
-        f"killed: {100 * tally['killed'] / max(counted, 1):.1f} % of those that are not equivalent"
-    )
+    return watch
 
 
-def try_all(drawn: list[Mutant], watch: Watch, log: Path | None) -> dict[str, int]:
-    """Try mutants, print those that survive, and count."""
-    tally: dict[str, int] = defaultdict(int)
-    kept = tempfile.mkdtemp()
-    for mutant in drawn:
-        tests = tests_of(mutant, watch)
-        took = sum(watch.seconds[test] for test in tests)
-        if not tests:
-            found = "not called"
-        else:
-            lives = survives(mutant, tests, PATIENCE * took + GRACE_S, kept)
-            found = "survived" if lives else "killed"
-            if lives and mutant.key in EQUIVALENT:
-                found = "equivalent"
-        tally[found] += 1
-        if found in ("survived", "not called"):
-            print(f"{found}: {mutant}", flush=True)
-        if log:
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([found, len(tests), *mutant.key]) + "\n")
-    shutil.rmtree(kept)
-    return tally
+def with_controls(drawn: list[Mutant]) -> list[Mutant]:
+    """Mutants in their order, and a control before the first and after every tenth."""
+    found: list[Mutant] = []
+    for place, mutant in enumerate(drawn):
+        if place % CONTROL_EVERY == 0:
+            found.append(replace(mutant, variant=CONTROL, change="nothing"))
+        found.append(mutant)
+    return found
+
+
+def try_one(mutant: Mutant, watch: Watch) -> dict[str, Any]:
+    """Say what becomes of a mutant, by how many tests, and which kills it."""
+    tests = tests_of(mutant, watch)
+    if not tests:
+        return {"what": "no control" if mutant.is_control else "not called", "tests": 0}
+    limit_s = PATIENCE * sum(watch.seconds[test] for test in tests) + GRACE_S
+    with tempfile.TemporaryDirectory() as kept:
+        by = killer(mutant, tests, limit_s, Path(kept))
+        what = "killed" if by else "survived"
+        if by and not mutant.is_control:
+            again = [by.partition(SAYS)[0]] if SAYS in by else tests
+            still = killer(replace(mutant, variant=CONTROL), again, limit_s, Path(kept))
+            what = "unsure" if still else what
+    if mutant.is_control:
+        what = "void" if by else "unchanged"
+    elif not by and mutant.known in EQUIVALENT:
+        what = "equivalent"
+    return {"what": what, "tests": len(tests), "by": by}
 
 
 if __name__ == "__main__":

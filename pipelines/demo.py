@@ -205,7 +205,7 @@ def _write_page(demo: Demo, report: Report, quality: dict[str, dict[str, float]]
             (stage, name, f"{value:.4g}")
             for stage, numbers in quality.items()
             for name, value in numbers.items()
-            if name not in STAGES.get(stage).shown
+            if not STAGES.get(stage).quantities[name].heading
         ],
     }
     formats.save(pages.render("demo.html", **content), index)
@@ -235,11 +235,14 @@ def curves_of(run: Path, name: str) -> list[dict[str, Any]]:
 def measured(quality: dict[str, dict[str, float]]) -> Iterator[tuple[str, ...]]:
     """Rows of the page's table of stages, from what their evaluations returned."""
     for stage, numbers in quality.items():
-        for name, meaning in STAGES.get(stage).shown.items():
-            if name not in numbers:
+        quantities = STAGES.get(stage).quantities
+        for name, what in quantities.items():
+            if not what.heading or name not in numbers:
                 continue
-            other, _, what = meaning.beside.partition(": ")
-            beside = f"{numbers[other]:.3g}" if other in numbers else ""
-            arrow = ARROWS.get(meaning.better, "")
-            yield (stage, meaning.title, meaning.unit, arrow, f"{numbers[name]:.3g}", beside, what,
-                   meaning.text)  # fmt: skip
+            beside, other = "", ""
+            if what.beside in numbers:
+                beside = f"{numbers[what.beside]:.3g}"
+                other = quantities[what.beside].title.removeprefix("... ")
+            arrow = ARROWS.get(what.better, "")
+            yield (stage, what.heading, what.unit, arrow, f"{numbers[name]:.3g}", beside, other,
+                   what.title)  # fmt: skip

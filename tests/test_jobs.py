@@ -1,6 +1,8 @@
+import contextlib
 import json
 import operator
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -114,6 +116,18 @@ def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, write_clip):
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "no Dask scheduler answers" in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_second_cluster_of_this_machine_starts_without_a_word():
+    pytest.importorskip("distributed")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # taken by another one
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        with parallel.connected("local", 1) as client:  # a warning would be an error
+            assert client.submit(abs, -3).result() == 3
 
 
 def of_dask(what: str, *options: str) -> subprocess.Popen:

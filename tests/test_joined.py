@@ -88,6 +88,7 @@ def test_a_stage_trains_on_two_stores_and_is_measured_on_them(stores_of_halves, 
     trained = tkit.train("motion", halves, tmp_path / "run", steps=2, device="cpu", workers=1)
     found = tkit.evaluate(trained, halves, split="val")
     assert found["n_clips"] == 1 and found["lmd"] > 0
+    assert found["stores"] == {str(halves[0]): 0, str(halves[1]): 1}
 
 
 def test_weights_inherit_licence_and_citation_of_all_that_they_come_from(
@@ -129,4 +130,13 @@ def test_the_command_takes_several_stores(stores_of_halves, tmp_path):
     data = [part for path in stores_of_halves[:2] for part in ("--data", str(path))]
     done = CliRunner().invoke(command, ["blink", *data, "--split", "all"])
     assert done.exit_code == 0, done.output
-    assert "4 clips" in done.output or "n_clips" in done.output
+    first, second, *_ = done.output.splitlines()
+    assert "4 clips" in first and second == "2 of a.h5, 2 of b.h5"
+
+
+def test_a_store_that_gives_no_clip_is_named(stores_of_halves):
+    from tkit.pipelines.training import results
+
+    with Joined(stores_of_halves[:2]) as joined:
+        assert results.counted(joined.counts("val")) == "none of a.h5, 1 of b.h5"
+        assert results.counted(joined.counts("all")) == "2 of a.h5, 2 of b.h5"

@@ -115,8 +115,7 @@ def fit(
 
 
 def _clips(store: Store, split: str) -> str:
-    count = sum(split in ("all", row.split) for row in store.clips)
-    return f"{count} clips of {split} in {store.path.name}"
+    return f"clips of {split}: {results.counted(store.counts(split))}"
 
 
 def accelerator_for(config: Any) -> Accelerator:

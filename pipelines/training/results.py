@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,12 @@ def export(
 
 def has(store: Store, split: str) -> bool:
     """Whether a store has clips of a split."""
-    return any(row.split == split for row in store.clips)
+    return any(store.counts(split).values())
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Say how many clips are of which store, also of one that gives none."""
+    return ", ".join(f"{count or 'none'} of {Path(path).name}" for path, count in counts.items())
 
 
 def record(stage: Stage, config: Any, store: Store, *, steps: int) -> dict[str, Any]:
@@ -99,8 +105,8 @@ def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
     -------
     dict
         ``split``, ``n_clips``, the stage's numbers, and what was measured with what;
-        ``intervals``: name to the ends of the 95 % interval of what is a mean over clips, if the
-        clips are of three speakers or more.
+        ``stores``: path to its number of clips; ``intervals``: name to the ends of the 95 %
+        interval of what is a mean over clips, if the clips are of three speakers or more.
 
     Raises
     ------
@@ -116,6 +122,7 @@ def measure(trained: Trained, store: Store, split: str) -> dict[str, Any]:
         "n_clips": len(rows),
         **found,
         "corpus": info.corpus,
+        "stores": store.counts(split),
         "landmarks": info.landmarks,
         "lips": info.lips,
         "speech": info.encoder.signature,
@@ -171,6 +178,8 @@ def as_text(found: Mapping[str, Any], stage: Stage, *, width: int = tables.WIDTH
     digits = max(len(value) for _, value, *_ in rows)
     rows = [[name, value.rjust(digits), *others] for name, value, *others in rows]
     lines = [f"{found['stage']}: {found['n_clips']} clips of {found['split']}, {found['corpus']}"]
+    if len(found["stores"]) > 1:
+        lines.append(tables.wrapped(counted(found["stores"]), width=width))
     lines += tables.listed(rows, width=width)
     with_what = (f"{key} {found[key]}" for key in ("landmarks", "lips", "speech", "weights"))
     lines.append(tables.wrapped("; ".join(with_what), width=width))

@@ -23,24 +23,31 @@ class Quantity:
     Parameters
     ----------
     title : str
-        In words.
+        In words; of what another one is to be compared with, the words after "...".
     unit : str
         Empty for a pure number.
     better : str
-        ``higher``, ``lower``, or empty for what the others are to be compared with.
+        ``higher``, ``lower``, ``closer`` (to what it is ``beside``), or empty for what the others
+        are to be compared with.
     of_clips : bool
         It is a mean over clips, of what ``evaluate`` says of each alone: it has an interval.
+    heading : str
+        Its name where pages show it; empty for what they only list.
+    beside : str
+        Name of the quantity that it is to be compared with.
     """
 
     title: str
     unit: str = ""
     better: str = ""
     of_clips: bool = False
+    heading: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """A number in words.
+    """What one number of a stage's log is.
 
     Parameters
     ----------
@@ -50,17 +57,13 @@ class Meaning:
     unit : str
         Empty for a pure number.
     better : str
-        ``higher``, ``lower``, ``closer`` (to the number beside it), or empty where neither is.
-    beside : str
-        Of what ``evaluate`` returns: the name of the number that it is to be compared with, and
-        what that is, e.g. ``"lmd_static: a face that never moves"``.
+        ``higher``, ``lower``, or empty where neither is.
     """
 
     title: str
     text: str
     unit: str = ""
     better: str = "lower"
-    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,9 @@ class Stage:
     evaluate : callable
         ``evaluate(nets, store, rows, config)`` returns {name: number} over the clips ``rows``.
     quantities : mapping
-        What each of these numbers is: {name: :class:`Quantity`}.
-    logged, shown : mapping
-        What its log holds, and of the quantities those that a page shows, the most telling first:
-        {name: :class:`Meaning`}. Names that are not here are shown as they are.
+        What each of these numbers is, the most telling first: {name: :class:`Quantity`}.
+    logged : mapping
+        What its log holds: {name: :class:`Meaning`}. Names that are not here are shown as they are.
     released : str
         The net whose weights are the result of the stage, by its name in
         :data:`tkit.zoo.NETS`. Its module keeps its sizes in ``config``, the Config of that entry.
@@ -135,7 +137,6 @@ class Stage:
     released: str
     apply: Callable[..., Any]
     logged: Mapping[str, Meaning] = field(default_factory=dict)
-    shown: Mapping[str, Meaning] = field(default_factory=dict)
     weights: str = ""
     watch: Callable[[Mapping[str, float]], None] | None = None
     pictures: Callable[..., dict[str, Any]] | None = None

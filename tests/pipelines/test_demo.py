@@ -35,16 +35,18 @@ def test_logged_numbers_are_charts_with_words(tmp_path):
 def test_numbers_of_stages_stand_beside_what_they_are_to_be_compared_with():
     table = list(demo.measured({"motion": {"lmd": 1.018, "lmd_static": 2.9}, "blink": {}}))
     assert table == [
-        ("motion", "Mouth error", "% IOD", "↓", "1.02", "2.9", "a face that never moves",
-         "distance of the mouth's landmarks from the true ones"),
+        ("motion", "Mouth error", "% IOD", "↓", "1.02", "2.9", "of the person's neutral face",
+         "distance of the mouth's points"),
     ]  # fmt: skip
 
 
 def test_words_are_of_stages_that_there_are_and_compare_with_what_is_measured():
     for name in STAGES.names():
         stage = STAGES.get(name)
-        for meanings in (stage.logged, stage.shown):
-            assert meanings and all(m.title and m.text for m in meanings.values())
-            assert {m.better for m in meanings.values()} <= {"higher", "lower", "closer", ""}
-        besides = {m.beside.partition(": ")[0] for m in stage.shown.values() if m.beside}
-        assert {*stage.shown, *besides} <= stage.quantities.keys()
+        assert stage.logged and all(m.title and m.text for m in stage.logged.values())
+        assert {m.better for m in stage.logged.values()} <= {"higher", "lower", ""}
+        assert any(what.heading for what in stage.quantities.values())
+        for name, what in stage.quantities.items():
+            assert what.better in ("higher", "lower", "closer", ""), name
+            assert what.beside in stage.quantities if what.beside else what.better != "closer", name
+            assert what.beside == "" or stage.quantities[what.beside].title.startswith("... ")

@@ -199,7 +199,7 @@ def test_one_pixel_and_gray_arrays(tmp_path):
 @pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_report(folders):
     distributed = pytest.importorskip("dask.distributed")
-    local = {"n_workers": 1, "processes": False, "dashboard_address": None}
+    local = {"n_workers": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
     with distributed.LocalCluster(threads_per_worker=1, **local) as cluster:
         report = score(folders, cluster=cluster.scheduler_address)
     assert tables.as_json(report) == tables.as_json(score(folders))

@@ -1,5 +1,7 @@
 """Only this host, only its own pages, not too much at once."""
 
+import signal
+
 import pytest
 
 pytest.importorskip("starlette", reason="the extra app is not installed")
@@ -146,3 +148,15 @@ def test_a_port_that_is_taken_is_said_or_another_one_found():
 )  # fmt: skip
 def test_what_others_can_reach_is_known(host, inside):
     assert serving.is_loopback(host) == inside
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_lets_what_was_opened_be_removed(number):
+    before, removed = signal.getsignal(number), []
+    with pytest.raises(SystemExit) as end, serving.ended_in_order():
+        try:
+            signal.raise_signal(number)
+        finally:
+            removed.append(True)
+    assert end.value.code == 128 + number and removed
+    assert signal.getsignal(number) is before

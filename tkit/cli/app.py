@@ -42,7 +42,7 @@ def command(root: Path | None, port: int | None, no_browser: bool, **weights: st
         raise UsageError(f"{root}: no such folder; give the folder below which to score")
     from tkit.web import serving
 
-    with serving.listen("127.0.0.1", port, usual=PORT) as opened:
+    with serving.ended_in_order(), serving.listen("127.0.0.1", port, usual=PORT) as opened:
         from tkit.pipelines.app import server
         from tkit.pipelines.app.booth import Booth
 

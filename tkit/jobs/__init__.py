@@ -308,7 +308,14 @@ def connected(cluster: str, jobs: int) -> Iterator[Any]:
     if cluster == LOCAL:
         with (
             dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-            LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as started,
+            # Its page takes any free port, of this machine alone; by default, even without a
+            # dashboard, it is 8787, and a second cluster complains.
+            LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+            ) as started,
             Client(started) as client,
         ):
             yield client

@@ -185,6 +185,11 @@ class Joined(Store):
             frames += len(store["points"])
             rows += len(store["speech"])
 
+    def counts(self, split: str) -> dict[str, int]:
+        """Return how many clips of a split (``all``: of any) are in each file: {path: clips}."""
+        each = (store.counts(split) for store in self._stores)
+        return {path: count for counts in each for path, count in counts.items()}
+
     @property
     def is_sealed(self) -> bool:
         """Whether all of them have checksums."""

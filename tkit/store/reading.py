@@ -214,6 +214,10 @@ class Store:
             raise UsageError(f"{self.path}: no clips in split {split!r} ({other})")
         return rows
 
+    def counts(self, split: str) -> dict[str, int]:
+        """Return how many clips of a split (``all``: of any) are in each file: {path: clips}."""
+        return {str(self.path): sum(split in ("all", row.split) for row in self.clips)}
+
     def problems(self) -> list[str]:
         """Return what is broken in this store, one sentence each; empty when it is sound."""
         return [found for found in self.examine() if isinstance(found, str)]

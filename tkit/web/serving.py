@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -51,6 +52,25 @@ def listen(host: str, port: int | None, *, usual: int) -> socket.socket:
             raise UsageError(f"{host}, port {wanted}: {why}") from error
         return opened
     raise UsageError(f"{host}: no free port")
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let a request to terminate, and a terminal that closes, unwind a block as Ctrl-C does.
+
+    Without it the process is gone at once, and what it would have removed stays.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def is_loopback(host: str) -> bool:

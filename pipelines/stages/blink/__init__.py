@@ -5,7 +5,7 @@ Sinha et al. 2020, §III-B and eq. 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tkit.pipelines.training.config import Common, option
 from tkit.pipelines.training.stage import Meaning, Quantity, Stage, work_of
@@ -48,20 +48,15 @@ class Config(Common):
 
 # Of generated eyes; those of real ones are what they should be like.
 GENERATED = {
-    "rate_hz": Quantity("blinks a second", "1/s"),
-    "duration_s": Quantity("duration of a blink", "s"),
-    "interval_s": Quantity("from onset to onset", "s"),
-    "depth": Quantity("how far a blink shuts the eye"),
+    "rate_hz": Quantity("blinks a second", "1/s", heading="Rate"),
+    "duration_s": Quantity("duration of a blink at half depth", "s", heading="Duration"),
+    "interval_s": Quantity("from onset to onset", "s", heading="Interval"),
+    "depth": Quantity("share of the open eye that a blink closes", heading="Depth"),
     "complete": Quantity("share of complete blinks"),
     "uneven": Quantity("difference of the two eyes"),
     "half_open": Quantity("share of half-open frames between blinks"),
 }
-REAL = {
-    name.replace("_hz", "_real_hz") if name == "rate_hz" else f"{name}_real": Quantity(
-        "... of real eyes", what.unit
-    )
-    for name, what in GENERATED.items()
-}
+NAMES_OF_REAL = {name: f"{name}_real" for name in GENERATED} | {"rate_hz": "rate_real_hz"}
 
 LOGGED = {
     "loss": Meaning("Loss", "what is minimised: the weighted sum of the terms below"),
@@ -70,27 +65,21 @@ LOGGED = {
     "unrest": Meaning("Unrest", "how far lids move between blinks more than real ones do"),
     "blinks": Meaning("Courses", "distance of whole blinks from real ones (MMD²)"),
 }
-SHOWN = {
-    "rate_hz": Meaning("Rate", "blinks a second", "1/s", "closer",
-                       beside="rate_real_hz: the recordings"),
-    "duration_s": Meaning("Duration", "of a blink at half depth", "s", "closer",
-                          beside="duration_s_real: the recordings"),
-    "interval_s": Meaning("Interval", "from one blink to the next", "s", "closer",
-                          beside="interval_s_real: the recordings"),
-    "depth": Meaning("Depth", "share of the open eye that closes", better="closer",
-                     beside="depth_real: the recordings"),
-    "mmd2": Meaning("Distance", "of generated and real eyes, as distributions (MMD²)",
-                    beside="mmd2_static: eyes that never move"),
-}  # fmt: skip
 STAGE = Stage(
     name="blink",
     title="noise to the displacement of eyes and brows",
     config=Config,
     **work_of("tkit.pipelines.stages.blink.work"),
     players=("blink",),
-    quantities=GENERATED
-    | REAL
-    | {
+    quantities={
+        **{
+            name: replace(what, better="closer", beside=NAMES_OF_REAL[name])
+            for name, what in GENERATED.items()
+        },
+        **{
+            NAMES_OF_REAL[name]: Quantity("... of real eyes", what.unit)
+            for name, what in GENERATED.items()
+        },
         "rate_speakers_hz": Quantity("real blinks a second, mean of speakers", "1/s"),
         "rate_speakers_low": Quantity("... low end of its 95 % interval", "1/s"),
         "rate_speakers_high": Quantity("... high end", "1/s"),
@@ -98,12 +87,17 @@ STAGE = Stage(
         "duration_ks": Quantity("distance of the durations (KS)", "", "lower"),
         "interval_ks": Quantity("distance of the intervals (KS)", "", "lower"),
         "depth_ks": Quantity("distance of the depths (KS)", "", "lower"),
-        "mmd2": Quantity("discrepancy of sequences (squared MMD)", "", "lower"),
+        "mmd2": Quantity(
+            "distance of generated and real eyes, as distributions (MMD²)",
+            "",
+            "lower",
+            heading="Distance",
+            beside="mmd2_static",
+        ),
         "mmd2_static": Quantity("... of eyes that never move"),
         "outside": Quantity("share of coordinates outside the training's range", "", "lower"),
     },
     logged=LOGGED,
-    shown=SHOWN,
     released="blink",
     tiny={"batch_size": 4, "sequence": 10, "hidden": 8, "warmup": 5},
 )

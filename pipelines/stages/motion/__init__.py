@@ -64,24 +64,6 @@ LOGGED = {
         "Waiting", "share of the time in which the picture's own mouth shows", better=""
     ),
 }
-SHOWN = {
-    "lmd": Meaning(
-        "Mouth error", "distance of the mouth's landmarks from the true ones", "% IOD",
-        beside="lmd_static: a face that never moves",
-    ),
-    "opening_corr": Meaning(
-        "Opening", "correlation of predicted and true mouth opening", better="higher"
-    ),
-    "closed": Meaning(
-        "Closures", "share of p, b and m at which the lips meet", better="closer",
-        beside="closed_real: the recordings",
-    ),
-    "jitter": Meaning(
-        "Jitter", "trembling of the mouth from frame to frame", "% IOD", "closer",
-        beside="jitter_real: the recordings",
-    ),
-    "lag_frames": Meaning("Lag", "by which the mouth follows the sound", "frames"),
-}  # fmt: skip
 STAGE = Stage(
     name="motion",
     title="speech to the displacement of jaw and mouth",
@@ -89,21 +71,44 @@ STAGE = Stage(
     **work_of("tkit.pipelines.stages.motion.work"),
     players=("motion",),
     quantities={
-        "lmd": Quantity("distance of the mouth's points", "% IOD", "lower", of_clips=True),
+        "lmd": Quantity(
+            "distance of the mouth's points",
+            "% IOD",
+            "lower",
+            of_clips=True,
+            heading="Mouth error",
+            beside="lmd_static",
+        ),
         "lmd_static": Quantity("... of the person's neutral face", "% IOD", of_clips=True),
         "lmd_mean_pose": Quantity("... of the mean mouth of speech", "% IOD", of_clips=True),
         "lmd_picture": Quantity("... of the clip's first frame", "% IOD", of_clips=True),
-        "opening_corr": Quantity("correlation of mouth opening", "", "higher", of_clips=True),
-        "lag_frames": Quantity("largest lag of a clip behind its speech", "frames"),
-        "jitter": Quantity("tremble of the mouth", "% IOD", of_clips=True),
-        "jitter_real": Quantity("... of the real one", "% IOD", of_clips=True),
-        "closed": Quantity("share of p, b and m with closed lips", "", "higher"),
+        "opening_corr": Quantity(
+            "correlation of mouth opening", "", "higher", of_clips=True, heading="Opening"
+        ),
+        "closed": Quantity(
+            "share of p, b and m with closed lips",
+            "",
+            "closer",
+            heading="Closures",
+            beside="closed_real",
+        ),
         "closed_real": Quantity("... of the real mouth"),
+        "jitter": Quantity(
+            "tremble of the mouth",
+            "% IOD",
+            "closer",
+            of_clips=True,
+            heading="Jitter",
+            beside="jitter_real",
+        ),
+        "jitter_real": Quantity("... of the real mouth", "% IOD", of_clips=True),
+        "lag_frames": Quantity(
+            "largest lag of a clip behind its speech", "frames", "lower", heading="Lag"
+        ),
         "lmd_ratio": Quantity("lmd over that of the neutral face", "", "lower"),
         "lmd_ratio_mean_pose": Quantity("lmd over that of the mean mouth", "", "lower"),
     },
     logged=LOGGED,
-    shown=SHOWN,
     released="motion",
     steady=True,
     needs_speech=True,

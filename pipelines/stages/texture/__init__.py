@@ -88,14 +88,6 @@ LOGGED = {
     ),
     "patchgan/loss": Meaning("Discriminator", "its own loss (eq. 8); 0 while it is off"),
 }
-SHOWN = {
-    "psnr": Meaning("PSNR", "of frames from true landmarks", "dB", "higher",
-                    beside="psnr_static: the first frame held"),
-    "psnr_mouth": Meaning("PSNR, mouth", "the same in the mouth", "dB", "higher",
-                          beside="psnr_mouth_static: the first frame held"),
-    "att_mouth": Meaning("Attention, mouth", "1 keeps the photo, 0 paints anew", better="",
-                         beside="att_elsewhere: around the mouth"),
-}  # fmt: skip
 STAGE = Stage(
     name="texture",
     title="landmark images and one identity image to frames",
@@ -104,17 +96,25 @@ STAGE = Stage(
     steady=True,
     players=("texture", "patchgan"),
     quantities={
-        "psnr": Quantity("face crops from true landmarks", "dB", "higher", of_clips=True),
+        "psnr": Quantity(
+            "face crops from true landmarks", "dB", "higher", of_clips=True, heading="PSNR",
+            beside="psnr_static",
+        ),
         "psnr_static": Quantity("... of the first frame held", "dB", of_clips=True),
-        "psnr_mouth": Quantity("inside the mouth box", "dB", "higher", of_clips=True),
+        "psnr_mouth": Quantity(
+            "inside the mouth box", "dB", "higher", of_clips=True, heading="PSNR, mouth",
+            beside="psnr_mouth_static",
+        ),
         "psnr_mouth_static": Quantity("... of the first frame held", "dB", of_clips=True),
-        "att_mean": Quantity("attention: share kept of the picture", of_clips=True),
-        "att_saturated": Quantity("... pixels that keep all of it", of_clips=True),
-        "att_mouth": Quantity("... at the mouth", of_clips=True),
-        "att_elsewhere": Quantity("... elsewhere", of_clips=True),
+        "att_mouth": Quantity(
+            "attention: share kept of the photo, at the mouth", of_clips=True,
+            heading="Attention, mouth", beside="att_elsewhere",
+        ),
+        "att_elsewhere": Quantity("... around the mouth", of_clips=True),
+        "att_mean": Quantity("... of the whole crop", of_clips=True),
+        "att_saturated": Quantity("... pixels that keep all of the photo", of_clips=True),
     },
     logged=LOGGED,
-    shown=SHOWN,
     released="texture",
     weights="texture-lite",
     tiny={

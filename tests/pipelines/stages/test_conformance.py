@@ -211,7 +211,7 @@ def test_every_number_it_is_measured_by_says_what_it_is(stage, store, config):
     found = stage.evaluate(nets, store, store.select("val"), config)
     assert found.keys() <= stage.quantities.keys()
     for name, what in stage.quantities.items():
-        assert what.title and what.better in ("", "higher", "lower"), name
+        assert what.title and what.better in ("", "higher", "lower", "closer"), name
 
 
 def test_means_over_clips_have_intervals_where_speakers_are_three(stage, store, config, tmp_path):

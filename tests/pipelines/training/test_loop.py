@@ -402,10 +402,10 @@ def test_progress_is_shown_where_it_is_asked_for(store, tmp_path, capsys):
     assert capsys.readouterr().err == ""
     loop.fit(stage, config, store, tmp_path / "shown", progress=True)
     first, shown, last = capsys.readouterr().err.splitlines()
-    assert first == f"motion: trains on 4 clips of train in {store.path.name}"
+    assert first == f"motion: trains on clips of train: 4 of {store.path.name}"
     assert shown.startswith(f"motion: {config.steps} of {config.steps} [")
     assert ", loss=" in shown and "landmark" not in shown and "minutes" not in shown
-    assert last == f"motion: measures 2 clips of val in {store.path.name}"
+    assert last == f"motion: measures clips of val: 2 of {store.path.name}"
     budget = replace(config, minutes=5.0)
     loop.fit(stage, budget, store, tmp_path / "budget", progress=True)
     shown = capsys.readouterr().err
