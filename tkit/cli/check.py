@@ -22,11 +22,10 @@ from tkit.cli import _options
 def command(store: Path, html: Path | None, force: bool) -> None:
     """Show what is in a store and what was rejected; or how a video was made.
 
-    Everything is read and compared with the checksums, all shards of a manifest, too; a store from
-    before they were kept is looked through as far as that goes. Exits with 1 when it is broken.
-    Of a store everything is read and compared with the checksums; a store from before they were
-    kept is looked through as far as that goes. Exits with 1 when the store is broken. Videos that
-    tkit generated say so, with the hashes of the weights, until they are encoded again.
+    Of a store everything is read and compared with the checksums, all shards of a manifest, too; a
+    store from before they were kept is looked through as far as that goes. Exits with 1 when it is
+    broken. Videos that tkit generated say so, with the hashes of the weights, until they are
+    encoded again.
 
     \b
     Example:
