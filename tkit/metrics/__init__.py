@@ -18,6 +18,7 @@ Users name scores, not families:
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,6 +43,12 @@ VIEWS = {
     "raw-points": "the same as they were found in each frame",
     "refined-points": "steadied, lips and lids laid on the boundaries of segments",
 }
+
+
+# What is made of the ground truth to see what a score tells apart: its first frame repeated, itself
+# three frames late, with noise (0.7 pixels on points, 6 levels on pictures), and beside the sound
+# of another clip.
+CONTROLS = "static", "gt-lag3", "noise", "other-sound"
 
 
 @dataclass(frozen=True)
@@ -183,6 +190,9 @@ class Score:
         parts but one, for each part in turn, where a quicker way is known than to finish them.
     remark : callable, optional
         ``remark(stats) -> str``: what is to be said beside the number that these give, if anything.
+    apart, alike : tuple of str
+        Of :data:`CONTROLS`: what must be worse than the ground truth, or further from it, and what
+        must not. Of the others nothing is promised.
     """
 
     unit: str
@@ -196,6 +206,8 @@ class Score:
     ceiling: float | None = None
     without: Callable[[Sequence[Stats]], list[float]] | None = None
     remark: Callable[[Stats], str] | None = None
+    apart: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,12 @@ class Metric:
     example : callable, optional
         ``example(folder)`` returns what ``measure`` takes in a test, by name: the parameter of a
         random network that it writes there, or a pair that is measured instead of a drawn one.
+    limits : str
+        What its scores do not say, in sentences; what they say stands at the top of the module.
+    checked : str
+        Against which second implementation or truth it is tested, and how near it comes.
+    ms : float
+        Milliseconds of CPU a frame of 256 x 256 pixels, about; ``benchmarks/metrics_speed.py``.
     """
 
     title: str
@@ -233,6 +251,15 @@ class Metric:
     params: Mapping[str, Param] = field(default_factory=dict)
     network: Network | None = None
     example: Callable[[Path], dict[str, Any]] | None = None
+    limits: str = ""
+    checked: str = ""
+    ms: float = 0.0
+
+    @property
+    def about(self) -> str:
+        """What its scores say: the text at the top of its module, without the example."""
+        text = inspect.cleandoc(sys.modules[self.measure.__module__].__doc__ or "")
+        return text.partition("\n>>> ")[0].strip()
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,8 @@ def _score(
     *,
     over: str = "blinks",
     citation: str = "",
+    apart: tuple[str, ...] = (),
+    alike: tuple[str, ...] = (),
 ) -> Score:
     return Score(
         unit,
@@ -163,6 +165,8 @@ def _score(
         pooled=True,
         events="blinks",
         over=over,
+        apart=apart,
+        alike=alike,
     )
 
 
@@ -190,6 +194,8 @@ METRIC = Metric(
             _rate,
             over="frames",
             citation=f"{EAR}; Sinha et al. 2020: .3756 /s",
+            apart=("static",),
+            alike=("gt-lag3", "noise"),
         ),
         "blink-duration": _score(
             "Blink duration",
@@ -198,9 +204,15 @@ METRIC = Metric(
             _duration,
             citation=f"{EAR}; most likely what Sinha et al. 2020 call inter-blink duration, "
             ".5745 s, with detector=dinoman-offline",
+            apart=("static",),
+            alike=("gt-lag3",),
         ),
-        "blink-depth": _score("Blink depth", "", "closer", _depth),
-        "blink-completeness": _score("Complete blinks", "", "closer", _completeness),
+        "blink-depth": _score(
+            "Blink depth", "", "closer", _depth, apart=("static",), alike=("gt-lag3",)
+        ),
+        "blink-completeness": _score(
+            "Complete blinks", "", "closer", _completeness, apart=("static",), alike=("gt-lag3",)
+        ),
         "blink-interval": _score(
             "Interval from onset to onset of blinks",
             "s",
@@ -211,7 +223,13 @@ METRIC = Metric(
         ),
         "blink-ks": _score("Blink durations, KS distance", "", "lower", _ks),
         "blink-wasserstein": _score(
-            "Blink durations, Wasserstein distance", "s", "lower", _wasserstein
+            "Blink durations, Wasserstein distance", "s", "lower", _wasserstein, apart=("static",)
         ),
     },
+    limits="What the tracked lids follow: squints are told from blinks by their depth and length "
+    "alone. A set of few seconds has too few blinks for an interval; nothing says whether a "
+    "blink comes at the right time.",
+    checked="puppets and 53 hand-marked GRID clips (recall 1, precision .99); the public detector "
+    "counts the same",
+    ms=0.05,
 )
