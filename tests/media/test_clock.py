@@ -6,6 +6,7 @@ import pytest
 
 from tkit import media, scoring
 from tkit.errors import MediaError
+from tkit.media.clock import Grid
 from tkit.media.frames import Reader
 
 PSNR = scoring.Protocol("custom", {"psnr": {}}, fps="error")
@@ -67,8 +68,6 @@ def test_stamps_that_go_back_within_a_recording_are_refused(tmp_path):
     path = tmp_path / "x.nut"
     with pytest.raises(MediaError, match=r"go back by .* at frame 30"):
         stamps = [*range(30), *range(10)]
-        from tkit.media.clock import Grid
-
         grid = Grid(25, path)
         for stamp in stamps:
             grid.add(Stamped(stamp / 25), pictures(1)[0])
@@ -81,3 +80,19 @@ class Stamped:
 
     def __init__(self, time: float) -> None:
         self.time = time
+
+
+@pytest.mark.parametrize("rate", [25, 29.97, 30, 48, 50, 59.94, 60, 100, 119.88])
+@pytest.mark.parametrize("digits", [3, 9])
+def test_of_frames_that_claim_a_point_the_nearest_is_shown(rate, digits):
+    """Time stamps may be rounded to milliseconds: never 20 ms off, and never late on the whole."""
+    grid, shown = Grid(25, "x.mkv"), []
+    times = np.round(np.arange(int(rate * 8)) / rate, digits)
+    for time in times:
+        shown += grid.add(Stamped(time), np.array([time]))
+    shown += grid.finish()
+    off = np.array([image[0] for image, _ in shown]) - np.arange(len(shown)) / 25
+    nearest = np.abs(times[:, None] - np.arange(len(shown)) / 25).min(axis=0)
+    assert len(shown) in (200, 201) and abs(off.mean()) < 0.0006
+    np.testing.assert_allclose(np.abs(off), nearest, atol=0.0011)
+    assert np.abs(off).max() <= 0.0206

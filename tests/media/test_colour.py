@@ -87,7 +87,7 @@ def test_a_picture_of_odd_size_is_the_corner_of_the_even_one(form):
             samples = np.zeros((plane.height, plane.line_size // kind().itemsize), kind)
             samples[:, : plane.width] = (90 + 20 * index + steps // 4) * (4 if "10" in form else 1)
             plane.update(samples.tobytes())
-        shown.append(ToRgb(SimpleNamespace(codec_context=None), "x")(frame))
+        shown.append(ToRgb("x")(frame))
     even, odd = shown
     inside = np.s_[:24, :36]  # what lies behind the edge is not known there
     np.testing.assert_array_equal(odd[inside], even[inside])
@@ -110,7 +110,8 @@ def test_videos_of_pictures_are_read_as_they_were_whoever_wrote_them(tmp_path):
     """Ours, and those of everybody who hands RGB to FFmpeg."""
     face = data.astronaut()
     media.write_video(tmp_path / "ours.mp4", [face] * 2, crf=0)
-    for codec, form in (("libx264", "yuv420p"), ("libx264", "yuv420p10le"), ("mpeg4", "yuv420p")):
+    for codec, form in (("libx264", "yuv420p"), ("libx264", "yuv420p10le"), ("mpeg4", "yuv420p"),
+                        ("mpeg1video", "yuv420p")):  # fmt: skip
         path = tmp_path / f"{codec}-{form}.mkv"
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=25)
@@ -122,7 +123,8 @@ def test_videos_of_pictures_are_read_as_they_were_whoever_wrote_them(tmp_path):
     for path in tmp_path.iterdir():
         error = media.read_clip(path).frames[0].astype(float) - face
         assert np.abs(error.mean(axis=(0, 1))).max() < 0.2, path.name  # 1.1 darker by FFmpeg's way
-        assert 20 * np.log10(255 / error.std()) > 39, path.name  # what 4:2:0 leaves
+        # What 4:2:0 leaves, and the coarsest of the codecs at its best.
+        assert 20 * np.log10(255 / error.std()) > (37 if "mpeg1" in path.name else 39), path.name
 
 
 @pytest.mark.parametrize("size", [(31, 47), (32, 48), (1, 1), (2, 3), (7, 2)])

@@ -80,7 +80,7 @@ def read_clip(
     fps : float or None
         Rate of the time grid; ``None`` keeps the file's own. Variable and other frame rates are
         put on the grid by their time stamps: each frame goes to the nearest grid point, a point
-        that several frames claim keeps the first, a point that none claims repeats the last.
+        that several frames claim takes the nearest, a point that none claims repeats the last.
     sample_rate : int
         Hz of the returned wave.
     max_frames : int, optional
@@ -91,8 +91,7 @@ def read_clip(
     MediaError
         If there is no decodable picture.
     """
-    frames: list[np.ndarray] = []
-    held: list[bool] = []
+    points: list[tuple[np.ndarray, bool]] = []
     heard: list[np.ndarray] = []
     with _open(video) as container:
         stream = _picture_of(container, video)
@@ -106,12 +105,11 @@ def read_clip(
             if sound and isinstance(frame, av.AudioFrame):
                 heard += sound.add(frame)
             elif stop_s is None or grid.elapsed_s(frame) <= stop_s:
-                for image, repeats in grid.add(frame, convert(frame)):
-                    frames.append(image)
-                    held.append(repeats)
+                points += grid.add(frame, convert(frame))
             else:
                 break
-    frames, held = frames[:max_frames], held[:max_frames]
+    points = [*points, *grid.finish()][:max_frames]
+    frames, held = [image for image, _ in points], [repeats for _, repeats in points]
     if not frames:
         raise MediaError(f"{video}: no frame of this file can be decoded")
     if any(image.shape != frames[0].shape for image in frames):
@@ -169,6 +167,8 @@ def _frames_of(container: Any, stream: Any, path: str | Path, fps: float) -> Ite
             for shown, _ in grid.add(frame, image) if grid else [(image, False)]:
                 yield shown
                 count += 1
+        for shown, _ in grid.finish() if grid else ():
+            yield shown
     if not count:
         raise MediaError(f"{path}: no frame of this file can be decoded")
 

@@ -13,7 +13,7 @@ LONGEST_HOLE_S = 5.0  # of time stamps that is filled; a longer one is a fault o
 GOES_BACK_S = 0.5  # less is disorder; more is another recording, or a broken stamp
 SURE_S = 1.0  # of another recording, in which a step as wide shows that a stamp was broken
 SAME_RATE = 0.005  # relative; containers round their frame rate
-HALF = 0.51  # of a period; time stamps are rounded, to milliseconds in Matroska
+SLACK = 0.01  # of a period; time stamps are rounded, to milliseconds in Matroska
 
 
 def stated_rate(stream: Any) -> float:
@@ -99,8 +99,8 @@ class Stamps:
 class Grid:
     """Put frames with time stamps on a regular grid: hold the latest frame until the next.
 
-    Each frame goes to the nearest grid point, a point that several frames claim keeps the first, a
-    point that none claims repeats the last.
+    Each frame goes to the nearest grid point, a point that several frames claim takes the nearest,
+    a point that none claims repeats the last.
 
     Parameters
     ----------
@@ -117,6 +117,7 @@ class Grid:
         self.start_s: float | None = None  # time stamp of the first frame
         self._name, self._stamps = name, Stamps(joints or Joints())
         self._count = 0  # points that were given out
+        self._claim: tuple[np.ndarray, float] | None = None  # on the last point, and how far off
         self._last: np.ndarray | None = None
         self._last_s = 0.0  # since the first frame
         self._next_s = 0.0  # where the next frame would be if the stream had no time stamps
@@ -145,13 +146,24 @@ class Grid:
         step_s = elapsed_s - self._last_s
         self._stamps.require_steady(step_s, self._name, f"frame {self._count}", elapsed_s)
         # The grid point nearest to the time stamp, the earlier of two as near, so that of twice the
-        # rate every other frame is taken; half a period of slack absorbs rounding.
-        index = max(math.ceil(elapsed_s * self.fps - HALF), 0)
+        # rate every other frame is taken.
+        index = max(math.ceil(elapsed_s * self.fps - 0.5 - SLACK), 0)
+        off = elapsed_s * self.fps - index
         shown = []
         if index >= self._count:
+            shown = self.finish()
             before = image if self._last is None else self._last
-            shown = [(before, True)] * (index - self._count) + [(image, False)]
-            self._count = index + 1
+            shown += [(before, True)] * (index - self._count)
+            self._claim, self._count = (image, abs(off)), index + 1
+        elif index == self._count - 1 and self._claim and abs(off) < self._claim[1] - SLACK:
+            self._claim = image, abs(off)
+        if off >= -SLACK:  # what follows is farther from the point
+            shown += self.finish()
         self._last, self._last_s = image, elapsed_s
         self._next_s = elapsed_s + 1 / self.fps
         return shown
+
+    def finish(self) -> list[tuple[np.ndarray, bool]]:
+        """Return the last point if it waited for a nearer frame: there is none."""
+        claim, self._claim = self._claim, None
+        return [(claim[0], False)] if claim else []

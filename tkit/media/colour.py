@@ -39,17 +39,12 @@ class ToRgb:
 
     Parameters
     ----------
-    stream : av.VideoStream
     name : path
         Of the file, for messages.
     """
 
-    def __init__(self, stream: Any, name: Any) -> None:
+    def __init__(self, name: Any) -> None:
         self._reformatter = VideoReformatter()
-        # MPEG-1 states no colours, and everybody reads its corpora (GRID) by FFmpeg's quick way,
-        # which rounds down: their pixels stay those.
-        codec = stream.codec_context  # none where FFmpeg knows no decoder
-        self._quick = codec is not None and codec.name == "mpeg1video"
         self._name = name
         self._kind: tuple[Any, ...] = ()
         self._numbers, self._factors = np.zeros((3, 4), np.float32), np.zeros(6, np.int16)
@@ -80,7 +75,7 @@ class ToRgb:
         full = frame.color_range == FULL_RANGE or form.name.startswith("yuvj")
         self._numbers = numbers(MATRICES.get(frame.colorspace, MATRICES[2]), full=full)
         planar = form.name.startswith("yuv") and form.is_planar and not form.is_big_endian
-        if self._quick or not planar:
+        if not planar:
             self._convert = self._by_scaler
         elif form.name in ("yuv420p", "yuvj420p"):
             self._convert = self._by_kernel
@@ -99,8 +94,9 @@ class ToRgb:
         return out.reshape(frame.height, frame.width, 3)
 
     def _by_scaler(self, frame: Any) -> np.ndarray:
-        way = Interpolation.BICUBIC if self._quick else _EXACT
-        converted = self._reformatter.reformat(frame, format="rgb24", interpolation=way, threads=1)
+        converted = self._reformatter.reformat(
+            frame, format="rgb24", interpolation=_EXACT, threads=1
+        )
         plane = converted.planes[0]
         shape, strides = (converted.height, converted.width, 3), (plane.line_size, 3, 1)
         return np.ndarray(shape, np.uint8, memoryview(plane), strides=strides)

@@ -21,7 +21,7 @@ class Converter:
     """
 
     def __init__(self, stream: Any, name: Any) -> None:
-        self._to_rgb = ToRgb(stream, name)
+        self._to_rgb = ToRgb(name)
         self._ratio = stream.sample_aspect_ratio
         self._begun = False
         self._matrix: tuple[int, int, int, int] | None = None
