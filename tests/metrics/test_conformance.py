@@ -16,7 +16,7 @@ import stores
 from tkit import metrics
 from tkit.errors import ConfigError, ScoreError, UnknownNameError, UsageError
 from tkit.face import geometry
-from tkit.metrics import METRICS, VIEWS, Metric, Need, Param, Score, Scorer, add
+from tkit.metrics import INPUTS, METRICS, VIEWS, Metric, Need, Param, Score, Scorer, add
 from tkit.metrics.pictures import to_gray
 
 N_FRAMES = 6
@@ -60,12 +60,15 @@ class Case:
             if needs.view.endswith("gray"):
                 pred, gt = to_gray(pred), to_gray(gt)
         given = {"pred": pred, "gt": gt, "fps": stores.FPS, "wave": voice("clip"), **example}
+        given.setdefault("source", given["gt"])
+        self.pred, self.gt = given["pred"], given["gt"]
         self.inputs = {name: given[name] for name in family.inputs}
         some = Scorer("", family, next(iter(family.scores.values())))
         self.settings = some.settings({k: v for k, v in example.items() if k in family.params})
 
     def measure(self, **changed):
-        return self.family.measure(**{**self.inputs, **self.settings, **changed})
+        taken = {name: value for name, value in changed.items() if name in self.inputs}
+        return self.family.measure(**{**self.inputs, **self.settings, **taken})
 
     def finished(self, stats) -> dict:
         """Every score of the family, or why there is none."""
@@ -98,7 +101,7 @@ def check_keywords(family: Metric) -> None:
     assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in taken)
     declared = [*family.inputs, *family.params]
     assert sorted(parameter.name for parameter in taken) == sorted(declared)
-    assert {"pred", "gt"} <= set(family.inputs) <= {"pred", "gt", "fps", "wave"}
+    assert {"pred"} <= set(family.inputs) <= set(INPUTS)
     assert family.needs.whole or "wave" not in family.inputs, "a part of a clip has no sound"
 
 
@@ -106,9 +109,9 @@ def check_sums(case: Case) -> None:
     """Statistics of parts add up over every cut of a clip, those of clips over a set."""
     whole = case.measure()
     expected = case.finished(whole)
-    assert 0 < whole["frames"] <= len(case.inputs["gt"])
+    assert 0 < whole["frames"] <= len(case.gt)
     if case.family.needs.whole:
-        swapped = case.measure(pred=case.inputs["gt"], gt=case.inputs["pred"])
+        swapped = case.measure(pred=case.gt, gt=case.pred)
         assert swapped.keys() == whole.keys()
         doubled = case.finished(add(whole, whole))
         for name, score in case.family.scores.items():
@@ -118,7 +121,7 @@ def check_sums(case: Case) -> None:
         orders = [case.finished(add(*pair)) for pair in ((whole, swapped), (swapped, whole))]
         assert orders[0] == pytest.approx(orders[1], rel=1e-9, nan_ok=True)
         return
-    pred, gt = case.inputs["pred"], case.inputs["gt"]
+    pred, gt = case.pred, case.gt
     for cut in range(1, len(gt)):
         total = {}
         for part in (slice(0, cut), slice(cut, None)):
@@ -129,7 +132,7 @@ def check_sums(case: Case) -> None:
 
 def check_truth(case: Case) -> None:
     """The ground truth has every score, and where it is looked at no prediction is better."""
-    pred, gt = case.inputs["pred"], case.inputs["gt"]
+    pred, gt = case.pred, case.gt
     itself = case.finished(case.measure(pred=gt))
     worse, elsewhere = case.finished(case.measure()), case.finished(case.measure(gt=pred))
     for name, score in case.family.scores.items():
@@ -185,8 +188,8 @@ def test_nothing_is_better_than_the_ground_truth(case):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_a_refusal_has_a_reason(case):
-    pred, gt = case.inputs["pred"], case.inputs["gt"]
-    hostile = [{"pred": pred[:-1]}, {"pred": pred[:1], "gt": gt[:1]}]
+    pred, gt = case.pred, case.gt
+    hostile = [{"pred": pred[:-1]}, {"pred": pred[:1], "gt": gt[:1]}, {"pred": pred[:0]}]
     refused = 0
     for pair in hostile:
         try:
@@ -250,7 +253,7 @@ def test_every_parameter_shows_in_the_signature(name):
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_a_wrong_input_is_one_line(case):
     for name in case.family.scores:
-        metric, needed = METRICS.get(name), [key for key in case.inputs if key != "fps"]
+        metric, needed = METRICS.get(name), METRICS.get(name).required
         with pytest.raises(UsageError, match=f"{name} needs {' and '.join(needed)}; .* nothing$"):
             metric()
         for key in needed:
@@ -287,8 +290,9 @@ def test_points_of_another_shape_are_refused_under_every_policy():
             for wrong in (face[:, :10], face[0], face[..., :1]):
                 with pytest.raises(ScoreError, match=r"points of the prediction .*\(T, 68, 2\)"):
                     metric(pred=wrong, gt=face, missing_face=policy, **more)
-            with pytest.raises(ScoreError, match="predicted frames of points"):
-                metric(pred=face[1:], gt=face, missing_face=policy, **more)
+            if "gt" in family.inputs:
+                with pytest.raises(ScoreError, match="predicted frames of points"):
+                    metric(pred=face[1:], gt=face, missing_face=policy, **more)
             with pytest.raises(ScoreError, match="no frame"):
                 metric(pred=face[:0], gt=face[:0], missing_face=policy, **more)
 

@@ -62,6 +62,7 @@ def values(family, clip, folder):
             continue
         wave = clip["other-sound" if row == "other-sound" else "wave"]
         given = {"pred": sides[row], "gt": sides["gt"], "fps": 25.0, "wave": wave}
+        given["source"] = sides["gt"]
         stats = some.measure(**{key: given[key] for key in family.inputs}, **changed)
         for name, score in family.scores.items():
             try:

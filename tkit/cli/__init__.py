@@ -33,7 +33,7 @@ SUMMARIES = {
     "prep": "Prepare a corpus: landmarks, speech features and crops in one store.",
     "protocols": "List the scoring protocols, or show every choice of one.",
     "report": "Make the page or the figures of a report again.",
-    "score": "Score predicted videos against ground truth.",
+    "score": "Score predicted videos, against ground truth or without.",
     "speech": "Encode speech and print what was heard: does this front end work?",
     "study": "Let people rate videos, blinded and in balanced order (Table III).",
     "train": "Train one stage on a store.",

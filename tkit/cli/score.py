@@ -21,15 +21,30 @@ from tkit.report import CONTROL_ROWS
     help="Folder of predicted videos; repeat as NAME=DIR for several methods.",
 )
 @click.option(
-    "--gt", type=_options.path, required=True, metavar="DIR", help="Folder of ground-truth videos."
+    "--gt",
+    type=_options.path,
+    metavar="DIR",
+    help="Folder of ground-truth videos; without it predictions are measured by themselves.",
+)
+@click.option(
+    "--audio",
+    type=_options.path,
+    metavar="DIR|FILE",
+    help="Sound that lips should fit, by the clips' names, or one file for all.  [default: the "
+    "ground truth's, or the prediction's own]",
+)
+@click.option(
+    "--source",
+    type=_options.path,
+    metavar="DIR|FILE",
+    help="Pictures or videos that predictions were made of, by the clips' or speakers' names, or "
+    "one for all.",
 )
 @click.option(
     "--protocol",
     "protocol_name",
-    default="tkit",
-    show_default=True,
     metavar="NAME",
-    help="How to score; tkit protocols lists the names.",
+    help="How to score; tkit protocols lists the names.  [default: tkit, or noref without --gt]",
 )
 @click.option(
     "--metrics",
@@ -76,10 +91,9 @@ from tkit.report import CONTROL_ROWS
 @_options.landmarks_model
 @click.option(
     "--rows",
-    default=",".join(CONTROL_ROWS),
-    show_default=True,
     metavar="NAMES",
-    help="Control rows to compute beside; empty for none.",
+    help=f"Control rows to compute beside; empty for none.  [default: {','.join(CONTROL_ROWS)}; "
+    "none without --gt]",
 )
 @click.option(
     "--map",
@@ -128,8 +142,10 @@ from tkit.report import CONTROL_ROWS
 @_options.quiet
 def command(
     preds: tuple[str, ...],
-    gt: Path,
-    protocol_name: str,
+    gt: Path | None,
+    audio: Path | None,
+    source: Path | None,
+    protocol_name: str | None,
     metrics: str | None,
     settings: tuple[str, ...],
     missing_pred: str | None,
@@ -140,7 +156,7 @@ def command(
     html_file: Path | None,
     videos: int,
     embed: bool,
-    rows: str,
+    rows: str | None,
     map_file: Path | None,
     published: str | None,
     resume: Path | None,
@@ -152,18 +168,20 @@ def command(
     landmarks_model: str,
     **choices: str | None,
 ) -> None:
-    """Score predicted videos against ground truth.
+    """Score predicted videos, against ground truth or without.
 
     Videos, .npy arrays and folders of pictures are matched by their path below the folders, without
     suffix. Control rows are computed beside: static (the first frame repeated), gt (the ground
     truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again).
     Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
-    a policy says what to do; it is named in the signature.
+    a policy says what to do; it is named in the signature. Without --gt every prediction is
+    measured by itself, in all metrics that ask for no true video: tkit metrics list says which.
 
     \b
     Example:
       tkit score --pred predictions/ --gt grid/ --json scores.json
       tkit score --pred ours=out/a --pred theirs=out/b --gt grid/ --metrics psnr,ssim --jobs 4
+      tkit score --pred out/ --audio speech/ --source photos/
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
@@ -192,10 +210,12 @@ def command(
         report = scoring.score(
             methods,
             gt,
+            audio=audio,
+            source=source,
             protocol=protocol_name,
             metrics=None if metrics is None else _names(metrics),
             settings=protocols.read_settings(settings),
-            rows=_names(rows),
+            rows=None if rows is None else _names(rows),
             renamed=read_map(map_file) if map_file else None,
             landmarks_model=landmarks_model,
             jobs=jobs,

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from tkit.errors import CorpusError
 from tkit.files import walk
-from tkit.media import VIDEO_SUFFIXES
+from tkit.media import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
-SOUND_SUFFIXES = frozenset(".wav .m4a .mp3 .flac .aac .ogg".split())
 
 
 @dataclass

@@ -26,6 +26,7 @@ from tkit.media.sound import SILENCE_PEAK, Sound
 
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 SCAN_HZ = 16000  # at which tracks are looked through
+SOUND_SUFFIXES = frozenset(".wav .m4a .mp3 .flac .aac .ogg".split())
 VIDEO_SUFFIXES = frozenset(".mpg .mpeg .mp4 .m4v .mov .avi .mkv .webm .flv .wmv".split())
 # Those that take what write_video writes, H.264 and AAC.
 WRITTEN_SUFFIXES = VIDEO_SUFFIXES - {".mpg", ".mpeg", ".webm"}

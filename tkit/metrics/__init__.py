@@ -44,6 +44,17 @@ VIEWS = {
     "refined-points": "steadied, lips and lids laid on the boundaries of segments",
 }
 
+# What a metric may ask of a clip.
+INPUTS = {
+    "pred": "the prediction",
+    "gt": "the ground truth",
+    "wave": "the sound that lips should fit, (S,) float32 at 16 kHz: that of the ground truth, of "
+    "the prediction where there is none, or a file",
+    "fps": "frames a second",
+    "source": "the picture or clip that the prediction was made of, (N, H, W, 3) uint8 RGB as in "
+    "its file",
+}
+
 
 # What is made of the ground truth to see what a score tells apart: its first frame repeated, itself
 # three frames late, with noise (0.7 pixels on points, 6 levels on pictures), and beside the sound
@@ -190,6 +201,8 @@ class Score:
         parts but one, for each part in turn, where a quicker way is known than to finish them.
     remark : callable, optional
         ``remark(stats) -> str``: what is to be said beside the number that these give, if anything.
+    of_truth : bool
+        Of a family that can do without the ground truth: this score cannot.
     apart, alike : tuple of str
         Of :data:`CONTROLS`: what must be worse than the ground truth, or further from it, and what
         must not. Of the others nothing is promised.
@@ -206,6 +219,7 @@ class Score:
     ceiling: float | None = None
     without: Callable[[Sequence[Stats]], list[float]] | None = None
     remark: Callable[[Stats], str] | None = None
+    of_truth: bool = False
     apart: tuple[str, ...] = ()
     alike: tuple[str, ...] = ()
 
@@ -225,8 +239,8 @@ class Metric:
     scores : mapping
         Name to :class:`Score`.
     inputs : tuple of str
-        What ``measure`` takes of a clip: ``pred``, ``gt``, and maybe ``fps`` (frames a second of
-        the ground truth) and, for whole clips, ``wave`` (its sound, (S,) float32 at 16 kHz).
+        Which of :data:`INPUTS` ``measure`` takes of a clip, and is given; those that have a default
+        it can do without. ``wave`` only for whole clips.
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
     network : Network, optional
@@ -276,7 +290,8 @@ class Scorer:
         Parameters
         ----------
         **given
-            The family's ``inputs``, and parameters that differ from their defaults.
+            The family's ``inputs`` (others of :data:`INPUTS` are not looked at), and parameters
+            that differ from their defaults.
 
         Raises
         ------
@@ -291,23 +306,32 @@ class Scorer:
 
     def measure(self, **given: Any) -> Stats:
         """Statistics of one pair, from what a call takes; raises as a call does."""
-        taken = inspect.signature(self.family.measure).parameters
-        needed = [
-            key for key in self.family.inputs if taken[key].default is inspect.Parameter.empty
-        ]
-        if missing := [key for key in needed if key not in given]:
+        if missing := [key for key in self.required if key not in given]:
             there = ", ".join(given) or "nothing"
             raise UsageError(f"{self.name} needs {' and '.join(missing)}; it was given {there}")
         inputs = {
-            key: _numbers(given.pop(key), key, metric=self.name)
+            key: _numbers(given[key], key, metric=self.name)
             for key in self.family.inputs
             if key in given
         }
-        return self.family.measure(**inputs, **self.settings(given))
+        chosen = {key: value for key, value in given.items() if key not in INPUTS}
+        return self.family.measure(**inputs, **self.settings(chosen))
 
     def finish(self, stats: Stats) -> float:
         """Make the number of summed statistics."""
         return self.score.finish(stats)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Which of :data:`INPUTS` it cannot do without; a frame rate is always known."""
+        taken = inspect.signature(self.family.measure).parameters
+        empty = inspect.Parameter.empty
+        return tuple(
+            key
+            for key in self.family.inputs
+            if key != "fps"
+            and (taken[key].default is empty or (key == "gt" and self.score.of_truth))
+        )
 
     @property
     def title(self) -> str:

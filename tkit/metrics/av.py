@@ -1,8 +1,8 @@
 """Mouth opening against speech energy, at every lag of a few frames.
 
 ``av-corr`` is the correlation at the lag where it is largest, ``av-lag`` that lag: by how many
-frames the mouth comes after the sound. Measured against the sound of the ground truth; no network
-is involved, so it is no LSE. A mouth that rests has the correlation 0 and no lag.
+frames the mouth comes after the sound that it should fit (the ground truth's, where there is one).
+No network is involved, so it is no LSE. A mouth that rests has the correlation 0 and no lag.
 
 >>> import numpy, tkit
 >>> level_db = numpy.random.default_rng(0).uniform(1, 49, 60)
@@ -11,9 +11,9 @@ is involved, so it is no LSE. A mouth that rests has the correlation 0 and no la
 >>> points[:, 65:68, 1] = level_db[:, None]  # the lower inner lip
 >>> heard = {"wave": numpy.repeat(10 ** (level_db / 20 - 3), 640), "fps": 25.0}
 >>> late = numpy.roll(points, 2, axis=0)
->>> round(tkit.METRICS.get("av-corr")(pred=points, gt=points, **heard), 9)
+>>> round(tkit.METRICS.get("av-corr")(pred=points, **heard), 9)
 1.0
->>> tkit.METRICS.get("av-lag")(pred=late, gt=points, **heard)
+>>> tkit.METRICS.get("av-lag")(pred=late, **heard)
 2.0
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 from tkit.errors import ScoreError
 from tkit.face import geometry
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
-from tkit.metrics.points import checked, eye_distance
+from tkit.metrics.points import alone, eye_distance
 
 SAMPLE_RATE = 16000
 FLOOR_DB = 50.0  # below the loudest frame, energy counts as silence
@@ -46,7 +46,6 @@ def energy_db(wave: np.ndarray, *, n_frames: int, fps: float) -> np.ndarray:
 def measure(
     *,
     pred: np.ndarray,
-    gt: np.ndarray,
     wave: np.ndarray,
     fps: float = 25.0,
     max_lag: float,
@@ -56,10 +55,10 @@ def measure(
 
     Parameters
     ----------
-    pred, gt : ndarray (T, 68, 2)
+    pred : ndarray (T, 68, 2)
         Points of a whole clip.
     wave : ndarray (S,)
-        Sound of the ground truth at 16 kHz.
+        At 16 kHz.
     max_lag : float
         In frames; see ``METRIC.params``.
 
@@ -69,7 +68,7 @@ def measure(
         If a face is missing, the clip is too short for the lags or the sound silent.
     """
     reach = round(max_lag)
-    pred, _, use = checked(pred, gt, missing_face=missing_face)
+    pred, use = alone(pred, missing_face=missing_face)
     if len(pred) <= 2 * reach + 2:
         raise ScoreError(f"{len(pred)} frames are too few for lags of {reach} frames")
     opening = np.full(len(pred), np.nan)
@@ -113,7 +112,7 @@ METRIC = Metric(
     title="Mouth opening and speech energy",
     citation="tkit; Chandrasekaran et al., The Natural Statistics of Audiovisual Speech, 2009",
     needs=Need("points", whole=True),
-    inputs=("pred", "gt", "wave", "fps"),
+    inputs=("pred", "wave", "fps"),
     params={
         "max_lag": Param(10.0, "frames that the sound is shifted either way at most"),
         "missing_face": MISSING_FACE,

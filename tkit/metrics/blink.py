@@ -11,12 +11,12 @@ mean. It is most likely a ``blink-duration`` from open to open, as ``dinoman-off
 
 >>> import numpy, tkit
 >>> eye = numpy.array([[0, 0], [8, -5], [16, -5], [24, 0], [16, 5], [8, 5]], float)
->>> gt = numpy.zeros((75, 68, 2))
->>> gt[:, 36:42], gt[:, 42:48] = eye, eye + [60, 0]
->>> pred = gt.copy()
+>>> still = numpy.zeros((75, 68, 2))
+>>> still[:, 36:42], still[:, 42:48] = eye, eye + [60, 0]
+>>> pred = still.copy()
 >>> pred[30:35, 36:48, 1] = 0  # shut for a fifth of a second
 >>> rate = tkit.METRICS.get("blink-rate")
->>> round(rate(pred=pred, gt=gt, fps=25.0), 3), rate(pred=gt, gt=gt, fps=25.0)
+>>> round(rate(pred=pred, fps=25.0), 3), rate(pred=still, fps=25.0)
 (0.333, 0.0)
 """
 
@@ -29,7 +29,7 @@ import numpy as np
 from tkit.errors import ScoreError
 from tkit.face import blinks, geometry
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
-from tkit.metrics.points import matched, usable
+from tkit.metrics.points import alone, as_points, matched
 
 MIN_EYE_PX = 12.0  # narrower eyes: one pixel of landmark noise is a blink
 MAX_MISSING = 0.1  # share of frames without a face that are bridged
@@ -38,12 +38,12 @@ MAX_MISSING = 0.1  # share of frames without a face that are bridged
 def measure(
     *,
     pred: np.ndarray,
-    gt: np.ndarray,
+    gt: np.ndarray | None = None,
     fps: float = 25.0,
     detector: str,
     missing_face: str,
 ) -> Stats:
-    """Blinks of prediction and ground truth.
+    """Blinks of the prediction, and of a ground truth.
 
     Parameters
     ----------
@@ -57,11 +57,14 @@ def measure(
     ScoreError
         If faces are missing, the eyes are too small or the series too noisy to tell blinks.
     """
-    pred, gt = matched(pred, gt)
-    if missing_face == "error":
-        usable(pred=pred, gt=gt, missing_face="error")
+    sides = {"": as_points(pred, "prediction")}
+    if gt is not None:
+        sides[""], sides["gt_"] = matched(pred, gt)
     stats: Stats = {"frames": len(pred)}
-    for side, points in (("", pred), ("gt_", gt)):
+    for side, points in sides.items():
+        what = "ground truth" if side else "prediction"
+        if missing_face == "error":
+            alone(points, missing_face="error", what=what)
         found, series = _blinks(points, fps, detector)
         onsets = [blink.onset_s for blink in found]
         stats |= {
@@ -153,6 +156,7 @@ def _score(
     *,
     over: str = "blinks",
     citation: str = "",
+    of_truth: bool = False,
     apart: tuple[str, ...] = (),
     alike: tuple[str, ...] = (),
 ) -> Score:
@@ -165,6 +169,7 @@ def _score(
         pooled=True,
         events="blinks",
         over=over,
+        of_truth=of_truth,
         apart=apart,
         alike=alike,
     )
@@ -221,9 +226,14 @@ METRIC = Metric(
             citation="Kaplan and Meier 1958; not the inter-blink duration of Sinha et al. 2020, "
             "which is too short for their own rate of blinks",
         ),
-        "blink-ks": _score("Blink durations, KS distance", "", "lower", _ks),
+        "blink-ks": _score("Blink durations, KS distance", "", "lower", _ks, of_truth=True),
         "blink-wasserstein": _score(
-            "Blink durations, Wasserstein distance", "s", "lower", _wasserstein, apart=("static",)
+            "Blink durations, Wasserstein distance",
+            "s",
+            "lower",
+            _wasserstein,
+            of_truth=True,
+            apart=("static",),
         ),
     },
     limits="What the tracked lids follow: squints are told from blinks by their depth and length "

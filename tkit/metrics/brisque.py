@@ -8,8 +8,8 @@ ground truth is looked at; nearer to its value is better.
 
 >>> import pathlib, numpy, tkit
 >>> given = tkit.METRICS.families()["brisque"].example(pathlib.Path())  # a machine drawn at random
->>> gt = numpy.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), numpy.uint8)
->>> 0 < tkit.METRICS.get("brisque")(pred=gt, gt=gt, **given) < 40  # its offset is 20
+>>> pred = numpy.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), numpy.uint8)
+>>> 0 < tkit.METRICS.get("brisque")(pred=pred, **given) < 40  # its offset is 20
 True
 """
 
@@ -27,7 +27,7 @@ from tkit.compiled import compiled
 from tkit.errors import ScoreError, UsageError
 from tkit.files import of_package, require_path
 from tkit.metrics import Metric, Need, Network, Param, Score, Stats
-from tkit.metrics.pictures import matched
+from tkit.metrics.pictures import alone
 from tkit.registry import ModelFile
 
 LUMA = np.array([0.2125, 0.7154, 0.0721])  # of scikit-image, BT.709
@@ -39,17 +39,17 @@ LEAST_SHAPE, MOST_SHAPE = 0.02, 100.0
 MAX_BYTES = 16 * 2**20  # of a machine; the package's has a third of a million
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, model: str) -> Stats:
+def measure(*, pred: np.ndarray, model: str) -> Stats:
     """Sum over frames (T, H, W, 3) uint8 RGB, or (T, H, W) in gray, of any part of a clip.
 
     Raises
     ------
     ScoreError
-        If the two do not fit each other or are too small, or a picture has no statistics.
+        If they are no pictures or too small, or a picture has no statistics.
     UsageError
         If there is no machine, or the files hold another.
     """
-    pred, _ = matched(pred, gt, "rgb" if np.ndim(pred) == 4 else "gray")
+    pred = alone(pred, "rgb" if np.ndim(pred) == 4 else "gray")
     if min(pred.shape[1:3]) < LEAST_PX:
         raise ScoreError(f"pictures of less than {LEAST_PX} pixels have no statistics")
     machine = _machine(model)
@@ -256,6 +256,7 @@ def _example(folder: Path) -> dict[str, Any]:
 METRIC = Metric(
     title="Blind image spatial quality evaluator (BRISQUE)",
     needs=Need("own-frames"),
+    inputs=("pred",),
     params={
         "model": Param(
             "",

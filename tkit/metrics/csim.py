@@ -48,15 +48,19 @@ def measure(
     UsageError
         If the file is no such network, or the models that find faces are not installed.
     """
-    embed = partial(_embed, _net(weights), weights)
-    mine, truth = embeddings(embed, pred=pred, gt=gt, step=step, missing_face=missing_face)
+    by_file = partial(embed, weights)
+    mine, truth = embeddings(by_file, pred=pred, gt=gt, step=step, missing_face=missing_face)
     return {"frames": len(mine), "cosine": float((mine * truth).sum())}
 
 
-def _embed(net: Any, weights: str, frame: np.ndarray) -> np.ndarray | None:
+def embed(weights: str, frame: np.ndarray) -> np.ndarray | None:
+    """Unit embedding (D,) of the largest face of an RGB frame by a network; None without one.
+
+    Raises :class:`UsageError` if the file is no such network.
+    """
     import cv2
 
-    face = crop(frame)
+    net, face = _net(weights), crop(frame)
     if face is None:
         return None
     size = SIDE_PX, SIDE_PX

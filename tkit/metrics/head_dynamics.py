@@ -9,9 +9,9 @@ which holds the landmark detector's own noise, is better; head-speed holds most 
 >>> from tkit.face import head
 >>> yaw = 5 * numpy.tile([1.0, -1.0], 10)
 >>> pred = 60 * head.project(head.rotation(0 * yaw, yaw, 0 * yaw)) + 100
->>> round(tkit.METRICS.get("head-dynamics")(pred=pred, gt=pred), 6)  # 5, 0 and 0
+>>> round(tkit.METRICS.get("head-dynamics")(pred=pred), 6)  # 5, 0 and 0
 1.666667
->>> round(tkit.METRICS.get("head-speed")(pred=pred, gt=pred, fps=25.0), 6)
+>>> round(tkit.METRICS.get("head-speed")(pred=pred, fps=25.0), 6)
 250.0
 """
 
@@ -22,16 +22,16 @@ import numpy as np
 from tkit.errors import ScoreError
 from tkit.face import head
 from tkit.metrics import MISSING_FACE, Metric, Need, Score, Stats
-from tkit.metrics.points import checked, eye_distance
+from tkit.metrics.points import alone, eye_distance
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, missing_face: str) -> Stats:
+def measure(*, pred: np.ndarray, fps: float = 25.0, missing_face: str) -> Stats:
     """Spread of the angles, weighted by frames, and the sum of the angles between frames.
 
     Parameters
     ----------
-    pred, gt : ndarray (T, 68, 2)
-        Points of a whole clip in pixels; of the ground truth only that there is a face.
+    pred : ndarray (T, 68, 2)
+        Points of a whole clip in pixels.
     fps : float
         Frames a second.
     missing_face : str
@@ -40,9 +40,9 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, fps: float = 25.0, missing_face
     Raises
     ------
     ScoreError
-        If the two do not fit each other, or a frame has no face and ``missing_face`` is ``error``.
+        If a frame has no face and ``missing_face`` is ``error``, or none has one.
     """
-    pred, _, use = checked(pred, gt, missing_face=missing_face)
+    pred, use = alone(pred, missing_face=missing_face)
     eye_distance(pred[use], "prediction")
     turned = np.full((len(pred), 3, 3), np.nan)
     turned[use] = head.pose(pred[use])
@@ -76,7 +76,7 @@ def _speed(stats: Stats) -> float:
 METRIC = Metric(
     title="Head dynamics",
     needs=Need("points", whole=True),
-    inputs=("pred", "gt", "fps"),
+    inputs=("pred", "fps"),
     params={"missing_face": MISSING_FACE},
     measure=measure,
     scores={

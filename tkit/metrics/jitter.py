@@ -5,11 +5,10 @@ eye corners, in percent of the inter-ocular distance. It needs no ground truth; 
 the ground truth, which holds the landmark detector's own noise, is better.
 
 >>> import numpy, tkit
->>> gt = numpy.zeros((6, 68, 2))
->>> gt[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
->>> pred = gt.copy()
+>>> pred = numpy.zeros((6, 68, 2))
+>>> pred[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
 >>> pred[::2, :17, 1] = 2  # the jaw, a quarter of the points, goes up and down by two pixels
->>> round(tkit.METRICS.get("jitter")(pred=pred, gt=gt), 9)
+>>> round(tkit.METRICS.get("jitter")(pred=pred), 9)
 1.0
 """
 
@@ -18,12 +17,12 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.metrics import MISSING_FACE, Metric, Need, Score, Stats
-from tkit.metrics.points import checked, still
+from tkit.metrics.points import alone, still
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> Stats:
+def measure(*, pred: np.ndarray, missing_face: str) -> Stats:
     """Sum over triples of frames, of points (T, 68, 2)."""
-    pred, _, use = checked(pred, gt, missing_face=missing_face)
+    pred, use = alone(pred, missing_face=missing_face)
     triples = use[2:] & use[1:-1] & use[:-2]
     tremble = np.linalg.norm(np.diff(still(pred), n=2, axis=0), axis=2).mean(axis=1)[triples]
     return {
@@ -41,6 +40,7 @@ def finish(stats: Stats) -> float:
 METRIC = Metric(
     title="Landmark jitter",
     needs=Need("points", whole=True),
+    inputs=("pred",),
     params={"missing_face": MISSING_FACE},
     measure=measure,
     scores={

@@ -7,11 +7,10 @@ distance from a brow's centre to its eye's over that of the eyes. Neither looks 
 nearer to its value is better. The scores ``theval-…`` say how near (:mod:`tkit.metrics.theval`).
 
 >>> import numpy, tkit
->>> gt = numpy.zeros((6, 68, 2))
->>> gt[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
->>> pred = gt.copy()
+>>> pred = numpy.zeros((6, 68, 2))
+>>> pred[:, 42:48, 0] = 100  # the left eye, in pixels from the right one
 >>> pred[::2, 17:22, 1] = 3  # the right brow goes up and down by three pixels
->>> round(tkit.METRICS.get("eyebrow-dynamics")(pred=pred, gt=gt), 9)
+>>> round(tkit.METRICS.get("eyebrow-dynamics")(pred=pred), 9)
 0.015
 """
 
@@ -23,21 +22,20 @@ import numpy as np
 
 from tkit.face import geometry
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Stats, theval
-from tkit.metrics.points import checked, eye_distance
+from tkit.metrics.points import eye_distance
 
 PAIRS_INDEX = np.array(list(combinations(range(48, 68), 2)))  # (190, 2)
 BROWS = slice(17, 22), slice(22, 27)
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, scale: str, missing_face: str) -> Stats:
-    """Values of both sides of a whole clip, of points (T, 68, 2) in pixels."""
-    pred, gt, use = checked(pred, gt, missing_face=missing_face)
-    found = [
-        _values(points[use], what, scale)
-        for points, what in ((pred, "prediction"), (gt, "ground truth"))
-    ]
+def measure(
+    *, pred: np.ndarray, gt: np.ndarray | None = None, scale: str, missing_face: str
+) -> Stats:
+    """Values of a whole clip, of points (T, 68, 2) in pixels, each side by itself."""
+    points = theval.sides(pred, gt, missing_face=missing_face)
+    found = [_values(shown[use], what, scale) for what, (shown, use) in points.items()]
     return {
-        "frames": int(use.sum()),
+        "frames": int(points["prediction"][1].sum()),
         **theval.sums("lip_dynamics", *(lips for lips, _ in found)),
         **theval.sums("eyebrow_dynamics", *(brows for _, brows in found)),
     }

@@ -103,17 +103,13 @@ SYNCNET = Network(
 _net = lru_cache(SYNCNET.load)
 
 
-def measure(
-    *, pred: np.ndarray, gt: np.ndarray, wave: np.ndarray, fps: float = FPS, weights: str
-) -> Stats:
-    """Distances of a prediction from the sound of the ground truth.
+def measure(*, pred: np.ndarray, wave: np.ndarray, fps: float = FPS, weights: str) -> Stats:
+    """Distances of a prediction from the sound that it should fit.
 
     Parameters
     ----------
     pred : ndarray (T, H, W, 3), uint8 RGB
         Face crops of a whole clip.
-    gt : ndarray
-        Not looked at.
     wave : ndarray (S,)
         At 16 kHz.
     fps : float
@@ -162,7 +158,7 @@ METRIC = Metric(
     title="Lip-sync error",
     citation="Chung and Zisserman, Out of Time, ACCV-W 2016; Prajwal et al., Wav2Lip, 2020",
     needs=Need("frames", whole=True),
-    inputs=("pred", "gt", "wave", "fps"),
+    inputs=("pred", "wave", "fps"),
     params={"weights": Param("", "the user's syncnet_v2.model", text=True)},
     measure=measure,
     network=SYNCNET,

@@ -26,24 +26,24 @@ import numpy as np
 from tkit.errors import ScoreError, UsageError
 from tkit.files import of_package, require_path
 from tkit.metrics import Metric, Need, Network, Param, Score, Stats
-from tkit.metrics.pictures import matched
+from tkit.metrics.pictures import alone
 from tkit.registry import ModelFile
 
 BLOCK_PX = 96
 N_FEATURES = 36
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, parameters: str) -> Stats:
+def measure(*, pred: np.ndarray, parameters: str) -> Stats:
     """Sum over frames (T, H, W) uint8 in gray of any part of a clip.
 
     Raises
     ------
     ScoreError
-        If the two do not fit each other or are too small.
+        If they are no pictures or too small.
     UsageError
         If there are no parameters, or the file holds others.
     """
-    pred, gt = matched(pred, gt, "gray")
+    pred = alone(pred, "gray")
     height, width = pred.shape[1:]
     least = 2 * BLOCK_PX + 2
     if min(height, width) < least:
@@ -204,6 +204,7 @@ def _example(folder: Path) -> dict[str, Any]:
 METRIC = Metric(
     title="Natural image quality evaluator (NIQE)",
     needs=Need("own-gray"),
+    inputs=("pred",),
     params={
         "parameters": Param(
             "",

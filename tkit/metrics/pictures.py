@@ -68,13 +68,8 @@ def matched(
     ScoreError
         If they are no uint8 frames, or differ in number, size or channels.
     """
-    for frames, what in ((pred, "prediction"), (gt, "ground truth")):
-        if frames.dtype != np.uint8:
-            raise ScoreError(f"the {what} has {frames.dtype} values; frames are uint8 in 0..255")
-        if frames.ndim not in (3, 4) or (frames.ndim == 4 and frames.shape[3] != 3):
-            raise ScoreError(f"the {what} has shape {frames.shape}, not (T, H, W) or (T, H, W, 3)")
-        if 0 in frames.shape:
-            raise ScoreError(f"the {what} has no pixels: its shape is {frames.shape}")
+    _require_frames(pred, "prediction")
+    _require_frames(gt, "ground truth")
     if pred.shape != gt.shape:
         raise ScoreError(f"prediction of shape {pred.shape}, ground truth of shape {gt.shape}")
     if side:
@@ -82,3 +77,18 @@ def matched(
 
         pred, gt = (resize(frames, round(side), round(side)) for frames in (pred, gt))
     return in_color(pred, color), in_color(gt, color)
+
+
+def alone(frames: np.ndarray, color: str, what: str = "prediction") -> np.ndarray:
+    """Return a run of frames in ``color``; :class:`ScoreError` if they are no uint8 frames."""
+    _require_frames(frames, what)
+    return in_color(frames, color)
+
+
+def _require_frames(frames: np.ndarray, what: str) -> None:
+    if frames.dtype != np.uint8:
+        raise ScoreError(f"the {what} has {frames.dtype} values; frames are uint8 in 0..255")
+    if frames.ndim not in (3, 4) or (frames.ndim == 4 and frames.shape[3] != 3):
+        raise ScoreError(f"the {what} has shape {frames.shape}, not (T, H, W) or (T, H, W, 3)")
+    if 0 in frames.shape:
+        raise ScoreError(f"the {what} has no pixels: its shape is {frames.shape}")

@@ -28,21 +28,21 @@ def matched(pred: np.ndarray, gt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def usable(*, pred: np.ndarray, gt: np.ndarray, missing_face: str) -> np.ndarray:
     """Frames (T,) bool with a face in both; :class:`ScoreError` if the policy forbids a gap."""
-    found = {"ground truth": _has_face(gt), "prediction": _has_face(pred)}
-    for what, faces in found.items():
-        if missing_face == "error" and not faces.all():
-            raise ScoreError(
-                f"no face in {np.sum(~faces)} of {len(faces)} frames of the {what}, first in frame "
-                f"{faces.argmin()}"
-            )
-    both = found["prediction"] & found["ground truth"]
+    truth = _has_face(gt, "ground truth", missing_face)
+    both = _has_face(pred, "prediction", missing_face) & truth
     if not both.any():
         raise ScoreError("no frame has a face in both prediction and ground truth")
     return both
 
 
-def _has_face(points: np.ndarray) -> np.ndarray:
-    return np.isfinite(points).all(axis=(1, 2))
+def _has_face(points: np.ndarray, what: str, missing_face: str) -> np.ndarray:
+    faces: np.ndarray = np.isfinite(points).all(axis=(1, 2))
+    if missing_face == "error" and not faces.all():
+        raise ScoreError(
+            f"no face in {np.sum(~faces)} of {len(faces)} frames of the {what}, first in frame "
+            f"{faces.argmin()}"
+        )
+    return faces
 
 
 def checked(
@@ -51,6 +51,19 @@ def checked(
     """Points of both and the frames (T,) bool with a face in both; raises :class:`ScoreError`."""
     pred, gt = matched(pred, gt)
     return pred, gt, usable(pred=pred, gt=gt, missing_face=missing_face)
+
+
+def alone(
+    points: np.ndarray, *, missing_face: str, what: str = "prediction"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points of one side and the frames (T,) bool with a face; raises :class:`ScoreError`."""
+    points = as_points(points, what)
+    if not len(points):
+        raise ScoreError("there is no frame of points")
+    use = _has_face(points, what, missing_face)
+    if not use.any():
+        raise ScoreError(f"no frame of the {what} has a face")
+    return points, use
 
 
 def eye_distance(points: np.ndarray, what: str) -> np.ndarray:

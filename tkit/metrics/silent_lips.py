@@ -5,16 +5,16 @@ vertical opening of the inner lips is from its mean there, in the distance of th
 0 where they rest. ``lip-loudness`` is the mean absolute difference, over frames of speech, of that
 opening and the sound's level, each laid from 0 to 1 over the clip. THEval calls it lip sync. Speech
 is found by its energy: what is less than ``speech_db`` below the loudest frame of the clip, gaps
-of less than 0.1 s included. The sound is that of the ground truth; its lips are not looked at, but
-by the scores ``theval-…``, which say how near to them these are (:mod:`tkit.metrics.theval`).
+of less than 0.1 s included. The lips of the ground truth are not looked at, but by the scores
+``theval-…``, which say how near to them these are (:mod:`tkit.metrics.theval`).
 
 >>> import numpy, tkit
->>> gt = numpy.zeros((50, 68, 2))
->>> gt[:, 39:48, 0] = 100  # the left eye, in pixels from the right one
->>> gt[25:, 65:68, 1] = numpy.linspace(0, 20, 25)[:, None]  # the lower inner lip
+>>> pred = numpy.zeros((50, 68, 2))
+>>> pred[:, 39:48, 0] = 100  # the left eye, in pixels from the right one
+>>> pred[25:, 65:68, 1] = numpy.linspace(0, 20, 25)[:, None]  # the lower inner lip
 >>> level = numpy.concatenate([numpy.zeros(16000), numpy.linspace(0.2, 1, 16000)])
 >>> wave = level * numpy.sin(2 * numpy.pi * 200 * numpy.arange(32000) / 16000)
->>> given = {"pred": gt, "gt": gt, "wave": wave}
+>>> given = {"pred": pred, "wave": wave}
 >>> tkit.METRICS.get("silent-lip-stability")(**given)
 0.0
 >>> tkit.METRICS.get("lip-loudness")(**given) < 0.1
@@ -28,7 +28,7 @@ import numpy as np
 from tkit.errors import ScoreError
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Stats, theval
 from tkit.metrics.av import SAMPLE_RATE, energy_db
-from tkit.metrics.points import checked, eye_distance
+from tkit.metrics.points import eye_distance
 
 MIN_SILENCE_S, MAX_GAP_S, WINDOW_S = 0.3, 0.1, 0.05
 MIN_SPEECH = 0.1  # share of the frames
@@ -38,20 +38,20 @@ UPPER_INDEX, LOWER_INDEX = [61, 62, 63], [67, 66, 65]
 def measure(
     *,
     pred: np.ndarray,
-    gt: np.ndarray,
     wave: np.ndarray,
+    gt: np.ndarray | None = None,
     fps: float = 25.0,
     speech_db: float,
     missing_face: str,
 ) -> Stats:
-    """Values of both sides of a whole clip.
+    """Values of a whole clip, each side by itself.
 
     Parameters
     ----------
     pred, gt : ndarray (T, 68, 2)
         Points in pixels, NaN where no face was found.
     wave : ndarray (S,)
-        Sound of the ground truth at 16 kHz.
+        Sound that both should fit, at 16 kHz.
     fps : float
         Frames a second.
     speech_db, missing_face
@@ -62,22 +62,22 @@ def measure(
     ScoreError
         If the two do not fit each other, a face is missing or the sound silent.
     """
-    pred, gt, use = checked(pred, gt, missing_face=missing_face)
+    points = theval.sides(pred, gt, missing_face=missing_face)
     speech = spoken(wave, n_frames=len(pred), fps=fps, speech_db=speech_db)
-    silent = runs(~speech, at_least=MIN_SILENCE_S * fps) & use
+    silent = runs(~speech, at_least=MIN_SILENCE_S * fps)
     level = loudness(wave, n_frames=len(pred), fps=fps)
     rest: list[float | None] = []
     apart: list[float | None] = []
-    for points, what in ((pred, "prediction"), (gt, "ground truth")):
-        opening = np.full(len(points), np.nan)
-        opening[use] = _opening(points[use], what)
-        still = opening[silent]
+    for what, (shown, use) in points.items():
+        opening = np.full(len(shown), np.nan)
+        opening[use] = _opening(shown[use], what)
+        still = opening[silent & use]
         rest.append(float(np.median(abs(still - still.mean()))) if len(still) > 1 else None)
         said = speech & use
         enough = speech.mean() >= MIN_SPEECH and said.sum() > 1
         apart.append(_apart(opening[said], level[said]) if enough else None)
     return {
-        "frames": int(use.sum()),
+        "frames": int(points["prediction"][1].sum()),
         **theval.sums("silent_lip_stability", *rest),
         **theval.sums("lip_loudness", *apart),
     }

@@ -7,7 +7,7 @@ ground truth is looked at; nearer to its value is better.
 >>> import numpy, tkit
 >>> pred = numpy.zeros((3, 8, 8), numpy.uint8)
 >>> pred[1:, :, 4:] = 100  # half of the picture turns on
->>> tkit.METRICS.get("ti")(pred=pred, gt=pred), tkit.METRICS.get("si")(pred=pred[:1], gt=pred[:1])
+>>> tkit.METRICS.get("ti")(pred=pred), tkit.METRICS.get("si")(pred=pred[:1])
 (50.0, 0.0)
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Need, Param, Score, Stats
-from tkit.metrics.pictures import matched
+from tkit.metrics.pictures import alone
 
 
 def gradient(picture: np.ndarray) -> np.ndarray:
@@ -28,22 +28,22 @@ def gradient(picture: np.ndarray) -> np.ndarray:
     return np.hypot(down[:, 2:] - down[:, :-2], across[2:] - across[:-2])
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, pool: str) -> Stats:
+def measure(*, pred: np.ndarray, pool: str) -> Stats:
     """Both, weighted by frames.
 
     Parameters
     ----------
-    pred, gt : ndarray (T, H, W) uint8
-        A whole clip in gray; of the ground truth only the shape is looked at.
+    pred : ndarray (T, H, W) uint8
+        A whole clip in gray.
     pool : str
         See ``METRIC.params``.
 
     Raises
     ------
     ScoreError
-        If the two do not fit each other or are smaller than 3 x 3 pixels.
+        If they are no pictures, or smaller than 3 x 3 pixels.
     """
-    pred, gt = matched(pred, gt, "gray")
+    pred = alone(pred, "gray")
     if min(pred.shape[1:]) < 3:
         raise ScoreError(f"pictures of {pred.shape[2]} x {pred.shape[1]} pixels have no gradient")
     reduce = np.max if pool == "max" else np.mean
@@ -74,6 +74,7 @@ def _ti(stats: Stats) -> float:
 METRIC = Metric(
     title="Spatial and temporal information",
     needs=Need("gray", whole=True),
+    inputs=("pred",),
     params={
         "pool": Param(
             "max",

@@ -220,7 +220,10 @@ def data_of(report: Report, shots: Shots) -> dict[str, Any]:
     number = {clip: index for index, (clip, _) in enumerate(order)}
     rows, metrics = list(report.methods), report.metrics
     place = {name: index for index, name in enumerate(rows)}
-    names = [*rows, *([TRUTH] if TRUTH not in place else [])]  # the truth has curves in any case
+    # The truth has curves, and videos, also where it is no row of the table.
+    shown = [*(one.rows for one in report.series.values()), *report.videos.values()]
+    is_beside = TRUTH not in place and any(TRUTH in rows for rows in shown)
+    names = [*rows, *([TRUTH] if is_beside else [])]
     at = {name: index for index, name in enumerate(names)}
     scores: list[list[list[Any]]] = [[[None] * len(order) for _ in rows] for _ in metrics]
     column = {name: index for index, name in enumerate(metrics)}

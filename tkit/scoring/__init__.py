@@ -1,4 +1,4 @@
-"""Score predictions against ground truth: pair, view, measure, sum, summarise."""
+"""Score predictions, against ground truth or alone: pair, view, measure, sum, summarise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tkit.report import CONTROL_ROWS, Report
 from tkit.scoring import protocols
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
-from tkit.scoring.pairing import ClipFiles, name_methods, pair, videos_of
+from tkit.scoring.pairing import ClipFiles, name_methods, pair, videos_of, with_files
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.seen import kept
 from tkit.scoring.summary import signature, summarise
@@ -25,7 +25,11 @@ __all__ = ["Protocol", "require_scores", "score", "signature"]
 
 
 def plan_of(
-    protocol: Protocol, *, rows: Iterable[str] = CONTROL_ROWS, landmarks_model: str = ""
+    protocol: Protocol,
+    *,
+    rows: Iterable[str] = CONTROL_ROWS,
+    landmarks_model: str = "",
+    given: Iterable[str] = ("gt",),
 ) -> Plan:
     """Complete a protocol's settings; anything unknown in it is an error before any work."""
     from tkit.tracking import FrontEnds
@@ -40,19 +44,20 @@ def plan_of(
     metrics = {
         name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
     }
-    return Plan(
-        protocol, metrics, tuple(row for row in CONTROL_ROWS if row in set(rows)), front_ends
-    )
+    rows = tuple(row for row in CONTROL_ROWS if row in set(rows))
+    return Plan(protocol, metrics, rows, front_ends, frozenset(given))
 
 
 def score(
     preds: Mapping[str, str | Path] | str | Path,
-    gt: str | Path,
+    gt: str | Path | None = None,
     *,
-    protocol: str | Protocol = protocols.DEFAULT,
+    audio: str | Path | None = None,
+    source: str | Path | None = None,
+    protocol: str | Protocol | None = None,
     metrics: Sequence[str] | str | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
-    rows: Iterable[str] = CONTROL_ROWS,
+    rows: Iterable[str] | None = None,
     renamed: Mapping[str, str] | None = None,
     landmarks_model: str = "",
     jobs: int = 1,
@@ -62,22 +67,30 @@ def score(
     progress: bool = False,
     **choices: str | None,
 ) -> Report:
-    """Score folders of predicted videos against a folder of ground truth.
+    """Score folders of predicted videos, against a folder of ground truth or without one.
 
     Parameters
     ----------
     preds : mapping or path
         Method to folder of videos, ``.npy`` arrays or folders of pictures; clips are matched by
         their path below the folder, without suffix. A folder alone is called by its name.
-    gt : path
-    protocol : str or Protocol
-        How to score; ``tkit protocols list`` has the names.
+    gt : path, optional
+        Without it every prediction is measured by itself, in what asks for no true video.
+    audio : path, optional
+        Sound that lips should fit: a folder of files called like the clips, or one file for all.
+        By default that of the ground truth, or of the prediction where there is none.
+    source : path, optional
+        What predictions were made of: a folder of pictures or videos called like the clips or their
+        speakers, or one file for all.
+    protocol : str or Protocol, optional
+        How to score; ``tkit protocols list`` has the names. By default ``tkit``, or ``noref``
+        without ground truth. What it cannot measure with what is given is left out, and said.
     metrics : sequence of str, or str, optional
         What to measure instead of the protocol's own.
     settings : mapping, optional
         Metric to its parameters that differ, e.g. ``{"ssim": {"window": "gauss11"}}``.
-    rows : iterable of str
-        Control rows to compute beside.
+    rows : iterable of str, optional
+        Control rows to compute beside; all by default, which are made of the ground truth.
     renamed : mapping, optional
         Name of a prediction to the clip it is of.
     landmarks_model : str
@@ -105,7 +118,8 @@ def score(
     Raises
     ------
     UsageError
-        If a folder, metric or parameter does not exist.
+        If a folder, metric or parameter does not exist, or what was asked for needs a ground truth
+        or a source that is not given.
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
 
@@ -126,17 +140,27 @@ def score(
     methods = preds if isinstance(preds, Mapping) else name_methods([str(preds)])
     if isinstance(metrics, str):
         metrics = [metrics]
-    named = protocols.load(protocol) if isinstance(protocol, str) else protocol
-    protocol = protocols.change(named, metrics=metrics, settings=settings, **choices)
-    plan = plan_of(protocol, rows=rows, landmarks_model=landmarks_model)
+    given = {"gt": gt, "audio": audio, "source": source}
+    if gt is None:
+        _require_no_truth(rows, choices)
+    plan = plan_of(
+        _protocol(protocol, given, metrics=metrics, settings=settings, **choices),
+        rows=CONTROL_ROWS if rows is None and gt is not None else rows or (),
+        landmarks_model=landmarks_model,
+        given=[name for name, path in given.items() if path is not None],
+    )
     for name, own in plan.metrics.items():
         plan.entries[name].require_network(own)
     found, rejects = pair(
         {method: Path(folder) for method, folder in methods.items()},
-        Path(gt),
+        None if gt is None else Path(gt),
         renamed=renamed,
-        missing=protocol.missing,
+        missing=plan.protocol.missing,
     )
+    found = with_files(
+        found, audio=None if audio is None else Path(audio),
+        source=None if source is None else Path(source),
+    )  # fmt: skip
     measure = remembering(measure_clip, Path(resume)) if resume else measure_clip
     calls = [(files, plan, measure) for files in found]
     done = parallel.run(_measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
@@ -144,6 +168,35 @@ def score(
     measured, series = kept(shown)
     report = summarise(plan, list(methods), measured, rejects, seed=seed)
     return replace(report, series=series, videos=videos_of(found))
+
+
+def _protocol(
+    named: str | Protocol | None,
+    given: Mapping[str, Any],
+    *,
+    metrics: Sequence[str] | None,
+    **choices: Any,
+) -> Protocol:
+    """Complete the protocol with the user's choices, as far as what is given allows."""
+    if named is None:
+        named = protocols.DEFAULT if given["gt"] is not None else protocols.WITHOUT_TRUTH
+    if isinstance(named, str):
+        named = protocols.load(named)
+    changed = protocols.change(named, metrics=metrics, **choices)
+    there = [name for name, path in given.items() if path is not None]
+    return protocols.fitting(changed, there, asked=metrics is not None)
+
+
+def _require_no_truth(rows: Iterable[str] | None, choices: Mapping[str, Any]) -> None:
+    """Raise :class:`UsageError` if something was chosen that is made of the ground truth."""
+    if rows is not None and (rows := list(rows)):
+        raise UsageError(f"control rows ({', '.join(rows)}) are made of the ground truth: give --gt")
+    for name in protocols.POLICIES:
+        if choices.get(name):
+            raise UsageError(
+                f"{name}={choices[name]} says what becomes of predictions that do not fit the "
+                "ground truth: give --gt"
+            )
 
 
 def _measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:

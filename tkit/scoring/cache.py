@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tkit import __version__
+from tkit.errors import Fault
 from tkit.files import atomic_path, require_room, sweep
 from tkit.metrics import Stats
 from tkit.parsing import from_json as parsed
@@ -72,13 +73,15 @@ def key(files: ClipFiles, plan: Plan) -> str:
     landmarks = [points_tokens(plan.front_ends, view) for view in sorted(plan.views)]
     about = [
         __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
-         files.clip, files.missing, _state(files.gt),
+         files.clip, files.missing, _state(files.gt), _state(files.audio), _state(files.source),
         [[method, _state(path)] for method, path in files.preds.items()],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
 
-def _state(path: Path) -> list[Any]:
+def _state(path: Path | Fault | None) -> list[Any]:
+    if path is None or isinstance(path, Fault):
+        return [path and path.reason]
     if path.is_dir():
         return [str(path), [_state(entry) for entry in sorted(path.iterdir())]]
     about = path.stat()

@@ -22,14 +22,12 @@ from tkit.scoring import baselines
 from tkit.scoring.baselines import Chunk
 from tkit.scoring.pairing import ClipFiles, unequal, unlike
 from tkit.scoring.protocols import Protocol
-from tkit.scoring.seen import Seen, series_of
+from tkit.scoring.seen import DEFAULT_FPS, Seen, series_alone, series_of
 from tkit.scoring.view import POINTS, View
 
 if TYPE_CHECKING:
     from tkit.report.series import ClipSeries
     from tkit.tracking import FrontEnds
-
-DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,20 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure: the protocol, score to complete settings, control rows, and by what."""
+    """What to measure: the protocol, score to complete settings, control rows, and by what.
+
+    ``given`` is what stands beside the predictions: ``gt``, ``audio``, ``source``.
+    """
 
     protocol: Protocol
     metrics: dict[str, dict[str, Any]]
     rows: tuple[str, ...]
     front_ends: FrontEnds
+    given: frozenset[str] = frozenset({"gt"})
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Entries hold functions; each process looks them up itself.
-        return Plan, (self.protocol, self.metrics, self.rows, self.front_ends)
+        return Plan, (self.protocol, self.metrics, self.rows, self.front_ends, self.given)
 
     @cached_property
     def entries(self) -> dict[str, Scorer]:
@@ -120,6 +122,8 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
 
     A file that cannot be read or does not fit the ground truth is a reject; the others go on.
     """
+    if files.gt is None:
+        return _measure_alone(files, plan)
     methods = [*files.preds, *files.missing]
     gt = _of_truth(guarded(_open_truth, files.gt, plan, name=files.gt.name), files.gt)
     if isinstance(gt, Fault):
@@ -128,7 +132,7 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     rows = baselines.fresh(
         dict.fromkeys([*([baselines.STAND_IN] if files.missing else []), *plan.rows])
     )
-    clip = _Clip(gt, plan)
+    clip = _Clip(gt, plan, files, "ground truth")
     tallies = {name: _Tally(plan, clip) for name in [*videos, *rows]}
     if videos or files.missing:
         fault = guarded(_read, gt, videos, refused, rows, tallies, clip, name=files.gt.name)
@@ -170,6 +174,37 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
                 measured.refuse(name, why, metric)
     measured.series = _series(clip, plan, measured, videos | {TRUTH: gt}, found)
     return measured
+
+
+def _measure_alone(files: ClipFiles, plan: Plan) -> Measured:
+    """Measure every prediction of one clip by itself, where there is no ground truth."""
+    measured = Measured(files.clip)
+    seen: dict[str, Seen] = {}
+    for method, path in files.preds.items():
+        found = guarded(_alone, path, files, plan, name=path.name)
+        if isinstance(found, Fault):
+            measured.refuse(method, _without_path(found, path))
+            continue
+        seen[method], failed = found
+        measured.stats[method] = dict(seen[method].stats)
+        for metric, why in failed.items():
+            measured.refuse(method, why, metric)
+    measured.series = series_alone(measured.clip, seen)
+    return measured
+
+
+def _alone(path: Path, files: ClipFiles, plan: Plan) -> tuple[Seen, dict[str, Fault]]:
+    from tkit.media.frames import Reader
+
+    video = View(Reader(path), plan.protocol, plan.front_ends, plan.views)
+    tally = _Tally(plan, _Clip(video, plan, files, "prediction"))
+    while len((chunk := video.read())["frames"]):
+        tally.add(chunk)
+    if video.reader.problem:
+        raise ScoreError(video.reader.problem)
+    points = _points_of(video)
+    stats, failed = tally.finish(points, video.no_points)
+    return Seen(video, points, stats), failed
 
 
 def _series(
@@ -289,34 +324,60 @@ class _Whole:
 
 
 class _Clip:
-    """The ground truth as metrics know it: its whole views, frame rate and sound."""
+    """What metrics know of a clip beside its predictions: whole views, frame rate, sound, source.
 
-    def __init__(self, gt: View, plan: Plan) -> None:
-        self._gt, self.whole = gt, _Whole(plan)
-        self._wave: np.ndarray | None = None
+    Parameters
+    ----------
+    video : View
+        The ground truth, or the prediction itself where there is none.
+    what : str
+        Which of the two.
+    """
+
+    def __init__(self, video: View, plan: Plan, files: ClipFiles, what: str) -> None:
+        self._video, self._files, self._what = video, files, what
+        self.whole = _Whole(plan)
+        self._known: dict[str, Any] = {}
 
     def inputs(self, wanted: tuple[str, ...]) -> dict[str, Any]:
         """What a metric takes beside prediction and ground truth."""
-        known: dict[str, Any] = {}
-        if "fps" in wanted:
-            known["fps"] = self._gt.reader.fps or DEFAULT_FPS
-        if "wave" in wanted:
-            known["wave"] = self._sound()
-        return known
+        makers = {"fps": self._fps, "wave": self._sound, "source": self._source}
+        for name, make in makers.items():
+            if name in wanted and name not in self._known:
+                self._known[name] = make()
+        return {name: self._known[name] for name in makers if name in wanted}
+
+    def _fps(self) -> float:
+        return self._video.reader.fps or DEFAULT_FPS
 
     def _sound(self) -> np.ndarray:
-        if self._wave is None:
-            from tkit import media
+        from tkit import media
 
-            path = self._gt.reader.path
-            if not self._gt.reader.is_video:
-                raise ScoreError("the ground truth is no video and has no sound")
-            try:
-                self._wave = media.read_audio(path)
-            except MediaError as error:
-                said = str(error).removeprefix(f"{path}: ")
-                raise ScoreError(f"ground truth: {said}") from error
-        return self._wave
+        path, what = self._video.reader.path, self._what
+        if self._files.audio is not None:
+            path, what = _given(self._files.audio), "sound"
+        elif not self._video.reader.is_video:
+            raise ScoreError(f"the {what} is no video and has no sound")
+        try:
+            return media.read_audio(path)
+        except MediaError as error:
+            said = str(error).removeprefix(f"{path}: ")
+            raise ScoreError(f"{what}: {said}") from error
+
+    def _source(self) -> np.ndarray:
+        from tkit import media
+        from tkit.media.frames import PICTURE_SUFFIXES, open_frames
+
+        if self._files.source is None:  # the plan has no such metric then
+            raise ScoreError("no source picture was given")
+        path = _given(self._files.source)
+        try:
+            if path.suffix.lower() in PICTURE_SUFFIXES:
+                return media.read_image(path)[None]
+            return next(open_frames(path)[1])[None]  # of a clip its first frame
+        except MediaError as error:
+            said = str(error).removeprefix(f"{path}: ")
+            raise ScoreError(f"source: {said}") from error
 
 
 class _Tally:
@@ -328,16 +389,17 @@ class _Tally:
         self._failed: dict[str, Fault] = {}
         self._whole = _Whole(plan)
 
-    def add(self, pred: Chunk, gt: Chunk) -> None:
-        """Measure the next frames, as many as both have."""
-        both = min(len(pred["frames"]), len(gt["frames"])) if pred else 0
+    def add(self, pred: Chunk, gt: Chunk | None = None) -> None:
+        """Measure the next frames, as many as both have; ``gt`` None where there is no truth."""
+        both = min(len(side["frames"]) for side in (pred, gt or pred)) if pred else 0
         if not both:
             return
         self._whole.add({view: array[:both] for view, array in pred.items()})
         for measurement in self._plan.measurements:
             if not measurement.at_end:
                 view = measurement.view
-                self._measure(measurement, pred[view][:both], gt[view][:both])
+                truth = None if gt is None else gt[view][:both]
+                self._measure(measurement, pred[view][:both], truth)
 
     def finish(self, points: Chunk, no_points: str) -> tuple[dict[str, Stats], dict[str, Fault]]:
         """Measure what waits for the end; statistics by score, and why some are missing."""
@@ -349,12 +411,15 @@ class _Tally:
             if measurement.at_end:
                 pred = self._whole.get(measurement.view)
                 gt = self._clip.whole.get(measurement.view)
-                if pred is not None and gt is not None:
-                    shorter = min(len(pred), len(gt))
-                    self._measure(measurement, pred[:shorter], gt[:shorter])
+                if pred is not None:
+                    shorter = len(pred) if gt is None else min(len(pred), len(gt))
+                    truth = None if gt is None else gt[:shorter]
+                    self._measure(measurement, pred[:shorter], truth)
         return self._stats, self._failed
 
-    def _measure(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray) -> None:
+    def _measure(
+        self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None
+    ) -> None:
         scores = measurement.scores
         if scores[0] in self._failed:
             return
@@ -367,9 +432,22 @@ class _Tally:
             total = add(self._stats.get(scores[0], {}), stats)
             self._stats |= dict.fromkeys(scores, total)
 
-    def _stats_of(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray) -> Stats:
-        inputs = self._clip.inputs(measurement.family.inputs)
-        return measurement.family.measure(pred=pred, gt=gt, **inputs, **measurement.settings)
+    def _stats_of(
+        self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None
+    ) -> Stats:
+        """Give a family what it declares: one that asks for no truth never sees it."""
+        wanted = measurement.family.inputs
+        inputs = {"pred": pred, **self._clip.inputs(wanted)}
+        if gt is not None and "gt" in wanted:
+            inputs["gt"] = gt
+        return measurement.family.measure(**inputs, **measurement.settings)
+
+
+def _given(path: Path | Fault) -> Path:
+    """A file that the user gave for a clip; :class:`ScoreError` if there is none of its name."""
+    if isinstance(path, Fault):
+        raise ScoreError(path.reason)
+    return path
 
 
 def _of_truth(found: Result | Fault, path: Path) -> Result | Fault:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
-from tkit.errors import ScoreError, UsageError
+from tkit.errors import Fault, ScoreError, UsageError
 from tkit.files import require_path, walk
 from tkit.parsing import read_text
 from tkit.report import CONTROL_ROWS, Unscored
@@ -23,15 +23,28 @@ FPS_TOLERANCE = 0.005  # relative; containers round their frame rate
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """The ground truth of one clip, its prediction by each method that has one, and who has none.
+    """The files of one clip.
 
-    ``missing`` is filled only where the policy scores such methods all the same.
+    Parameters
+    ----------
+    clip : str
+    gt : Path or None
+        None in a run without ground truth.
+    preds : dict
+        Its prediction by each method that has one.
+    missing : tuple of str
+        Who has none; filled only where the policy scores such methods all the same.
+    audio, source : Path, Fault or None
+        The sound that lips should fit, and the picture or clip that predictions were made of, if
+        the user gives some; a fault says why this clip has none.
     """
 
     clip: str
-    gt: Path
+    gt: Path | None
     preds: dict[str, Path] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    audio: Path | Fault | None = None
+    source: Path | Fault | None = None
 
 
 def name_methods(given: list[str]) -> dict[str, Path]:
@@ -67,19 +80,20 @@ def name_methods(given: list[str]) -> dict[str, Path]:
 
 def pair(
     preds: Mapping[str, Path],
-    gt: Path,
+    gt: Path | None,
     *,
     renamed: Mapping[str, str] | None = None,
     missing: str = "reject",
 ) -> tuple[list[ClipFiles], list[Unscored]]:
-    """Match predictions with the ground truth.
+    """Match predictions with the ground truth, or where there is none with each other.
 
     Parameters
     ----------
     preds : mapping
         Method to folder of videos.
-    gt : Path
-        Folder of videos; their relative paths without suffix are the clips' names.
+    gt : Path or None
+        Folder of videos; their relative paths without suffix are the clips' names. Without it
+        those of all predictions are.
     renamed : mapping, optional
         Name of a prediction to the clip it is of, where they differ.
     missing : {"reject", "static"}
@@ -99,19 +113,21 @@ def pair(
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
     """
-    for folder, what in ((gt, "ground truth"), *((f, "predictions") for f in preds.values())):
+    folders = [(gt, "ground truth")] if gt else []
+    for folder, what in [*folders, *((folder, "predictions") for folder in preds.values())]:
         if not require_path(folder, f"folder of {what}").is_dir():
             raise UsageError(f"{folder}: is a file; give the folder of {what}")
-    truth = _scan(gt, "ground truth")
+    truth = _scan(gt, "ground truth") if gt else {}
+    of = {m: _rename(_scan(folder, "predictions"), renamed or {}) for m, folder in preds.items()}
+    wanted = truth.keys() if gt else set().union(*of.values())
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     absent: dict[str, list[str]] = defaultdict(list)
     rejects = []
-    for method, folder in preds.items():
-        videos = _rename(_scan(folder, "predictions"), renamed or {})
-        if not videos.keys() & truth.keys():
-            raise ScoreError(_no_match(folder, videos, gt, truth))
-        for clip in sorted(videos.keys() | truth.keys()):
-            reason = _mismatch(videos.get(clip, []), truth.get(clip, []))
+    for method, videos in of.items():
+        if gt and not videos.keys() & truth.keys():
+            raise ScoreError(_no_match(preds[method], videos, gt, truth))
+        for clip in sorted(videos.keys() | wanted):
+            reason = _mismatch(videos.get(clip, []), truth.get(clip, []) if gt else None)
             if not reason:
                 found[clip][method] = videos[clip][0]
             elif clip not in videos and missing == "static":
@@ -119,13 +135,88 @@ def pair(
             else:
                 rejects.append(Unscored(method, clip, reason))
     clips = sorted(found.keys() | absent.keys())
-    files = [ClipFiles(c, truth[c][0], found.get(c, {}), tuple(absent.get(c, ()))) for c in clips]
+    files = [
+        ClipFiles(
+            clip, truth[clip][0] if gt else None, found.get(clip, {}), tuple(absent.get(clip, ()))
+        )
+        for clip in clips
+    ]
     return files, rejects
+
+
+def with_files(
+    clips: Iterable[ClipFiles], *, audio: Path | None = None, source: Path | None = None
+) -> list[ClipFiles]:
+    """Add the sound and the source picture of each clip.
+
+    Parameters
+    ----------
+    audio : Path, optional
+        A folder of sound or video files, called like the clips (their path or their name alone),
+        or one file for all of them.
+    source : Path, optional
+        The same of pictures or videos; one of a speaker is called like the speaker.
+
+    Raises
+    ------
+    UsageError
+        If one does not exist.
+    ScoreError
+        If a folder holds nothing of the kind.
+    """
+    from tkit.media import SOUND_SUFFIXES, VIDEO_SUFFIXES
+    from tkit.media.frames import PICTURE_SUFFIXES
+
+    sounds = _Beside(audio, "sound", SOUND_SUFFIXES | VIDEO_SUFFIXES)
+    pictures = _Beside(
+        source, "source picture", PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".npy"}, of_speakers=True
+    )
+    return [
+        replace(files, audio=sounds.of(files.clip), source=pictures.of(files.clip))
+        for files in clips
+    ]
+
+
+class _Beside:
+    """Files that belong to clips: one for all of them, or those of a folder by their names."""
+
+    def __init__(
+        self, given: Path | None, what: str, suffixes: frozenset[str], *, of_speakers: bool = False
+    ) -> None:
+        self._given, self._what, self._of_speakers = given, what, of_speakers
+        self._files: dict[str, list[Path]] = defaultdict(list)
+        self._is_folder = given is not None and require_path(given, what).is_dir()
+        if given is None or not self._is_folder:
+            return
+        top = given.absolute()
+        for place, names in walk(top):
+            for path in (place / name for name in names if not name.startswith(".")):
+                if path.suffix.lower() in suffixes:
+                    self._files[_name_of(path.relative_to(top).with_suffix(""))].append(path)
+        if not self._files:
+            kinds = " ".join(sorted(suffixes))
+            raise ScoreError(f"{given}: no {what} below this folder ({kinds})")
+
+    def of(self, clip: str) -> Path | Fault | None:
+        """The file of one clip, a fault that says why there is none, or None if none was given."""
+        if self._given is None or not self._is_folder:
+            return self._given and self._given.absolute()
+        path = PurePosixPath(clip)
+        names = [clip, path.name, *([path.parts[0]] if self._of_speakers else [])]
+        files = next((self._files[name] for name in names if name in self._files), [])
+        if not files:
+            return Fault(f"no {self._what} of this name in {self._given}")
+        if len(files) > 1:
+            named = ", ".join(sorted(path.name for path in files))
+            return Fault(f"{len(files)} files are the {self._what} of this name: {named}")
+        return files[0]
 
 
 def videos_of(clips: Iterable[ClipFiles]) -> dict[str, dict[str, Path]]:
     """Clip to the paths of its rows, the ground truth first."""
-    return {files.clip: {TRUTH: files.gt, **files.preds} for files in clips}
+    return {
+        files.clip: {**({TRUTH: files.gt} if files.gt else {}), **files.preds} for files in clips
+    }
 
 
 def read_map(path: Path) -> dict[str, str]:
@@ -189,12 +280,13 @@ def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
     return dict(videos)
 
 
-def _mismatch(preds: list[Path], truths: list[Path]) -> str:
+def _mismatch(preds: list[Path], truths: list[Path] | None) -> str:
+    """Why a clip cannot be scored, if so; ``truths`` are None in a run without ground truth."""
     if not preds:
         return "no prediction of this name"
-    if not truths:
+    if truths is not None and not truths:
         return "no ground truth of this name"
-    for files, what in ((preds, "predictions"), (truths, "ground-truth files")):
+    for files, what in ((preds, "predictions"), (truths or [], "ground-truth files")):
         if len(files) > 1:
             return f"{len(files)} {what} of this name: {', '.join(path.name for path in files)}"
     return ""

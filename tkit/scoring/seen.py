@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tkit.scoring.view import View
 
 
+DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
 Blinks = tuple[tuple[float, ...], tuple[float, ...]]  # onsets and durations, seconds
 
 
@@ -60,6 +61,21 @@ def series_of(
         error = _errors(_steadied(seen), _steadied(truth), settings)
         rows[method] = _curves(seen, _blinks(seen.stats), error)
     return ClipSeries(clip, fps, scorer.unit_of(settings), rows)
+
+
+def series_alone(clip: str, preds: Mapping[str, Seen]) -> ClipSeries | None:
+    """The series of one clip without ground truth; of methods that have the first one's rate."""
+    preds = {method: seen for method, seen in preds.items() if seen.points}
+    rates = {method: seen.video.reader.fps or DEFAULT_FPS for method, seen in preds.items()}
+    if not preds:
+        return None
+    fps = next(iter(rates.values()))
+    rows = {
+        method: _curves(seen, _blinks(seen.stats), np.full(len(_steadied(seen)), np.nan))
+        for method, seen in preds.items()
+        if rates[method] == fps
+    }
+    return ClipSeries(clip, fps, "", rows)
 
 
 def kept(done: Iterable[Measured]) -> tuple[list[Measured], dict[str, ClipSeries]]:

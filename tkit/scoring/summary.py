@@ -131,6 +131,8 @@ def _score(metric: str, found: _Found, plan: Plan, empty: str) -> Cell:
         value, interval, note = _pooled(entry, found.sums)
     elif clips:
         value, interval, note = _mean(entry, found.clips)
+    if value is not None and entry.score.remark:
+        note = "; ".join(filter(None, [note, entry.score.remark(_total(found.sums.values()))]))
     return Cell(
         value=value,
         low=interval[0] if interval else None,
@@ -266,6 +268,10 @@ def signature(metric: str, plan: Plan, *, clips: list[str]) -> str:
         if protocol.points_in == "crop" and entry.needs.of_points:
             tokens.append("found:crop")
     tokens += _policy_tokens(protocol)
+    if "gt" not in plan.given:
+        tokens.append("gt:none")
+    if "wave" in entry.family.inputs and ("audio" in plan.given or "gt" not in plan.given):
+        tokens.append(f"sound:{'file' if 'audio' in plan.given else 'pred'}")
     names = hashlib.sha256("\n".join(sorted(clips)).encode()).hexdigest()[:8]
     blocks = f"-{MOST_SLOW}" if entry.score.without else ""
     tokens += [f"ci:speaker-t{blocks}", f"n:{len(clips)}", f"set:{names}"]

@@ -21,7 +21,7 @@ Edges over two pixels are sharp, those over eight are not:
 >>> row = abs(numpy.arange(128) % 4 - 2) * 100, abs(numpy.arange(128) % 16 - 8) * 30
 >>> sharp, soft = (numpy.tile(edges.astype(numpy.uint8), (1, 128, 1)) for edges in row)
 >>> cpbd = tkit.METRICS.get("cpbd")
->>> cpbd(pred=sharp, gt=sharp), cpbd(pred=soft, gt=sharp)
+>>> cpbd(pred=sharp), cpbd(pred=soft)
 (1.0, 0.0)
 """
 
@@ -34,7 +34,7 @@ import numpy as np
 
 from tkit.errors import ScoreError
 from tkit.metrics import Metric, Need, Param, Score, Stats
-from tkit.metrics.pictures import GRAY, matched
+from tkit.metrics.pictures import GRAY, alone
 
 
 def edge_counts(image: np.ndarray, *, mode: str = "port") -> tuple[int, int]:
@@ -95,12 +95,12 @@ def _atvgnet(image: np.ndarray) -> tuple[int, int]:
 MODES = {"port": _port, "matlab": _matlab, "atvgnet": _atvgnet}
 
 
-def measure(*, pred: np.ndarray, gt: np.ndarray, color: str, mode: str, empty: str) -> Stats:
-    """Sum of the frames' CPBD; the ground truth is not looked at.
+def measure(*, pred: np.ndarray, color: str, mode: str, empty: str) -> Stats:
+    """Sum of the frames' CPBD.
 
     Parameters
     ----------
-    pred, gt : ndarray (T, H, W) or (T, H, W, 3), uint8
+    pred : ndarray (T, H, W) or (T, H, W, 3), uint8
     color, mode, empty : str
         See ``METRIC.params``.
 
@@ -109,7 +109,7 @@ def measure(*, pred: np.ndarray, gt: np.ndarray, color: str, mode: str, empty: s
     ScoreError
         If a frame has no edge in any block and ``empty`` is ``error``.
     """
-    pred, _ = matched(pred, gt, color)
+    pred = alone(pred, color)
     total, last = 0.0, (None, 0.0)
     for index, frame in enumerate(pred):
         # The frames of a still are one array (stride 0): looked at once.
@@ -131,6 +131,7 @@ def finish(stats: Stats) -> float:
 METRIC = Metric(
     title="Cumulative probability of blur detection",
     needs=Need("frames"),
+    inputs=("pred",),
     params={
         "color": replace(GRAY, tokens={**GRAY.tokens, "gray": ""}),
         "mode": Param(

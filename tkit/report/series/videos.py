@@ -8,7 +8,7 @@ encoder was. Browsers play H.264, whatever the rows were: MPEG-1, folders of pic
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ from tkit.report.series import TRUTH
 DEFAULT_FPS = 25.0  # of pictures and arrays, which state no rate
 MOST_SIDE = 2048  # px of the file; decoders of phones take no more
 CRF, GOP, BLOCK = 20, 12, 16
-ENDED = 96  # gray of a row that has ended before the ground truth
+ENDED = 96  # gray of a row that has ended before the one that gives the length
 Frames = NDArray[np.uint8]
 
 
@@ -51,18 +51,20 @@ def tile(videos: Mapping[str, Path], path: Path) -> Tiled:
     Parameters
     ----------
     videos : mapping
-        Row to its video, folder of pictures or ``.npy``; the ground truth, :data:`TRUTH`, gives
-        the frame rate, the length and the sound, or a prediction that has some.
+        Row to its video, folder of pictures or ``.npy``; the ground truth, :data:`TRUTH`, or the
+        first row where there is none, gives frame rate and length. The sound is its own, or that
+        of the first row that has some.
     path : Path
         MP4 to write.
 
     Raises
     ------
     MediaError
-        If the ground truth cannot be read.
+        If the ground truth, or that row, cannot be read.
     """
-    fps = open_frames(videos[TRUTH])[0] or DEFAULT_FPS
-    rows = {TRUTH: _Row(videos[TRUTH], fps)}
+    lead = TRUTH if TRUTH in videos else next(iter(videos))
+    fps = open_frames(videos[lead])[0] or DEFAULT_FPS
+    rows = {lead: _Row(videos[lead], fps)}
     for name, video in videos.items():
         try:
             rows.setdefault(name, _Row(video, fps))
@@ -73,7 +75,7 @@ def tile(videos: Mapping[str, Path], path: Path) -> Tiled:
     def pictures() -> Iterator[Frames]:
         while True:
             drawn = {name: row.next() for name, row in rows.items()}
-            if drawn[TRUTH] is None:
+            if drawn[lead] is None:
                 return
             picture = np.full((height, width, 3), ENDED, np.uint8)
             for name, frame in drawn.items():
@@ -82,7 +84,7 @@ def tile(videos: Mapping[str, Path], path: Path) -> Tiled:
                     picture[y : y + high, x : x + wide] = _fitted(frame, wide, high)
             yield picture
 
-    wave = _sound(videos)
+    wave = _sound([videos[lead], *videos.values()])
     n_frames = media.write_video(path, pictures(), fps=fps, wave=wave, crf=CRF, gop=GOP)
     return Tiled(float(Fraction(fps).limit_denominator(1001)), n_frames, places)
 
@@ -149,9 +151,9 @@ def _fitted(frame: Frames, width: int, height: int) -> Frames:
     return np.asarray(resize(frame[None], width, height)[0])
 
 
-def _sound(videos: Mapping[str, Path]) -> NDArray[np.float32] | None:
-    """Sound of the ground truth, or of the first prediction that has some."""
-    for path in [videos[TRUTH], *videos.values()]:
+def _sound(paths: Iterable[Path]) -> NDArray[np.float32] | None:
+    """Sound of the first of these that has some."""
+    for path in paths:
         try:
             if path.is_file() and path.suffix.lower() != ".npy":
                 return media.read_audio(path)

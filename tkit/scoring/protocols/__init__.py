@@ -8,15 +8,16 @@ definition, and which landmarks are used; every choice has a source in its table
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from typing import Any
 
 from tkit.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
-from tkit.metrics import METRICS
+from tkit.metrics import INPUTS, METRICS
 
 DEFAULT = "tkit"
+WITHOUT_TRUTH = "noref"  # the default where there is no ground truth
 POLICIES = {
     "missing": ("reject", "static"),
     "length": ("error", "cut"),
@@ -24,6 +25,7 @@ POLICIES = {
     "fps": ("error", "nearest"),
 }
 POINTS_IN = "file", "crop"
+NEEDED = "gt", "source"  # of what a metric asks for: must be given; the rest is found
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,41 @@ def change(
         # What it is compared with is another evaluator's no longer.
         fixed |= {"name": "custom", "lacks": ()}
     return replace(named, metrics=chosen, **fixed)
+
+
+def fitting(protocol: Protocol, given: Collection[str], *, asked: bool) -> Protocol:
+    """Return a protocol of what can be measured with what is ``given``, and say what is left out.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    given : collection of str
+        Of ``gt``, ``audio`` and ``source``; a sound is always looked for.
+    asked : bool
+        The user has named the metrics: one that cannot be measured is an error.
+
+    Raises
+    ------
+    UsageError
+        If one that was asked for, or all, cannot be measured.
+    """
+    lacking: dict[str, list[str]] = {}
+    for name in protocol.metrics:
+        for what in METRICS.get(name).required:
+            if what in NEEDED and what not in given:
+                if asked:
+                    raise UsageError(f"{name} needs {INPUTS[what]}: give --{what}")
+                lacking.setdefault(what, []).append(name)
+    out = {name for names in lacking.values() for name in names}
+    left = {name: own for name, own in protocol.metrics.items() if name not in out}
+    if not left:
+        needed = " and ".join(f"--{what}" for what in lacking)
+        raise UsageError(
+            f"all metrics of the protocol {protocol.name} need {needed}; --protocol "
+            f"{WITHOUT_TRUTH} needs no ground truth"
+        )
+    said = [f"left out without --{what}: {', '.join(names)}" for what, names in lacking.items()]
+    return replace(protocol, metrics=left, lacks=(*protocol.lacks, *said))
 
 
 def read_settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
