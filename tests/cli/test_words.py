@@ -37,6 +37,7 @@ def test_a_metric_is_shown_with_all_its_choices_and_a_signature(run, name):
     assert last.startswith(f"  {name}|") and last.endswith(f"|v:{__version__}")
     text = " ".join(out.split())
     assert metric.title in text and " ".join(metric.citation.split()) in text
+    assert metric.family.limits in text and metric.family.checked in text
 
 
 def test_an_unknown_metric_names_the_nearest(run):
