@@ -8,6 +8,8 @@ import click
 
 from tkit.cli import _options
 
+SHORT = {"gt": "gt", "wave": "sound", "source": "source"}  # of what a metric needs, in the list
+
 
 @click.group("metrics", invoke_without_command=True)
 @click.pass_context
@@ -25,7 +27,7 @@ def command(context: click.Context) -> None:
 
 @command.command("list")
 def list_all() -> None:
-    """List the names: which way is better, the unit, what is looked at, and what it is.
+    """List the names: which way is better, the unit, what is looked at and needed, and what it is.
 
     \b
     Example:
@@ -38,10 +40,15 @@ def list_all() -> None:
     for name in METRICS.names():
         metric = METRICS.get(name)
         unit = metric.unit_of(metric.settings({}))
-        rows.append([name, tables.ARROWS[metric.better], unit, metric.needs.view, metric.title])
+        needs = ", ".join(SHORT[key] for key in metric.required if key in SHORT)
+        about = [name, tables.ARROWS[metric.better], unit, metric.needs.view, needs]
+        rows.append([*about, metric.title])
     for line in tables.listed(rows, width=_options.columns()):
         click.echo(line)
-    click.echo("\n↑ higher, ↓ lower is better; → nearer to the ground truth's own")
+    click.echo(
+        "\n↑ higher, ↓ lower is better; → nearer to the ground truth's own\n"
+        "gt, sound, source: what is needed beside the prediction; without gt: tkit score --pred DIR"
+    )
 
 
 @command.command("show")

@@ -19,9 +19,11 @@ from tkit.cli import _options
 )  # fmt: skip
 @click.option(
     "--pred", "preds", multiple=True, metavar="[NAME=]DIR",
-    help="Videos of a method that was scored, for the page's player; with --gt.",
+    help="Videos of a method that was scored, for the page's player.",
 )  # fmt: skip
-@click.option("--gt", type=_options.path, metavar="DIR", help="Its ground-truth videos.")
+@click.option(
+    "--gt", type=_options.path, metavar="DIR", help="The ground-truth videos, if there were some."
+)
 @click.option(
     "--map", "map_file", type=_options.path, metavar="F.tsv",
     help="Names that differ: two columns, prediction and clip.",
@@ -42,7 +44,8 @@ def command(
     """Make the page or the figures of a report again.
 
     Takes what tkit score --json wrote, and the series of frames beside it (F.series.npz) where they
-    are. Nothing is measured. With --gt and --pred the page shows the videos of the worst clips.
+    are. Nothing is measured. With --pred, and --gt if there was one, the page shows the videos of
+    the worst clips.
 
     \b
     Example:
@@ -55,13 +58,15 @@ def command(
 
     if html_file is None and folder is None:
         raise UsageError("give --html PAGE or --figures DIR, or both")
-    if bool(preds) != (gt is not None):
+    if gt is not None and not preds:
         raise UsageError("videos need both --gt and --pred")
     report = Report.read(report_file)
     beside = series.beside(report_file)
     if beside.is_file():
         report = replace(report, series=series.read(beside))
-    if gt is not None:
+    if preds:
+        if gt is None and series.TRUTH in report.methods:
+            raise UsageError("this report has a ground truth: give --gt, too, for its videos")
         renamed = pairing.read_map(map_file) if map_file else None
         methods = pairing.name_methods(list(preds))
         for name in methods:

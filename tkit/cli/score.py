@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -103,6 +104,19 @@ from tkit.report import CONTROL_ROWS
     help="Names that differ: two columns, prediction and clip.",
 )
 @click.option(
+    "--by",
+    default="",
+    metavar="COLUMNS",
+    help="Scores of parts of the clips, too: by the texts of these columns, e.g. sex,age.",
+)
+@click.option(
+    "--columns",
+    type=_options.path,
+    metavar="FILE",
+    help="Where they stand: .tsv or .csv with the columns clip (or speaker) and others, a manifest "
+    "(.jsonl) or a store (.h5).  [default: what the corpus says, as GRID of sex]",
+)
+@click.option(
     "--published",
     type=click.Choice(["grid", "tcdtimit"]),
     help="Print the published rows of Table I beside, marked.",
@@ -136,6 +150,11 @@ from tkit.report import CONTROL_ROWS
     help="Write the page of the report.",
 )
 @_options.page
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="Measure a few clips, say what time and memory all would take, and stop.",
+)
 @click.option("--strict", is_flag=True, help="Fail if any clip is left out.")
 @_options.jobs
 @_options.force
@@ -158,10 +177,13 @@ def command(
     embed: bool,
     rows: str | None,
     map_file: Path | None,
+    by: str,
+    columns: Path | None,
     published: str | None,
     resume: Path | None,
     cluster: str,
     seed: int,
+    estimate: bool,
     strict: bool,
     jobs: int,
     force: bool,
@@ -182,12 +204,13 @@ def command(
       tkit score --pred predictions/ --gt grid/ --json scores.json
       tkit score --pred ours=out/a --pred theirs=out/b --gt grid/ --metrics psnr,ssim --jobs 4
       tkit score --pred out/ --audio speech/ --source photos/
+      tkit score --pred out/ --gt grid/ --jobs 8 --estimate
       tkit score --pred out/ --gt grid/ --protocol vougioukas-fae --published grid --html r.html
     """
     from tkit import scoring
     from tkit.errors import UsageError
     from tkit.report import formats, page, series, tables
-    from tkit.scoring import protocols
+    from tkit.scoring import estimating, protocols
     from tkit.scoring.pairing import name_methods, read_map
 
     files = {
@@ -207,25 +230,26 @@ def command(
     kept = [*outputs.values(), *([beside] if beside else [])]
     with formats.free(kept, force=force, folders=folders):
         methods = name_methods(list(preds))
-        report = scoring.score(
-            methods,
-            gt,
-            audio=audio,
-            source=source,
-            protocol=protocol_name,
-            metrics=None if metrics is None else _names(metrics),
-            settings=protocols.read_settings(settings),
-            rows=None if rows is None else _names(rows),
-            renamed=read_map(map_file) if map_file else None,
-            landmarks_model=landmarks_model,
-            jobs=jobs,
-            cluster=cluster,
-            resume=resume,
-            seed=seed,
-            progress=True,
-            missing=missing_pred,
+        asked: dict[str, Any] = {
+            "audio": audio,
+            "source": source,
+            "protocol": protocol_name,
+            "metrics": None if metrics is None else _names(metrics),
+            "settings": protocols.read_settings(settings),
+            "rows": None if rows is None else _names(rows),
+            "renamed": read_map(map_file) if map_file else None,
+            "by": [name.strip() for name in by.split(",") if name.strip()],
+            "columns": columns,
+            "landmarks_model": landmarks_model,
+            "resume": resume,
+            "missing": missing_pred,
             **choices,
-        )
+        }
+        run: dict[str, Any] = {"jobs": jobs, "cluster": cluster, "progress": True}
+        if estimate:
+            click.echo(estimating.estimate(methods, gt, **run, **asked))
+            return
+        report = scoring.score(methods, gt, seed=seed, **run, **asked)
         report = replace(report, published=published or "")
         if formats.STDOUT not in outputs.values():
             click.echo(report.table(width=_options.columns()), nl=False)

@@ -13,7 +13,6 @@ from tkit.media import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from tkit.parsing import read_text
 
 
-
 @dataclass
 class Found:
     """Files of a corpus: clip id to the first one of each kind, in the order of a sorted walk."""

@@ -48,11 +48,9 @@ VIEWS = {
 INPUTS = {
     "pred": "the prediction",
     "gt": "the ground truth",
-    "wave": "the sound that lips should fit, (S,) float32 at 16 kHz: that of the ground truth, of "
-    "the prediction where there is none, or a file",
-    "fps": "frames a second",
-    "source": "the picture or clip that the prediction was made of, (N, H, W, 3) uint8 RGB as in "
-    "its file",
+    "wave": "the sound",
+    "fps": "the frame rate",
+    "source": "the picture or clip that it was made of",
 }
 
 
@@ -240,7 +238,9 @@ class Metric:
         Name to :class:`Score`.
     inputs : tuple of str
         Which of :data:`INPUTS` ``measure`` takes of a clip, and is given; those that have a default
-        it can do without. ``wave`` only for whole clips.
+        it can do without. ``fps`` are frames a second; ``wave``, only for whole clips, is the sound
+        that lips should fit, (S,) float32 at 16 kHz: a file's, or that of the ground truth, or of
+        the prediction where there is none; ``source`` (N, H, W, 3) uint8 RGB, as in its file.
     params : mapping
         Name to :class:`Param`; all of them appear in the signature.
     network : Network, optional

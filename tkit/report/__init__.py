@@ -115,6 +115,18 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Stratum:
+    """The table on the clips that share a text, e.g. the column ``sex`` and the text ``female``.
+
+    ``methods`` are as those of the whole report; a method has of these clips those that it has.
+    """
+
+    column: str
+    text: str
+    methods: dict[str, dict[str, Cell]]
+
+
+@dataclass(frozen=True)
 class Report:
     """The result of one scoring run.
 
@@ -133,6 +145,8 @@ class Report:
     common : dict
         As ``methods``, on the clips that all of them have, metric by metric; empty where that makes
         no difference.
+    strata : list of Stratum
+        As ``methods``, on the clips of each text of the columns that were asked for.
     lacks : tuple of str
         What the evaluator that the protocol is named for has or does, and the protocol does not.
     series : dict
@@ -166,6 +180,7 @@ class Report:
     comparisons: list[Comparison] = field(default_factory=list)
     published: str = ""
     common: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    strata: list[Stratum] = field(default_factory=list)
     lacks: tuple[str, ...] = ()
     series: Mapping[str, ClipSeries] = field(default_factory=dict, compare=False, repr=False)
     videos: Mapping[str, Mapping[str, Path]] = field(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tkit.parsing import plain
-from tkit.report import CONTROL_ROWS, Cell, Report, tables
+from tkit.report import CONTROL_ROWS, Cell, Report, Stratum, tables
 from tkit.report.published import MARK, TABLES, UNITS
 
 
@@ -131,6 +131,37 @@ def of_report(report: Report) -> Grid:
     ]  # fmt: skip
     parts = [lines[: len(report.methods)], lines[len(report.methods) :], _published(report)]
     return Grid("scores of the methods", columns, [part for part in parts if part])
+
+
+def of_strata(report: Report) -> list[Grid]:
+    """A table for each column that parts the clips; its parts are the texts, sorted apart."""
+    found: dict[str, list[Stratum]] = {}
+    for stratum in report.strata:
+        found.setdefault(stratum.column, []).append(stratum)
+    return [_of_stratum(report, name, strata) for name, strata in found.items()]
+
+
+def _of_stratum(report: Report, name: str, strata: list[Stratum]) -> Grid:
+    first = next(iter(report.methods.values()))
+    columns = [Column("method"), Column(plain(name)), Column("clips")]
+    columns += [heading(metric, first[metric]) for metric in report.metrics]
+    rows = [(part, method, cells) for part in strata for method, cells in part.methods.items()]
+    shown = [column([cells[metric] for _, _, cells in rows]) for metric in report.metrics]
+    lines = [
+        Line(
+            plain(method),
+            [
+                Shown(plain(part.text), sort=part.text),
+                _count(tables.count(cells), cells),
+                *(scores[at] for scores in shown),
+            ],
+            kind="control" if method in CONTROL_ROWS else "",
+        )
+        for at, (part, method, cells) in enumerate(rows)
+    ]
+    size = len(report.methods)
+    parts = [lines[at : at + size] for at in range(0, len(lines), size)]
+    return Grid(f"scores by {plain(name)}", columns, parts)
 
 
 def heading(metric: str, cell: Cell) -> Column:

@@ -106,6 +106,10 @@ def _unequal(entries: list[Entry]) -> str:
         known = [e.value for e in entries if e.method == row and e.value is not None]
         if any(not math.isclose(value, known[0], rel_tol=1e-4, abs_tol=1e-9) for value in known):
             return f"not ranked: {row} differs, so the reports are not of the same ground truth"
+    if entries[0].cell.better == "closer" and not any(
+        entry.method == "gt" and entry.value is not None for entry in entries
+    ):
+        return "not ranked: nearer to the ground truth's own is better, and no report has that"
     return ""
 
 

@@ -165,6 +165,7 @@ def content(report: Report, shots: Shots, **more: Any) -> dict[str, Any]:
         "title": f"Scores under the protocol {report.protocol}",
         "about": _about(report),
         "grid": grid.of_report(report),
+        "strata": grid.of_strata(report),
         "notes": tables.notes(report),
         "signatures": tables.signatures(report),
         "comparisons": tables.comparison_lines(report),

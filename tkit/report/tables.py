@@ -28,6 +28,7 @@ from tkit.report import (
     Comparison,
     Report,
     SpeakerScore,
+    Stratum,
     Unscored,
 )
 from tkit.report.published import MARK, TABLES, UNITS
@@ -60,6 +61,11 @@ def as_json(report: Report) -> str:
     }
     if report.common:
         content["common"] = _methods_fields(report.common)
+    if report.strata:
+        content["strata"] = [
+            vars(stratum) | {"methods": _methods_fields(stratum.methods)}
+            for stratum in report.strata
+        ]
     if report.lacks:
         content["lacks"] = list(report.lacks)
     if rows := TABLES.get(report.published):
@@ -86,6 +92,7 @@ def from_json(text: str) -> Report:
             comparisons=[_part(Comparison, fields) for fields in content.get("comparisons", [])],
             published=str(content.get("published", {}).get("corpus", "")),
             common=_methods(content.get("common", {})),
+            strata=[_stratum(fields) for fields in content.get("strata", [])],
             lacks=tuple(map(str, content.get("lacks", ()))),
         )
         _require_whole(report)
@@ -102,6 +109,11 @@ def _require_whole(report: Report) -> None:
             raise ValueError("common clips of other metrics")
     if not report.common.keys() <= report.methods.keys():
         raise ValueError("common clips of a method that is not there")
+    for stratum in report.strata:
+        if stratum.methods.keys() != report.methods.keys():
+            raise ValueError("a stratum of other methods")
+        if any(cells.keys() != metrics for cells in stratum.methods.values()):
+            raise ValueError("a stratum of other metrics")
     for comparison in report.comparisons:
         if {comparison.first, comparison.second} - report.methods.keys():
             raise ValueError("a comparison of a method that is not there")
@@ -128,6 +140,11 @@ def _methods(content: dict[str, Any]) -> dict[str, dict[str, Cell]]:
             if cell.n < 0:
                 raise ValueError(f"a score of {cell.n} clips")
     return methods
+
+
+def _stratum(fields: dict[str, Any]) -> Stratum:
+    names = {name: _fitting(name, fields[name], "str") for name in ("column", "text")}
+    return Stratum(**names, methods=_methods(fields["methods"]))
 
 
 def as_csv(report: Report) -> str:
@@ -173,9 +190,9 @@ def code(text: str) -> str:
 
 def as_markdown(report: Report) -> str:
     """The table of methods, then how it was measured and what was left out."""
-    header, *rows = ([marked(cell) for cell in row] for row in cells(report))
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    lines = _markdown(cells(report), n_names=1)
+    for table in stratum_cells(report):
+        lines += ["", *_markdown(table, n_names=2)]
     if said := notes(report):
         lines += ["", *(f"- {marked(line)}" for line in said)]
     lines += ["", f"Protocol {code(report.protocol)}.", ""]
@@ -185,6 +202,13 @@ def as_markdown(report: Report) -> str:
     if rejects := summarise(report.rejects):
         lines += ["", "Left out:", "", *(f"- {marked(line)}" for line in rejects)]
     return "\n".join(lines) + "\n"
+
+
+def _markdown(table: list[list[str]], *, n_names: int) -> list[str]:
+    """Lines of a table whose first columns are names."""
+    header, *rows = ([marked(cell) for cell in row] for row in table)
+    ruler = "|---" * n_names + "|---:" * (len(header) - n_names) + "|"
+    return ["| " + " | ".join(header) + " |", ruler, *("| " + " | ".join(r) + " |" for r in rows)]
 
 
 def as_text(report: Report, *, width: int = WIDTH) -> str:
@@ -199,7 +223,10 @@ def as_text(report: Report, *, width: int = WIDTH) -> str:
     """
     said = [wrapped(line, width=width) for line in notes(report)]
     pairs = [wrapped(line, width=width) for line in comparison_lines(report)]
-    parts = [*blocks(cells(report), width=width), said, signatures(report), pairs]
+    strata = [
+        block for table in stratum_cells(report) for block in blocks(table, names=3, width=width)
+    ]
+    parts = [*blocks(cells(report), width=width), *strata, said, signatures(report), pairs]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -333,7 +360,7 @@ def cells(report: Report) -> list[list[str]]:
     for method, scores in report.methods.items():
         rows.append([method, _clips(report, method), *map(_with_interval, scores.values())])
     for method, scores in report.common.items():
-        rows.append([method + COMMON, _count(scores), *map(_with_interval, scores.values())])
+        rows.append([method + COMMON, count(scores), *map(_with_interval, scores.values())])
     for name, published in TABLES.get(report.published, {}).items():
         if published.keys() & set(metrics):
             shown = [_foreign(metric, published.get(metric)) for metric in metrics]
@@ -341,14 +368,27 @@ def cells(report: Report) -> list[list[str]]:
     return [[plain(cell) for cell in row] for row in rows]
 
 
+def stratum_cells(report: Report) -> list[list[list[str]]]:
+    """Tables as :func:`cells`, one for each column that parts the clips: method, text, …"""
+    header = cells(report)[0]
+    tables: dict[str, list[list[str]]] = {}
+    for stratum in report.strata:
+        head = [header[0], plain(stratum.column), *header[1:]]
+        rows = tables.setdefault(stratum.column, [head])
+        for method, scores in stratum.methods.items():
+            shown = [method, stratum.text, count(scores), *map(_with_interval, scores.values())]
+            rows.append([plain(cell) for cell in shown])
+    return list(tables.values())
+
+
 def _clips(report: Report, method: str) -> str:
     """Number of clips of a row, marked where they are not those that all rows have."""
     scores, common = report.methods[method], report.common.get(method)
     unequal = common and _counts(common) != _counts(scores)
-    return _count(scores) + (UNEQUAL if unequal else "")
+    return count(scores) + (UNEQUAL if unequal else "")
 
 
-def _count(scores: dict[str, Cell]) -> str:
+def count(scores: dict[str, Cell]) -> str:
     """Number of clips, from the least to the most where metrics differ in it."""
     counts = sorted(set(_counts(scores).values()))
     return "-".join(map(str, [*counts[:1], *counts[1:][-1:]])) or NOT_APPLICABLE
@@ -376,7 +416,7 @@ def _is_foreign(cell: Cell) -> bool:
 
 
 def notes(report: Report) -> list[str]:
-    """What is to be said of a table: what its protocol lacks, unequal clips, notes of scores."""
+    """What is to be said of tables: what a protocol lacks, unequal clips, notes of scores."""
     lines = [f"{plain(report.protocol)}: {plain(what)}" for what in report.lacks]
     if report.common:
         lines.append(
@@ -384,16 +424,25 @@ def notes(report: Report) -> list[str]:
             "that all of them have"
         )
     lines += map(plain, _unlike_counts(report))
+    common = {method + COMMON: scores for method, scores in report.common.items()}
+    lines += _of_scores({**report.methods, **common})
+    for part in report.strata:
+        named = f"{plain(part.column)} {plain(part.text)}"
+        lines += [f"{named}: {line}" for line in _of_scores(part.methods)]
+    return lines
+
+
+def _of_scores(methods: dict[str, dict[str, Cell]]) -> list[str]:
+    """The notes of the scores of a table, each once, with the metrics and rows that it is of."""
     scored: dict[str, list[str]] = defaultdict(list)  # metric to rows
     said: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for suffix, methods in (("", report.methods), (COMMON, report.common)):
-        for method, scores in methods.items():
-            for metric, cell in scores.items():
-                if _is_finite(cell.value):
-                    scored[metric].append(method + suffix)
-                    for note in filter(None, cell.note.split("; ")):
-                        said[note][metric].append(method + suffix)
-    return [*lines, *(plain(note + _where(rows, scored)) for note, rows in said.items())]
+    for method, scores in methods.items():
+        for metric, cell in scores.items():
+            if _is_finite(cell.value):
+                scored[metric].append(method)
+                for note in filter(None, cell.note.split("; ")):
+                    said[note][metric].append(method)
+    return [plain(note + _where(rows, scored)) for note, rows in said.items()]
 
 
 def _where(rows: dict[str, list[str]], scored: dict[str, list[str]]) -> str:

@@ -8,44 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
-from tkit.errors import Fault, ScoreError, UsageError, guarded
-from tkit.face.crops import CROPS
-from tkit.metrics import METRICS
+from tkit.errors import ScoreError
 from tkit.progress import track
-from tkit.report import CONTROL_ROWS, Report
-from tkit.scoring import protocols
-from tkit.scoring.cache import Measure, remembering
-from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
-from tkit.scoring.pairing import ClipFiles, name_methods, pair, videos_of, with_files
+from tkit.report import Report
+from tkit.scoring.measuring import unscored
+from tkit.scoring.pairing import videos_of
 from tkit.scoring.protocols import Protocol
 from tkit.scoring.seen import kept
 from tkit.scoring.summary import signature, summarise
+from tkit.scoring.task import Asked, measured, plan_of, prepared
 
-__all__ = ["Protocol", "require_scores", "score", "signature"]
-
-
-def plan_of(
-    protocol: Protocol,
-    *,
-    rows: Iterable[str] = CONTROL_ROWS,
-    landmarks_model: str = "",
-    given: Iterable[str] = ("gt",),
-) -> Plan:
-    """Complete a protocol's settings; anything unknown in it is an error before any work."""
-    from tkit.tracking import FrontEnds
-
-    front_ends = FrontEnds(protocol.landmarks, landmarks_model)
-    front_ends.signature()  # unknown names fail now, and models that are not there
-    if protocol.crop not in ("none", *CROPS):
-        raise UsageError(f"unknown crop {protocol.crop!r} (there are: none, {', '.join(CROPS)})")
-    for row in rows:
-        if row not in CONTROL_ROWS:
-            raise UsageError(f"unknown control row {row!r} (there are: {', '.join(CONTROL_ROWS)})")
-    metrics = {
-        name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
-    }
-    rows = tuple(row for row in CONTROL_ROWS if row in set(rows))
-    return Plan(protocol, metrics, rows, front_ends, frozenset(given))
+__all__ = ["Protocol", "plan_of", "require_scores", "score", "signature"]
 
 
 def score(
@@ -59,6 +32,8 @@ def score(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     rows: Iterable[str] | None = None,
     renamed: Mapping[str, str] | None = None,
+    by: Sequence[str] | str = (),
+    columns: str | Path | None = None,
     landmarks_model: str = "",
     jobs: int = 1,
     cluster: str = "",
@@ -93,6 +68,11 @@ def score(
         Control rows to compute beside; all by default, which are made of the ground truth.
     renamed : mapping, optional
         Name of a prediction to the clip it is of.
+    by : sequence of str, or str
+        Columns whose texts part the clips: the scores of each part stand beside those of all.
+    columns : path, optional
+        Table of what is known of the clips or their speakers, a manifest or a store; see
+        :func:`tkit.scoring.strata.read`. By default what the corpus says, if the folder is one.
     landmarks_model : str
         Model file of a landmark back-end that takes one.
     jobs : int
@@ -137,72 +117,27 @@ def score(
     >>> report.frame().query("method == 'gt' and metric == 'ssim'").value.item()
     1.0
     """
-    methods = preds if isinstance(preds, Mapping) else name_methods([str(preds)])
-    if isinstance(metrics, str):
-        metrics = [metrics]
-    given = {"gt": gt, "audio": audio, "source": source}
-    if gt is None:
-        _require_no_truth(rows, choices)
-    plan = plan_of(
-        _protocol(protocol, given, metrics=metrics, settings=settings, **choices),
-        rows=CONTROL_ROWS if rows is None and gt is not None else rows or (),
-        landmarks_model=landmarks_model,
-        given=[name for name, path in given.items() if path is not None],
-    )
-    for name, own in plan.metrics.items():
-        plan.entries[name].require_network(own)
-    found, rejects = pair(
-        {method: Path(folder) for method, folder in methods.items()},
-        None if gt is None else Path(gt),
+    asked = Asked(
+        audio=audio,
+        source=source,
+        protocol=protocol,
+        metrics=metrics,
+        settings=settings,
+        rows=rows,
         renamed=renamed,
-        missing=plan.protocol.missing,
+        by=by,
+        columns=columns,
+        landmarks_model=landmarks_model,
+        resume=resume,
+        choices=choices,
     )
-    found = with_files(
-        found, audio=None if audio is None else Path(audio),
-        source=None if source is None else Path(source),
-    )  # fmt: skip
-    measure = remembering(measure_clip, Path(resume)) if resume else measure_clip
-    calls = [(files, plan, measure) for files in found]
-    done = parallel.run(_measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
+    task = prepared(preds, gt, asked)
+    calls = [(files, task.plan, task.measure) for files in task.clips]
+    done = parallel.run(measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
-    measured, series = kept(shown)
-    report = summarise(plan, list(methods), measured, rejects, seed=seed)
-    return replace(report, series=series, videos=videos_of(found))
-
-
-def _protocol(
-    named: str | Protocol | None,
-    given: Mapping[str, Any],
-    *,
-    metrics: Sequence[str] | None,
-    **choices: Any,
-) -> Protocol:
-    """Complete the protocol with the user's choices, as far as what is given allows."""
-    if named is None:
-        named = protocols.DEFAULT if given["gt"] is not None else protocols.WITHOUT_TRUTH
-    if isinstance(named, str):
-        named = protocols.load(named)
-    changed = protocols.change(named, metrics=metrics, **choices)
-    there = [name for name, path in given.items() if path is not None]
-    return protocols.fitting(changed, there, asked=metrics is not None)
-
-
-def _require_no_truth(rows: Iterable[str] | None, choices: Mapping[str, Any]) -> None:
-    """Raise :class:`UsageError` if something was chosen that is made of the ground truth."""
-    if rows is not None and (rows := list(rows)):
-        raise UsageError(f"control rows ({', '.join(rows)}) are made of the ground truth: give --gt")
-    for name in protocols.POLICIES:
-        if choices.get(name):
-            raise UsageError(
-                f"{name}={choices[name]} says what becomes of predictions that do not fit the "
-                "ground truth: give --gt"
-            )
-
-
-def _measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:
-    """Measure one clip, whatever happens."""
-    found = guarded(measure, files, plan, name=files.clip)
-    return unscored(found, files) if isinstance(found, Fault) else found
+    clips, series = kept(shown)
+    report = summarise(task.plan, task.methods, clips, task.rejects, parts=task.parts, seed=seed)
+    return replace(report, series=series, videos=videos_of(task.clips))
 
 
 def require_scores(report: Report, preds: Iterable[str], *, strict: bool = False) -> None:

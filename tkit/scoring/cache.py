@@ -44,7 +44,7 @@ class _Remembering:
         self._measure, self._folder = measure, folder
 
     def __call__(self, files: ClipFiles, plan: Plan) -> Measured:
-        path = self._folder / f"{key(files, plan)}.json"
+        path = _path(files, plan, self._folder)
         if path.is_file():
             try:
                 return unpacked(path.read_bytes())
@@ -56,6 +56,15 @@ class _Remembering:
         with atomic_path(path) as temporary:
             temporary.write_bytes(packed(measured))
         return measured
+
+
+def is_kept(files: ClipFiles, plan: Plan, folder: Path) -> bool:
+    """Whether there is a file of the statistics of a clip."""
+    return _path(files, plan, folder).is_file()
+
+
+def _path(files: ClipFiles, plan: Plan, folder: Path) -> Path:
+    return folder / f"{key(files, plan)}.json"
 
 
 def key(files: ClipFiles, plan: Plan) -> str:

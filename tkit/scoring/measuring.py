@@ -417,9 +417,7 @@ class _Tally:
                     self._measure(measurement, pred[:shorter], truth)
         return self._stats, self._failed
 
-    def _measure(
-        self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None
-    ) -> None:
+    def _measure(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None) -> None:
         scores = measurement.scores
         if scores[0] in self._failed:
             return
@@ -432,9 +430,7 @@ class _Tally:
             total = add(self._stats.get(scores[0], {}), stats)
             self._stats |= dict.fromkeys(scores, total)
 
-    def _stats_of(
-        self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None
-    ) -> Stats:
+    def _stats_of(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None) -> Stats:
         """Give a family what it declares: one that asks for no truth never sees it."""
         wanted = measurement.family.inputs
         inputs = {"pred": pred, **self._clip.inputs(wanted)}

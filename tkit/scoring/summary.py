@@ -7,7 +7,7 @@ import itertools
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from tkit import __version__
 from tkit.errors import ScoreError
 from tkit.metrics import Scorer, Stats, add
-from tkit.report import Cell, ClipScore, Report, SpeakerScore, Unscored
+from tkit.report import Cell, ClipScore, Report, SpeakerScore, Stratum, Unscored
 from tkit.scoring import statistics
 from tkit.scoring.baselines import BASELINES
 from tkit.scoring.comparing import compare
@@ -42,9 +42,18 @@ class _Found:
 
 
 def summarise(
-    plan: Plan, preds: list[str], measured: list[Measured], rejects: list[Unscored], *, seed: int
+    plan: Plan,
+    preds: list[str],
+    measured: list[Measured],
+    rejects: list[Unscored],
+    *,
+    parts: Mapping[str, Mapping[str, list[str]]] | None = None,
+    seed: int,
 ) -> Report:
-    """Finish the statistics of all clips into a report."""
+    """Finish the statistics of all clips into a report.
+
+    ``parts`` are the clips of each stratum: column to text to names.
+    """
     methods = [*preds, *plan.rows]
     rejects = rejects + [reject for clip in measured for reject in clip.rejects]
     found: dict[str, dict[str, _Found]] = {method: {} for method in methods}
@@ -71,8 +80,27 @@ def summarise(
         speakers=_speakers(clips, plan),
         comparisons=compare(preds, plan, clips, seed),
         common=_common(found, plan),
+        strata=_strata(found, plan, parts or {}),
         lacks=tuple(plan.protocol.lacks),
     )
+
+
+def _strata(
+    found: dict[str, dict[str, _Found]], plan: Plan, parts: Mapping[str, Mapping[str, list[str]]]
+) -> list[Stratum]:
+    """The table on the clips of each stratum that has a score."""
+    strata = []
+    for column, texts in parts.items():
+        for text, clips in texts.items():
+            kept = set(clips)
+            rows = {
+                method: {metric: part.of(kept) for metric, part in row.items()}
+                for method, row in found.items()
+            }
+            if any(part.sums for row in rows.values() for part in row.values()):
+                cells = _cells(rows, plan, empty="no clip of this stratum has a score")
+                strata.append(Stratum(column, text, cells))
+    return strata
 
 
 def _cells(

@@ -187,11 +187,11 @@ def fitting(protocol: Protocol, given: Collection[str], *, asked: bool) -> Proto
                 lacking.setdefault(what, []).append(name)
     out = {name for names in lacking.values() for name in names}
     left = {name: own for name, own in protocol.metrics.items() if name not in out}
-    if not left:
+    if lacking and not left:
         needed = " and ".join(f"--{what}" for what in lacking)
         raise UsageError(
-            f"all metrics of the protocol {protocol.name} need {needed}; --protocol "
-            f"{WITHOUT_TRUTH} needs no ground truth"
+            f"all metrics of the protocol {protocol.name} need {needed}; tkit metrics list says "
+            f"which do not, and --protocol {WITHOUT_TRUTH} has those that need no ground truth"
         )
     said = [f"left out without --{what}: {', '.join(names)}" for what, names in lacking.items()]
     return replace(protocol, metrics=left, lacks=(*protocol.lacks, *said))

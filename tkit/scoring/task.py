@@ -1,0 +1,157 @@
+"""What a run is asked for, made ready: the plan, the files of each clip, the parts of the set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tkit.errors import Fault, UsageError, guarded
+from tkit.face.crops import CROPS
+from tkit.metrics import METRICS
+from tkit.report import CONTROL_ROWS, Unscored
+from tkit.scoring import protocols, strata
+from tkit.scoring.cache import Measure, remembering
+from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
+from tkit.scoring.pairing import ClipFiles, name_methods, pair, with_files
+from tkit.scoring.protocols import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is to be measured, beside the folders of videos: see :func:`tkit.scoring.score`."""
+
+    audio: str | Path | None = None
+    source: str | Path | None = None
+    protocol: str | Protocol | None = None
+    metrics: Sequence[str] | str | None = None
+    settings: Mapping[str, Mapping[str, Any]] | None = None
+    rows: Iterable[str] | None = None
+    renamed: Mapping[str, str] | None = None
+    by: Sequence[str] | str = ()
+    columns: str | Path | None = None
+    landmarks_model: str = ""
+    resume: str | Path | None = None
+    choices: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run that can begin.
+
+    Parameters
+    ----------
+    plan : Plan
+    methods : list of str
+    clips : list of ClipFiles
+    rejects : list of Unscored
+        Pairs that do not fit.
+    measure : callable
+        Measures one clip, or looks it up.
+    parts : dict
+        Clips of each stratum: column to text to names.
+    """
+
+    plan: Plan
+    methods: list[str]
+    clips: list[ClipFiles]
+    rejects: list[Unscored]
+    measure: Measure
+    parts: dict[str, dict[str, list[str]]]
+
+
+def prepared(
+    preds: Mapping[str, str | Path] | str | Path, gt: str | Path | None, asked: Asked
+) -> Task:
+    """Make a run ready; raises as :func:`tkit.scoring.score`, before any work."""
+    methods = preds if isinstance(preds, Mapping) else name_methods([str(preds)])
+    given = {"gt": gt, "audio": asked.audio, "source": asked.source}
+    rows = asked.rows if asked.rows is None else list(asked.rows)
+    if gt is None:
+        _require_no_truth(rows or [], asked.choices)
+    plan = plan_of(
+        _protocol(asked, given),
+        rows=CONTROL_ROWS if rows is None and gt is not None else rows or (),
+        landmarks_model=asked.landmarks_model,
+        given=[name for name, path in given.items() if path is not None],
+    )
+    for name, own in plan.metrics.items():
+        plan.entries[name].require_network(own)
+    paths = {name: path if path is None else Path(path) for name, path in given.items()}
+    folders = {method: Path(folder) for method, folder in methods.items()}
+    found, rejects = pair(
+        folders, paths["gt"], renamed=asked.renamed, missing=plan.protocol.missing
+    )
+    found = with_files(found, audio=paths["audio"], source=paths["source"])
+    measure = remembering(measure_clip, Path(asked.resume)) if asked.resume else measure_clip
+    parts = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
+    return Task(plan, list(methods), found, rejects, measure, parts)
+
+
+def plan_of(
+    protocol: Protocol,
+    *,
+    rows: Iterable[str] = CONTROL_ROWS,
+    landmarks_model: str = "",
+    given: Iterable[str] = ("gt",),
+) -> Plan:
+    """Complete a protocol's settings; anything unknown in it is an error before any work."""
+    from tkit.tracking import FrontEnds
+
+    front_ends = FrontEnds(protocol.landmarks, landmarks_model)
+    front_ends.signature()  # unknown names fail now, and models that are not there
+    if protocol.crop not in ("none", *CROPS):
+        raise UsageError(f"unknown crop {protocol.crop!r} (there are: none, {', '.join(CROPS)})")
+    for row in rows:
+        if row not in CONTROL_ROWS:
+            raise UsageError(f"unknown control row {row!r} (there are: {', '.join(CONTROL_ROWS)})")
+    metrics = {
+        name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
+    }
+    rows = tuple(row for row in CONTROL_ROWS if row in set(rows))
+    return Plan(protocol, metrics, rows, front_ends, frozenset(given))
+
+
+def _protocol(asked: Asked, given: Mapping[str, Any]) -> Protocol:
+    """Complete the protocol with the user's choices, as far as what is given allows."""
+    named = asked.protocol
+    if named is None:
+        named = protocols.DEFAULT if given["gt"] is not None else protocols.WITHOUT_TRUTH
+    if isinstance(named, str):
+        named = protocols.load(named)
+    names = [asked.metrics] if isinstance(asked.metrics, str) else asked.metrics
+    changed = protocols.change(named, metrics=names, settings=asked.settings, **asked.choices)
+    there = [name for name, path in given.items() if path is not None]
+    return protocols.fitting(changed, there, asked=names is not None)
+
+
+def _parts(asked: Asked, root: Path, clips: list[ClipFiles]) -> dict[str, dict[str, list[str]]]:
+    """Clips of each stratum; :class:`UsageError` if nothing is known by which to part them."""
+    by = [asked.by] if isinstance(asked.by, str) else list(asked.by)
+    if not by and asked.columns is None:
+        return {}
+    if not by:
+        raise UsageError(f"{asked.columns} is looked at by no column: give --by, too")
+    known = strata.of_corpus(root) if asked.columns is None else strata.read(asked.columns)
+    return strata.of_clips((files.clip for files in clips), known, by)
+
+
+def _require_no_truth(rows: Sequence[str], choices: Mapping[str, Any]) -> None:
+    """Raise :class:`UsageError` if something was chosen that is made of the ground truth."""
+    if rows:
+        raise UsageError(
+            f"control rows ({', '.join(rows)}) are made of the ground truth: give --gt"
+        )
+    for name in protocols.POLICIES:
+        if choices.get(name):
+            raise UsageError(
+                f"{name}={choices[name]} says what becomes of predictions that do not fit the "
+                "ground truth: give --gt"
+            )
+
+
+def measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:
+    """Measure one clip, whatever happens."""
+    found = guarded(measure, files, plan, name=files.clip)
+    return unscored(found, files) if isinstance(found, Fault) else found
