@@ -6,6 +6,7 @@ twentieth at least of what the rows differ by. Networks of a user's file are dra
 
 import numpy as np
 import pytest
+import syncnets
 
 from tkit import media
 from tkit.corpora import puppet
@@ -15,6 +16,7 @@ from tkit.metrics import CONTROLS, METRICS
 from tkit.metrics.pictures import to_gray
 
 N_PICTURES = 30
+TAUGHT = 18  # frames for SyncNet, which takes its time
 NOISE = {"points": 0.7, "pictures": 6}
 
 
@@ -54,6 +56,10 @@ def values(family, clip, folder):
         given = family.example(folder)
         changed = {key: value for key, value in given.items() if key in family.params}
         sides = {row: frames[::15, ::2, ::2] for row, frames in sides.items()}
+    if "least_frames" in family.params:  # SyncNet, taught what of this clip belongs together
+        sides = {row: frames[:TAUGHT] for row, frames in clip["pictures"].items()}
+        path = folder / "syncnet_v2.model"
+        changed = {"weights": syncnets.write_taught(path, sides["gt"], clip["wave"])}
     changed |= {key: 1 for key in ("step", "band") if key in family.params and family.example}
     some = METRICS.get(next(iter(family.scores)))
     found = {name: {} for name in family.scores}
