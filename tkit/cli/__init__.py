@@ -18,6 +18,7 @@ from tkit.errors import TkitError, did_you_mean, one_line
 
 # First line of each command's help, so that `tkit --help` imports no command.
 SUMMARIES = {
+    "agree": "Compare metrics with people's scores of the same videos.",
     "animate": "Make a still face speak: picture + sound to video.",
     "app": "Open a local page on which a photo speaks while its video is made.",
     "check": "Show what is in a store, what was rejected and why.",
