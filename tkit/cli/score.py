@@ -194,7 +194,8 @@ def command(
 
     Videos, .npy arrays and folders of pictures are matched by their path below the folders, without
     suffix. Control rows are computed beside: static (the first frame repeated), gt (the ground
-    truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again).
+    truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again);
+    for metrics that listen other-sound, too (itself, heard with the sound of the next clip).
     Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
     a policy says what to do; it is named in the signature. Without --gt every prediction is
     measured by itself, in all metrics that ask for no true video: tkit metrics list says which.

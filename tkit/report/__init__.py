@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from tkit.report.series import ClipSeries
 
-# Names of the rows that are measured beside the predictions; no prediction may take one.
-CONTROL_ROWS = ("static", "gt", "gt-lag3", "detector-noise")
+# Names of the rows that are measured beside the predictions; no prediction may take one. The last
+# is measured only where a metric listens.
+CONTROL_ROWS = ("static", "gt", "gt-lag3", "detector-noise", "other-sound")
 
 
 @dataclass(frozen=True)

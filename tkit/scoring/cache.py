@@ -83,6 +83,7 @@ def key(files: ClipFiles, plan: Plan) -> str:
     about = [
         __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
          files.clip, files.missing, _state(files.gt), _state(files.audio), _state(files.source),
+         _state(files.other),
         [[method, _state(path)] for method, path in files.preds.items()],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]

@@ -12,9 +12,10 @@ from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.report import CONTROL_ROWS, Unscored
 from tkit.scoring import protocols, strata
+from tkit.scoring.baselines import BASELINES
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
-from tkit.scoring.pairing import ClipFiles, name_methods, pair, with_files
+from tkit.scoring.pairing import ClipFiles, name_methods, pair, with_files, with_other_sounds
 from tkit.scoring.protocols import Protocol
 
 
@@ -84,6 +85,8 @@ def prepared(
         folders, paths["gt"], renamed=asked.renamed, missing=plan.protocol.missing
     )
     found = with_files(found, audio=paths["audio"], source=paths["source"])
+    if any(BASELINES[row].other_sound for row in plan.rows):
+        found = with_other_sounds(found)
     measure = remembering(measure_clip, Path(asked.resume)) if asked.resume else measure_clip
     parts = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
     return Task(plan, list(methods), found, rejects, measure, parts)
@@ -109,7 +112,12 @@ def plan_of(
     metrics = {
         name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
     }
-    rows = tuple(row for row in CONTROL_ROWS if row in set(rows))
+    listens = any("wave" in METRICS.get(name).family.inputs for name in metrics)
+    rows = tuple(
+        row
+        for row in CONTROL_ROWS
+        if row in set(rows) and (listens or not BASELINES[row].other_sound)
+    )
     return Plan(protocol, metrics, rows, front_ends, frozenset(given))
 
 
