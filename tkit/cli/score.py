@@ -127,6 +127,13 @@ from tkit.report import CONTROL_ROWS
     metavar="DIR",
     help="Keep finished clips in this folder, and take from it what is unchanged.",
 )
+@click.option(
+    "--recode",
+    type=click.IntRange(0, 11),
+    default=0,
+    metavar="N",
+    help="Re-encode the predictions N times, crf 18 to 28, and say how far that moves each score.",
+)
 @click.option("--cluster", default="", metavar="URL", help="Dask scheduler to measure clips on.")
 @_options.seed
 @_options.json_file
@@ -181,6 +188,7 @@ def command(
     columns: Path | None,
     published: str | None,
     resume: Path | None,
+    recode: int,
     cluster: str,
     seed: int,
     estimate: bool,
@@ -243,6 +251,7 @@ def command(
             "columns": columns,
             "landmarks_model": landmarks_model,
             "resume": resume,
+            "recode": recode,
             "missing": missing_pred,
             **choices,
         }

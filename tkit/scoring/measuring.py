@@ -50,7 +50,8 @@ class Measurement:
 class Plan:
     """What to measure: the protocol, score to complete settings, control rows, and by what.
 
-    ``given`` is what stands beside the predictions: ``gt``, ``audio``, ``source``.
+    ``given`` is what stands beside the predictions: ``gt``, ``audio``, ``source``; ``recode`` are
+    the qualities that predictions are re-encoded in (:mod:`tkit.scoring.recoding`).
     """
 
     protocol: Protocol
@@ -58,10 +59,12 @@ class Plan:
     rows: tuple[str, ...]
     front_ends: FrontEnds
     given: frozenset[str] = frozenset({"gt"})
+    recode: tuple[int, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Entries hold functions; each process looks them up itself.
-        return Plan, (self.protocol, self.metrics, self.rows, self.front_ends, self.given)
+        fields = self.protocol, self.metrics, self.rows, self.front_ends, self.given, self.recode
+        return Plan, fields
 
     @cached_property
     def entries(self) -> dict[str, Scorer]:
