@@ -12,7 +12,7 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(56, ['av', 'blink', 'brisque', 'cpbd'])
+(59, ['av', 'blink', 'brisque', 'cpbd'])
 """
 
 from __future__ import annotations

@@ -111,10 +111,10 @@ def common_clips(methods: Mapping[str, Path], gt: Path | None) -> dict[str, dict
     if len(every) < 2:
         raise UsageError("one method alone: give a second --pred, or --gt")
     found, _ = pairing.pair(methods, gt or next(iter(methods.values())))
-    clips = {}
+    clips: dict[str, dict[str, Path]] = {}
     for files in found:
         if files.preds.keys() == methods.keys():
-            clips[files.clip] = files.preds | ({GT: files.gt} if gt else {})
+            clips[files.clip] = files.preds | ({GT: files.gt} if gt and files.gt else {})
     if not clips:
         raise UsageError(f"no clip that all of {', '.join(every)} have a video of")
     return clips
