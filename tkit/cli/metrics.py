@@ -47,7 +47,7 @@ def list_all() -> None:
         click.echo(line)
     click.echo(
         "\n↑ higher, ↓ lower is better; → nearer to the ground truth's own\n"
-        "(gt, sound, source: needed beside the prediction; without gt: tkit score --pred DIR)"
+        "(gt, sound, source: what is needed beside; tkit score goes without gt, too)"
     )
 
 
