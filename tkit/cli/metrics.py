@@ -41,13 +41,13 @@ def list_all() -> None:
         metric = METRICS.get(name)
         unit = metric.unit_of(metric.settings({}))
         needs = ", ".join(SHORT[key] for key in metric.required if key in SHORT)
-        about = [name, tables.ARROWS[metric.better], unit, metric.needs.view, needs]
-        rows.append([*about, metric.title])
+        title = f"{metric.title} [{needs}]" if needs else metric.title
+        rows.append([name, tables.ARROWS[metric.better], unit, metric.needs.view, title])
     for line in tables.listed(rows, width=_options.columns()):
         click.echo(line)
     click.echo(
         "\n↑ higher, ↓ lower is better; → nearer to the ground truth's own\n"
-        "(gt, sound, source: what is needed beside; tkit score goes without gt, too)"
+        "[gt, sound, source]: what is needed beside; tkit score goes without gt, too"
     )
 
 
