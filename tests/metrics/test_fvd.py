@@ -205,6 +205,9 @@ def test_its_interval_leaves_out_speakers(tmp_path):
         ours = report.methods["ours"][name]
         assert ours.low < ours.value < ours.high and ours.n == 12
         assert report.methods["gt"][name].value < ours.value
+    few = METRICS.get("fvd").score.remark({"gt": (np.zeros((12, 64)),)})
+    assert few.startswith("12 clips for") and "12 clips for" in report.methods["ours"]["fvd"].note
+    assert "the value is far too high, kvd is not (fvd)" in " ".join(report.table().split())
 
 
 @pytest.mark.slow

@@ -150,7 +150,8 @@ def test_a_run_without_truth_has_no_row_of_one_and_says_so_in_signatures(both, t
     assert [row["name"] for row in rows] == ["ours"]
     page.write(without, tmp_path / "page.html", worst=1)
     assert [path.suffix for path in (tmp_path / "page_videos").iterdir()] == [".mp4"]
-    assert "ours" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "at the first row&#39;s frame rate" in text and "ground truth&#39;s frame" not in text
 
 
 def test_the_default_without_truth_is_the_protocol_noref(clips):

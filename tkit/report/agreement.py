@@ -205,7 +205,8 @@ def _compared(
     said = [_mean(score for (m, _), score in people.items() if m == method) for method in known]
     by_method = _both([means[method] for method in known], said, _draws(len(known), seed))
     if videos and by_method[0].value is None:
-        notes.append(f"{len(known)} methods are too few, or all alike")
+        few = f"{len(known)} methods are too few for a correlation over methods"
+        notes.append(few if len(known) < LEAST else "all methods are alike, or were rated so")
     elif videos and by_method[0].low is None:
         notes.append(f"{len(known)} methods are too few for an interval over methods")
     if len(clips) < LEAST_DRAWN and videos:

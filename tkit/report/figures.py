@@ -139,7 +139,7 @@ def blinks(report: Report) -> Figure | None:
         looks: list[tuple[list[float], str, dict[str, Any]]] = [
             (truth, "ground truth", {"color": TRUTH_INK, "alpha": 0.45}),
             (mine, plain(name), {"color": ink(report, name), "histtype": "step", "lw": 1.4}),
-        ]
+        ][TRUTH not in durations :]
         for values, label, look in looks:
             shares = np.full(len(values), 100 / max(len(values), 1))
             ax.hist(

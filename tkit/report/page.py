@@ -141,11 +141,13 @@ def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Sho
         which = f"The worst {len(found)} of {len(report.videos)} clips can be played"
         if len(found) == len(report.videos):
             which = "All clips can be played"
+        is_beside = any(TRUTH in rows for rows in report.videos.values())
+        leads = "the ground truth's" if is_beside else "the first row's"
         where = "inside this page" if embed else f"in the folder {plain(folder.name)} beside it"
         said.insert(
             0,
             f"{which}. Their videos lie {where} ({n_bytes / 1e6:.1f} MB): all rows encoded alike, "
-            "at the ground truth's frame rate, with its sound.",
+            f"at {leads} frame rate, with its sound.",
         )
     return Shots(found, said)
 

@@ -53,6 +53,9 @@ class Player {
       if (!known && this.modes[mode]) this.toggle(mode);
     }
     this.cells = about.rows.map(place => this.cell(...place));
+    const truth = this.cells.some(cell => cell.truth);
+    this.buttons.difference.disabled = !truth;
+    if (!truth && this.modes.difference) this.toggle("difference");
     this.stage.querySelector(".cells").replaceChildren(...this.cells.map(cell => cell.figure));
     const video = document.createElement("video");
     Object.assign(video, {src: about.src, preload: "auto", playsInline: true,

@@ -248,7 +248,7 @@ function blinkPlots(root) {
     return;
   }
   root.className = "many";
-  const truth = DATA.blinks[TRUTH] || [], width = 0.04;
+  const truth = DATA.blinks[TRUTH] || [], width = 0.04, beside = TRUTH >= 0;
   const longest = Math.max(0.6, ...known.map(row => Math.max(0, ...DATA.blinks[row])));
   const bins = Math.min(Math.ceil(longest / width + 1e-9), 60);
   const shares = durations => {
@@ -262,8 +262,9 @@ function blinkPlots(root) {
     const tall = Math.max(5, ...shares(truth), ...shares(mine)) * 1.08;
     const holder = chart({
       caption: name, height: 170, x: [0, bins * width], y: [0, tall], xName: v => `${short(v)} s`,
-      about: `${mine.length} whole blinks${mean(mine)}; ground truth ${truth.length}${mean(truth)}; % of blinks`,
-      label: `durations of blinks of ${name} and of the ground truth`,
+      about: `${mine.length} whole blinks${mean(mine)}; ` +
+        (beside ? `ground truth ${truth.length}${mean(truth)}; ` : "") + "% of blinks",
+      label: `durations of blinks of ${name}${beside ? " and of the ground truth" : ""}`,
       draw: (svg, scale, box) => {
         shares(truth).forEach((share, i) => share && svg.append(element("rect", {
           class: "block c-gt", fill: "currentColor", x: scale.x(i * width) + 0.5, y: scale.y(share),
