@@ -38,45 +38,101 @@ class Made(SphinxDirective):
 
 
 class Metrics(Made):
-    """``{metrics}``: every family of the registry, its scores and parameters."""
+    """``{metrics}``: every score of the registry, with its page."""
 
     def markdown(self) -> str:
-        """Return a section a family."""
-        from tkit.metrics import METRICS
+        """Return a table."""
+        rows = [
+            [f"[`{one.name}`](metrics/{page}.md)", one.title, one.score.unit or "none", one.better]
+            for page, scores in _families().items()
+            for one in scores
+        ]
+        return _table(["score", "what", "unit", "better"], sorted(rows))
 
-        return "\n\n".join(_family(name, one) for name, one in METRICS.families().items())
+
+class Checked(Made):
+    """``{checked}``: against what each family was tested, as it says."""
+
+    def markdown(self) -> str:
+        """Return a table."""
+        rows = [
+            [" ".join(f"`{one.name}`" for one in scores), scores[0].family.checked]
+            for scores in _families().values()
+        ]
+        head = ["metric", "second implementation, or truth by construction, and difference"]
+        return _table(head, rows)
 
 
-def _family(name: str, family: Any) -> str:
-    from tkit.metrics import VIEWS
+class ToldApart(Made):
+    """``{told-apart}``: which control rows each score must tell from the ground truth."""
 
-    whole = "whole clips" if family.needs.whole else "parts of clips, which add up"
-    inputs = ", ".join(f"`{key}`" for key in family.inputs)
-    rows = [
-        [f"`{key}`", score.title or family.title, score.unit or "none", score.better,
-         "the set" if score.pooled else "each clip", score.citation]
-        for key, score in family.scores.items()
-    ]  # fmt: skip
+    def markdown(self) -> str:
+        """Return a table."""
+        from tkit.metrics import CONTROLS
+
+        rows = sorted(
+            [f"`{one.name}`", *(f"`{_mark(one.score, row)}`" for row in CONTROLS)]
+            for scores in _families().values()
+            for one in scores
+        )
+        return _table(["metric", *CONTROLS], rows)
+
+
+def _mark(score: Any, row: str) -> str:
+    return "+" if row in score.apart else "-" if row in score.alike else "."
+
+
+def _families() -> dict[str, list[Any]]:
+    """Page to the scores on it: those of a family, in the order of its declaration."""
+    from tkit.metrics import METRICS
+
+    return {
+        name: [METRICS.get(score) for score in family.scores]
+        for name, family in METRICS.families().items()
+    }
+
+
+def write_metric_pages(app: Sphinx) -> None:
+    """Write ``metrics/FAMILY.md`` of every family, and remove those of none."""
+    folder = Path(app.srcdir) / "metrics"
+    folder.mkdir(exist_ok=True)
+    pages = {f"{name}.md": _page(name, scores) for name, scores in _families().items()}
+    for path in folder.glob("*.md"):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _page(name: str, scores: list[Any]) -> str:
+    """What ``tkit metrics show`` says of the scores of a family, and an example."""
+    from tkit.scoring import describing
+
+    family = scores[0].family
     lines = [
-        f"## {family.title} (`{name}`)",
+        f"# {family.title}",
         f"```{{eval-rst}}\n.. automodule:: tkit.metrics.{name.replace('-', '_')}\n"
         "   :no-members:\n```",
-        f"Looks at `{family.needs.view}` ({VIEWS[family.needs.view]}), at {whole}. Takes {inputs}. "
-        f"Source: {family.citation or 'none'}.",
-        _table(["score", "what", "unit", "better", "finished of", "own source"], rows),
     ]
-    if family.params:
-        lines += [_table(["parameter", "default", "values", "what"], [
-            [f"`{key}`", f"`{param.default}`", _values(param), param.doc]
-            for key, param in family.params.items()
+    shared = {fact for one in scores for fact in describing.facts(one)}
+    shared = {fact for fact in shared if all(fact in describing.facts(one) for one in scores)}
+    for one in scores:
+        own = [fact for fact in describing.facts(one) if fact not in shared]
+        lines += [f"## `{one.name}`: {one.title}", *([_facts(own)] if own else [])]
+        lines.append(f"Signature: `{describing.plain_signature(one)}`")
+    lines += ["## All of them" if len(scores) > 1 else "## More"]
+    lines.append(_facts([fact for fact in describing.facts(scores[0]) if fact in shared]))
+    if settings := describing.choices(scores[0]):
+        lines += [_table(["choice", "[default] and what it is"], [
+            [f"`{option}`", text] for option, text in settings
         ])]  # fmt: skip
-    return "\n\n".join(lines)
+    return "\n\n".join(lines) + "\n"
 
 
-def _values(param: Any) -> str:
-    if param.choices:
-        return ", ".join(f"`{choice}`" for choice in param.choices)
-    return "a file" if param.text else "a number"
+def _facts(facts: list[tuple[str, str]]) -> str:
+    return "\n".join(f"- *{name}*: {text}" for name, text in facts)
 
 
 class Protocols(Made):
@@ -217,10 +273,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
     ends = (visit_math, None)
     app.add_html_math_renderer("mathml", inline_renderers=ends, block_renderers=ends)
     app.add_directive("metrics", Metrics)
+    app.add_directive("checked", Checked)
+    app.add_directive("told-apart", ToldApart)
     app.add_directive("protocols", Protocols)
     app.add_directive("pages", Pages)
     app.add_directive("pictures", Pictures)
     app.add_source_parser(NotebookParser)
+    app.connect("builder-inited", write_metric_pages)
     app.connect("autodoc-process-docstring", rubrics, priority=100)  # before napoleon
     app.connect("sphinx-click-process-description", plain_help)
     app.connect("sphinx-click-process-options", plain_options)

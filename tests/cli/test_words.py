@@ -26,6 +26,7 @@ def test_metrics_are_listed_with_unit_and_direction(run):
     rows = {line.split()[0]: line for line in out.splitlines() if line[:1].isalpha()}
     assert list(rows) == METRICS.names()
     assert rows["psnr"].split()[:6] == "psnr ↑ dB frames Peak signal-to-noise".split()
+    assert "ratio [gt]" in " ".join(out.split())
     assert "↓  % IOD" in rows["lmd"] and "→  1/s" in rows["blink-rate"]
 
 
@@ -37,6 +38,7 @@ def test_a_metric_is_shown_with_all_its_choices_and_a_signature(run, name):
     assert last.startswith(f"  {name}|") and last.endswith(f"|v:{__version__}")
     text = " ".join(out.split())
     assert metric.title in text and " ".join(metric.citation.split()) in text
+    assert metric.family.limits in text and metric.family.checked in text
 
 
 def test_an_unknown_metric_names_the_nearest(run):

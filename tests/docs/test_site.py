@@ -1,5 +1,6 @@
 """The site builds without a warning, fetches nothing, is searched from the disk and links right."""
 
+import html
 import importlib
 import json
 import re
@@ -166,6 +167,10 @@ def test_site_has_its_pages_and_an_index_to_search_in(site):
     assert index.startswith("Search.setIndex(") and '"lmd"' in index
     metrics = (site / "metrics.html").read_text(encoding="utf-8")
     assert all(f">{name}<" in metrics for name in METRICS.names())
+    for name, family in METRICS.families().items():  # what is declared is all on its page
+        page = html.unescape((site / "metrics" / f"{name}.html").read_text(encoding="utf-8"))
+        assert family.limits in page and family.checked in page
+        assert all(f"{score}|crop:" in page for score in family.scores)
     shown = (site / "protocols.html").read_text(encoding="utf-8")
     assert all(f">{name}<" in shown for name in protocols.names())
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")

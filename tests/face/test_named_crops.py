@@ -1,5 +1,6 @@
 """Crops of protocols: places of the template, smoothing over seven frames, exact resampling."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -69,3 +70,38 @@ def test_stretching_reaches_both_ends():
     stretched = stretch(frames)
     assert stretched[0].min() == 0 and stretched[0].max() == 255 and stretched[0, 2, 2, 0] == 153
     assert (stretched[1] == 0).all()
+
+
+def syncnets_square(frame, box):
+    """The square of SyncNet's pipelines, as they cut it: padded, sliced, resized."""
+    left, top, right, bottom = box
+    half = max(bottom - top, right - left) / 2
+    x, y, pad = (left + right) / 2, (top + bottom) / 2, int(half * 1.8)
+    padded = np.pad(frame, ((pad, pad), (pad, pad), (0, 0)), constant_values=110)
+    rows = slice(int(y + pad - half), int(y + pad + half * 1.8))
+    columns = slice(int(x + pad - half * 1.4), int(x + pad + half * 1.4))
+    return cv2.resize(padded[rows, columns], (224, 224))
+
+
+@pytest.mark.parametrize("left", [40, 2])
+def test_syncnets_square_is_that_of_its_pipelines(left):
+    rng = np.random.default_rng(0)
+    frame = cv2.resize(rng.integers(0, 256, (24, 30, 3), dtype=np.uint8), (300, 240))
+    points = np.zeros((20, 68, 2))
+    points[:, :17, 0] = np.linspace(left, left + 80, 17)  # the jaw; the chin is its point 8
+    points[:, 8, 1], points[:, 17:27, 1] = 170, 170 - 200 / 3  # so the hairline is at 70
+    transforms = crops.align(points, "syncnet224")
+    found = crops.cut_named(np.repeat(frame[None], 20, axis=0), transforms, "syncnet224")
+    expected = syncnets_square(frame, (left, 70, left + 80, 170))
+    assert np.abs(found[10].astype(int) - expected).mean() < 0.5
+    # Where the face is near the edge there is grey, and a face that stands still is cut alike.
+    assert (found[10, :, 0] == 110).all() == (left == 2)
+    np.testing.assert_array_equal(found[0], found[10])
+
+
+def test_syncnets_square_does_not_follow_a_face_that_was_found_elsewhere_once():
+    points = np.random.default_rng(0).uniform(50, 90, (1, 68, 2)).repeat(30, axis=0)
+    still = crops.align(points, "syncnet224")
+    points[12] += 40
+    np.testing.assert_allclose(crops.align(points, "syncnet224"), still)
+    assert np.isfinite(crops.align(points[:3], "syncnet224")).all()

@@ -63,8 +63,9 @@ def _words(line: str) -> list[str]:
 
 
 def pages() -> list[Path]:
-    """README and the pages of the site, by name."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """README and the pages of the site, by name; those made of the registry are not sources."""
+    written = [page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "metrics"]
+    return [ROOT / "README.md", *sorted(written)]
 
 
 def name_of(page: Path) -> str:

@@ -167,6 +167,7 @@ def test_declares_itself(name):
     assert metric.title and metric.citation
     assert metric.better in ("higher", "lower", "closer")
     assert metric.needs.view in VIEWS
+    assert metric.family.about and metric.family.limits and metric.family.checked
     for key, param in metric.params.items():
         assert param.doc
         assert param.check(key, param.default) == param.default

@@ -79,6 +79,22 @@ def test_lag_between_mouth_and_sound(lag):
     assert value("av-corr", points, points, wave=wave, fps=FPS) > 0.8
 
 
+def test_the_correlation_is_numpys_at_the_best_lag():
+    points, wave = spoken(2, seed=5)
+    opening = geometry.mouth_opening(points) / 40
+    power = (wave.reshape(75, 640).astype(np.float64) ** 2).mean(axis=1)
+    energy = np.maximum(10 * np.log10(np.maximum(power / power.max(), 1e-30)) + 50, 0)
+    found = {
+        lag: np.corrcoef(
+            opening[max(lag, 0) : 75 + min(lag, 0)], energy[max(-lag, 0) : 75 + min(-lag, 0)]
+        )[0, 1]
+        for lag in range(-10, 11)
+    }
+    given = {"wave": wave, "fps": FPS}
+    assert value("av-corr", points, points, **given) == pytest.approx(max(found.values()), 1e-12)
+    assert value("av-lag", points, points, **given) == max(found, key=found.get)
+
+
 def test_a_resting_mouth_has_no_lag():
     points, wave = spoken()
     still = points[:1].repeat(75, axis=0)
@@ -104,3 +120,27 @@ def test_multi_scale_similarity():
         with pytest.raises(ScoreError, match="too small for five scales"):
             metric.measure(pred=gt[:, :side], gt=gt[:, :side])
     assert value("msssim", gt[:, :176, :177], gt[:, :176, :177]) == pytest.approx(1)
+
+
+def test_multi_scale_similarity_is_that_of_its_definition():
+    """In NumPy and OpenCV: five scales, Gaussian window 11, whole windows only."""
+    import cv2
+    from skimage import data
+
+    rng = np.random.default_rng(0)
+    gt = data.camera()[100:300, 90:311]
+    pred = np.clip(gt + rng.normal(0, 12, gt.shape), 0, 255).astype(np.uint8)
+    taps = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    taps /= taps.sum()
+    x, y, expected = gt.astype(np.float64), pred.astype(np.float64), 1.0
+    for scale, exponent in enumerate([0.0448, 0.2856, 0.3001, 0.2363, 0.1333]):
+        a, b, product, power = (
+            cv2.sepFilter2D(m, -1, taps, taps)[5:-5, 5:-5] for m in (x, y, x * y, x * x + y * y)
+        )
+        terms = (2 * (product - a * b) + 58.5225) / (power - a * a - b * b + 58.5225)
+        if scale == 4:
+            terms = terms * (2 * a * b + 6.5025) / (a * a + b * b + 6.5025)
+        expected *= terms.mean() ** exponent
+        height, width = (side // 2 * 2 for side in x.shape)
+        x, y = (m[:height, :width].reshape(height // 2, 2, -1, 2).mean((1, 3)) for m in (x, y))
+    assert value("msssim", pred[None], gt[None]) == pytest.approx(expected, rel=1e-9)

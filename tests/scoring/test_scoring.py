@@ -83,7 +83,7 @@ def folders(tmp_path):
 
 def test_scores_are_those_of_the_decoded_frames(folders):
     report = scoring.score({"ours": folders / "pred"}, folders / "gt", protocol=PICTURES)
-    assert report.rejects == [] and list(report.methods) == ["ours", *CONTROL_ROWS]
+    assert report.rejects == [] and list(report.methods) == ["ours", *CONTROL_ROWS[:-1]]
     for name in ("psnr", "ssim"):
         metric, values = METRICS.get(name), clip_values(report, "ours", name)
         assert list(values) == ["s1/a", "s1/b", "s2/a", "s2/c"]

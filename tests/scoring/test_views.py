@@ -147,6 +147,7 @@ def test_control_rows_are_the_ground_truth_late_or_still(size):
     index = {
         "static": np.zeros(11, int),
         "gt": np.arange(11),
+        "other-sound": np.arange(11),
         "gt-lag3": np.maximum(np.arange(11) - 3, 0),
     }
     rows = baselines.fresh(index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import click
 
 from tkit.cli import _options
@@ -39,52 +41,38 @@ def list_all() -> None:
         metric = METRICS.get(name)
         unit = metric.unit_of(metric.settings({}))
         needs = ", ".join(SHORT[key] for key in metric.required if key in SHORT)
-        about = [name, tables.ARROWS[metric.better], unit, metric.needs.view, needs]
-        rows.append([*about, metric.title])
+        title = f"{metric.title} [{needs}]" if needs else metric.title
+        rows.append([name, tables.ARROWS[metric.better], unit, metric.needs.view, title])
     for line in tables.listed(rows, width=_options.columns()):
         click.echo(line)
     click.echo(
         "\n↑ higher, ↓ lower is better; → nearer to the ground truth's own\n"
-        "gt, sound, source: what is needed beside the prediction; without gt: tkit score --pred DIR"
+        "[gt, sound, source]: what is needed beside; tkit score goes without gt, too"
     )
 
 
 @command.command("show")
 @click.argument("name")
 def show(name: str) -> None:
-    """Show what a metric looks at, every choice it leaves, its source and its signature.
+    """Show what a metric says and does not, what it looks at, its choices, source and signature.
 
     \b
     Example:
       tkit metrics show blink-rate
     """
-    from tkit import scoring
-    from tkit.metrics import INPUTS, METRICS, VIEWS
+    from tkit.metrics import METRICS
     from tkit.report import tables
-    from tkit.scoring import protocols
+    from tkit.scoring import describing
 
     metric = METRICS.get(name)
-    settings = metric.settings({})
-    protocol = protocols.change(protocols.load(protocols.DEFAULT), metrics=[metric.name])
-    better = {"closer": "nearer to the ground truth's own is better"}
-    rows = [
-        ["better", better.get(metric.better, f"{metric.better} is better")],
-        ["unit", metric.unit_of(settings) or "none"],
-        ["needs", " and ".join(INPUTS[key] for key in metric.required)],
-        ["looks at", VIEWS[metric.needs.view] + ", whole clips" * metric.needs.whole],
-        ["of a set", "pooled over the clips" if metric.pooled else "mean over clips"],
-        ["source", metric.citation],
-    ]
-    if network := metric.family.network:
-        rows.append(["network", f"{network.title}; licence: {network.licence}"])
-    for key, param in metric.params.items():
-        default = "none" if settings[key] in (None, "") else settings[key]
-        choices = f" ({', '.join(param.choices)})" if param.choices else ""
-        rows.append([f"--set {metric.name}.{key}", f"[{default}] {param.doc}{choices}"])
     click.echo(f"{metric.name}: {metric.title}")
-    width = _options.columns() - 2
-    for line in tables.listed(rows, width=width):
-        click.echo(f"  {line}")
-    plan = scoring.plan_of(protocol)
+    width = _options.columns()
+    for text in describing.paragraphs(metric):
+        lines = text.splitlines() if "\n" in text else textwrap.wrap(text, width)
+        click.echo("\n" + "\n".join(lines))
+    click.echo()
+    for rows in (describing.facts(metric), describing.choices(metric)):
+        for line in tables.listed([list(row) for row in rows], width=width - 2):
+            click.echo(f"  {line}")
     click.echo("\nsignature under the protocol tkit, of no clips:")
-    click.echo(f"  {scoring.signature(metric.name, plan, clips=[])}")
+    click.echo(f"  {describing.plain_signature(metric)}")

@@ -127,6 +127,13 @@ from tkit.report import CONTROL_ROWS
     metavar="DIR",
     help="Keep finished clips in this folder, and take from it what is unchanged.",
 )
+@click.option(
+    "--recode",
+    type=click.IntRange(0, 11),
+    default=0,
+    metavar="N",
+    help="Re-encode the predictions N times, crf 18 to 28, and say how far that moves each score.",
+)
 @click.option("--cluster", default="", metavar="URL", help="Dask scheduler to measure clips on.")
 @_options.seed
 @_options.json_file
@@ -181,6 +188,7 @@ def command(
     columns: Path | None,
     published: str | None,
     resume: Path | None,
+    recode: int,
     cluster: str,
     seed: int,
     estimate: bool,
@@ -194,7 +202,8 @@ def command(
 
     Videos, .npy arrays and folders of pictures are matched by their path below the folders, without
     suffix. Control rows are computed beside: static (the first frame repeated), gt (the ground
-    truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again).
+    truth against itself), gt-lag3 (three frames late), detector-noise (its own points found again);
+    for metrics that listen other-sound, too (itself, heard with the sound of the next clip).
     Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
     a policy says what to do; it is named in the signature. Without --gt every prediction is
     measured by itself, in all metrics that ask for no true video: tkit metrics list says which.
@@ -242,6 +251,7 @@ def command(
             "columns": columns,
             "landmarks_model": landmarks_model,
             "resume": resume,
+            "recode": recode,
             "missing": missing_pred,
             **choices,
         }

@@ -6,7 +6,8 @@ so that the crops of every corpus, and of a photo at animation time, lie alike.
 Protocols name their crops (:data:`CROPS`): ``sda96x128`` is that of Vougioukas et al., a similarity
 from the nose and the eye corners, averaged over a frame and the six after it, to fixed places in
 96 x 128 pixels; bilinear, outside black, truncated to bytes. ``faceN`` is the reference crop in N x
-N pixels.
+N pixels. ``syncnet224`` is the square that SyncNet's pipelines cut around the box of a face,
+upright, smoothed by a median over 13 frames; bilinear, outside grey.
 """
 
 from __future__ import annotations
@@ -103,7 +104,18 @@ class Crop:
     height: int
 
 
-CROPS = {"sda96x128": Crop(96, 128), "face128": Crop(128, 128), "face256": Crop(256, 256)}
+CROPS = {
+    "sda96x128": Crop(96, 128),
+    "face128": Crop(128, 128),
+    "face256": Crop(256, 256),
+    "syncnet224": Crop(224, 224),
+}
+
+# run_pipeline.py of joonson/syncnet_python, and eval/syncnet_detect.py of LatentSync (a229c39).
+SYNCNET_SCALE = 0.4
+SYNCNET_WINDOW = 13  # frames of the median
+SYNCNET_GREY = 110
+HAIRLINE = 0.5  # above the brows, of the height from brows to chin: a face has three equal thirds
 
 
 def align(points: np.ndarray, crop: str) -> np.ndarray:
@@ -124,6 +136,8 @@ def align(points: np.ndarray, crop: str) -> np.ndarray:
     filled, longest = geometry.fill_gaps(np.asarray(points, np.float64), max_gap=MAX_GAP)
     if longest > MAX_GAP or not len(points):
         raise ScoreError(f"no face in {longest} consecutive frames: the crop {crop} cannot be laid")
+    if crop == "syncnet224":
+        return _around_the_box(filled, CROPS[crop].width)
     if crop != "sda96x128":
         return crop_pose(filled, size=CROPS[crop].width)
     window = min(SDA_WINDOW, len(filled))
@@ -133,9 +147,36 @@ def align(points: np.ndarray, crop: str) -> np.ndarray:
     return np.concatenate([transforms, np.repeat(transforms[-1:], window - 1, axis=0)])
 
 
+def _around_the_box(points: np.ndarray, side: int) -> np.ndarray:
+    """Transforms (T, 2, 3) to SyncNet's squares, from the box of hairline, chin and both cheeks."""
+    from scipy.signal import medfilt
+
+    brows, chin = points[:, geometry.BROWS, 1].min(axis=1), points[:, 8, 1]
+    jaw = points[:, :17, 0]
+    left, right, top = jaw.min(axis=1), jaw.max(axis=1), brows - HAIRLINE * (chin - brows)
+    window = min(SYNCNET_WINDOW, (len(points) - 1) // 2 * 2 + 1)
+    half, x, y = (
+        medfilt(values, window)  # zeros beyond the ends, as there
+        for values in (
+            np.maximum(right - left, chin - top) / 2,
+            (left + right) / 2,
+            (top + chin) / 2,
+        )
+    )
+    scale = side / (2 * (1 + SYNCNET_SCALE) * half)
+    transforms = np.zeros((len(points), 2, 3))
+    transforms[:, 0, 0] = transforms[:, 1, 1] = scale
+    # From the middle of the first pixel to that of the first, as pictures are resized.
+    transforms[:, 0, 2] = scale * (0.5 - x + half * (1 + SYNCNET_SCALE)) - 0.5
+    transforms[:, 1, 2] = scale * (0.5 - y + half) - 0.5
+    return transforms
+
+
 def cut_named(frames: np.ndarray, transforms: np.ndarray, crop: str) -> np.ndarray:
     """Cut (T, height, width, 3) uint8 crops out of frames by transforms (T, 2, 3)."""
     shape = CROPS[crop]
+    if crop == "syncnet224":
+        return _cut_on_grey(frames, transforms, shape)
     if crop != "sda96x128":
         return cut_all(frames, transforms, size=shape.width)
     from tkit.face.warp import warp
@@ -144,3 +185,16 @@ def cut_named(frames: np.ndarray, transforms: np.ndarray, crop: str) -> np.ndarr
     for frame, inverse, target in zip(frames, geometry.invert(transforms), out, strict=True):
         warp(np.ascontiguousarray(frame), inverse, target)
     return out
+
+
+def _cut_on_grey(frames: np.ndarray, transforms: np.ndarray, shape: Crop) -> np.ndarray:
+    import cv2
+
+    pairs = zip(frames, transforms, strict=True)
+    return np.stack([
+        cv2.warpAffine(
+            frame, transform, (shape.width, shape.height), flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=(SYNCNET_GREY,) * 3,
+        )
+        for frame, transform in pairs
+    ])  # fmt: skip

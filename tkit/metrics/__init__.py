@@ -12,12 +12,13 @@ Users name scores, not families:
 >>> tkit.METRICS.get("ssim")(pred=frames, gt=frames, window="gauss11")
 1.0
 >>> len(tkit.METRICS.names()), sorted(tkit.METRICS.families())[:4]
-(58, ['av', 'blink', 'brisque', 'cpbd'])
+(59, ['av', 'blink', 'brisque', 'cpbd'])
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -51,6 +52,12 @@ INPUTS = {
     "fps": "the frame rate",
     "source": "the picture or clip that it was made of",
 }
+
+
+# What is made of the ground truth to see what a score tells apart: its first frame repeated, itself
+# three frames late, with noise (0.7 pixels on points, 6 levels on pictures), and beside the sound
+# of another clip.
+CONTROLS = "static", "gt-lag3", "noise", "other-sound"
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,9 @@ class Score:
         ``remark(stats) -> str``: what is to be said beside the number that these give, if anything.
     of_truth : bool
         Of a family that can do without the ground truth: this score cannot.
+    apart, alike : tuple of str
+        Of :data:`CONTROLS`: what must be worse than the ground truth, or further from it, and what
+        must not. Of the others nothing is promised.
     """
 
     unit: str
@@ -208,6 +218,8 @@ class Score:
     without: Callable[[Sequence[Stats]], list[float]] | None = None
     remark: Callable[[Stats], str] | None = None
     of_truth: bool = False
+    apart: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -236,6 +248,12 @@ class Metric:
     example : callable, optional
         ``example(folder)`` returns what ``measure`` takes in a test, by name: the parameter of a
         random network that it writes there, or a pair that is measured instead of a drawn one.
+    limits : str
+        What its scores do not say, in sentences; what they say stands at the top of the module.
+    checked : str
+        Against which second implementation or truth it is tested, and how near it comes.
+    ms : float
+        Milliseconds of CPU a frame of 256 x 256 pixels, about; ``benchmarks/metrics_speed.py``.
     """
 
     title: str
@@ -247,6 +265,15 @@ class Metric:
     params: Mapping[str, Param] = field(default_factory=dict)
     network: Network | None = None
     example: Callable[[Path], dict[str, Any]] | None = None
+    limits: str = ""
+    checked: str = ""
+    ms: float = 0.0
+
+    @property
+    def about(self) -> str:
+        """What its scores say: the text at the top of its module, without the example."""
+        text = inspect.cleandoc(sys.modules[self.measure.__module__].__doc__ or "")
+        return text.partition("\n>>> ")[0].strip()
 
 
 @dataclass(frozen=True)

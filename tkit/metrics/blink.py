@@ -22,7 +22,7 @@ mean. It is most likely a ``blink-duration`` from open to open, as ``dinoman-off
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -148,28 +148,8 @@ def _wasserstein(stats: Stats) -> float:
     return float(wasserstein_distance(mine, _some(stats, "gt_durations_s")))
 
 
-def _score(
-    title: str,
-    unit: str,
-    better: str,
-    finish: Callable[[Stats], float],
-    *,
-    over: str = "blinks",
-    citation: str = "",
-    of_truth: bool = False,
-) -> Score:
-    return Score(
-        unit,
-        better,
-        finish,
-        title=title,
-        citation=citation,
-        pooled=True,
-        events="blinks",
-        over=over,
-        of_truth=of_truth,
-    )
-
+# A score of all blinks of a set.
+_of_blinks = partial(Score, pooled=True, events="blinks", over="blinks")
 
 EAR = "Soukupova and Cech, Real-time eye blink detection, CVWW 2016 (EAR)"
 METRIC = Metric(
@@ -188,35 +168,61 @@ METRIC = Metric(
     },
     measure=measure,
     scores={
-        "blink-rate": _score(
-            "Blink rate",
+        "blink-rate": _of_blinks(
             "1/s",
             "closer",
             _rate,
+            title="Blink rate",
             over="frames",
             citation=f"{EAR}; Sinha et al. 2020: .3756 /s",
+            apart=("static",),
+            alike=("gt-lag3", "noise"),
         ),
-        "blink-duration": _score(
-            "Blink duration",
+        "blink-duration": _of_blinks(
             "s",
             "closer",
             _duration,
+            title="Blink duration",
             citation=f"{EAR}; most likely what Sinha et al. 2020 call inter-blink duration, "
             ".5745 s, with detector=dinoman-offline",
+            apart=("static",),
+            alike=("gt-lag3",),
         ),
-        "blink-depth": _score("Blink depth", "", "closer", _depth),
-        "blink-completeness": _score("Complete blinks", "", "closer", _completeness),
-        "blink-interval": _score(
-            "Interval from onset to onset of blinks",
+        "blink-depth": _of_blinks(
+            "", "closer", _depth, title="Blink depth", apart=("static",), alike=("gt-lag3",)
+        ),
+        "blink-completeness": _of_blinks(
+            "",
+            "closer",
+            _completeness,
+            title="Complete blinks",
+            apart=("static",),
+            alike=("gt-lag3",),
+        ),
+        "blink-interval": _of_blinks(
             "s",
             "closer",
             _interval,
+            title="Interval from onset to onset of blinks",
             citation="Kaplan and Meier 1958; not the inter-blink duration of Sinha et al. 2020, "
             "which is too short for their own rate of blinks",
         ),
-        "blink-ks": _score("Blink durations, KS distance", "", "lower", _ks, of_truth=True),
-        "blink-wasserstein": _score(
-            "Blink durations, Wasserstein distance", "s", "lower", _wasserstein, of_truth=True
+        "blink-ks": _of_blinks(
+            "", "lower", _ks, title="Blink durations, KS distance", of_truth=True
+        ),
+        "blink-wasserstein": _of_blinks(
+            "s",
+            "lower",
+            _wasserstein,
+            title="Blink durations, Wasserstein distance",
+            of_truth=True,
+            apart=("static",),
         ),
     },
+    limits="What the tracked lids follow: squints are told from blinks by their depth and length "
+    "alone. A set of few seconds has too few blinks for an interval; nothing says whether a "
+    "blink comes at the right time.",
+    checked="puppets and 53 hand-marked GRID clips (recall 1, precision .99); the public detector "
+    "counts the same",
+    ms=0.05,
 )

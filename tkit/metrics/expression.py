@@ -62,9 +62,17 @@ METRIC = Metric(
     params={"missing_face": MISSING_FACE},
     measure=measure,
     scores={
-        "expression-distance": Score("% IOD", "lower", _distance),
-        "eyebrow-distance": Score("% IOD", "lower", _brows, title="Eyebrow distance"),
+        "expression-distance": Score(
+            "% IOD", "lower", _distance, apart=("static", "gt-lag3", "noise")
+        ),
+        "eyebrow-distance": Score(
+            "% IOD", "lower", _brows, title="Eyebrow distance", apart=("static", "gt-lag3", "noise")
+        ),
     },
     citation="tkit; as the average expression distance of works with 3-D morphable models, on "
     "landmarks less head motion and neutral",
+    limits="Twelve kinds of points, no wrinkles, cheeks or tongue; a head that turns in depth is "
+    "taken for an expression. No E-FID: that needs a morphable model.",
+    checked="brows raised by hand, 1 %",
+    ms=0.03,
 )

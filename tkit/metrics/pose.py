@@ -43,7 +43,12 @@ METRIC = Metric(
     needs=Need("points"),
     params={"missing_face": MISSING_FACE},
     measure=measure,
-    scores={"pose-distance": Score("deg", "lower", finish)},
+    scores={"pose-distance": Score("deg", "lower", finish, apart=("static", "noise"))},
     citation="tkit; the average pose distance of Zhou, Sun, Wu et al., PC-AVS, CVPR 2021, by "
     "projection of 68 points in place of a 3-D morphable model",
+    limits="Depth is that of a mean head, not of this one; yaw and pitch of few degrees are as "
+    "large as the tracker's errors. Where the head is in the picture is not looked at.",
+    checked="projections turned by known angles and OpenCV's solvePnP, < 1e-5 degrees; 1 px of "
+    "noise at 48 px between the eyes <= 2 degrees, 95 % <= 1.3",
+    ms=0.3,
 )

@@ -47,21 +47,38 @@ def sums(name: str, pred: float | None, gt: float | None = None) -> Stats:
     }
 
 
-def scores(titles: Mapping[str, tuple[str, str]], nothing: str) -> dict[str, Score]:
+def scores(
+    titles: Mapping[str, str],
+    nothing: str,
+    *,
+    apart: Mapping[str, tuple[str, ...]],
+    alike: Mapping[str, tuple[str, ...]],
+) -> dict[str, Score]:
     """Make the plain score and THEval's of each value.
 
     Parameters
     ----------
     titles : mapping
-        Name of the score to its title and unit; the sums are named as it, with ``_`` for ``-``.
+        Name of the score to its title; the sums are named as it, with ``_`` for ``-``.
     nothing : str
         Why a set has no such value.
+    apart : mapping
+        Name of the plain score to what both tell from the ground truth; the other's, if it differs.
+    alike : mapping
+        Name of a score to what it does not.
     """
     made = {}
-    for name, (title, unit) in titles.items():
+    for name, title in titles.items():
         key = name.replace("-", "_")
-        made[name] = Score(unit, "closer", _plain(key, nothing), title=title)
-    for name, (title, _) in titles.items():
+        made[name] = Score(
+            "",
+            "closer",
+            _plain(key, nothing),
+            title=title,
+            apart=apart[name],
+            alike=alike.get(name, ()),
+        )
+    for name, title in titles.items():
         key = name.replace("-", "_")
         made[f"theval-{name}"] = Score(
             "",
@@ -71,6 +88,8 @@ def scores(titles: Mapping[str, tuple[str, str]], nothing: str) -> dict[str, Sco
             pooled=True,
             over=f"{key}_pairs",
             of_truth=True,
+            apart=apart.get(f"theval-{name}", apart[name]),
+            alike=alike.get(f"theval-{name}", ()),
         )
     return made
 

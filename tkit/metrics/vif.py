@@ -36,7 +36,11 @@ METRIC = Metric(
     needs=Need("frames", whole=True),
     measure=measure,
     network=FFMPEG,
-    scores={"vif": Score("", "higher", finish)},
+    scores={"vif": Score("", "higher", finish, apart=("static", "gt-lag3", "noise"))},
     citation="Sheikh and Bovik, Image Information and Visual Quality, IEEE Trans. Image Processing "
     "15(2), 2006",
+    limits="Pixels in their places: a shift costs much. Contrast above the ground truth's counts "
+    "as more than all information.",
+    checked="the formula in NumPy, 4e-6",
+    ms=8,
 )

@@ -47,7 +47,15 @@ METRIC = Metric(
     inputs=("pred", "gt", "fps"),
     measure=measure,
     network=FFMPEG,
-    scores={"xpsnr": Score("dB", "higher", finish, ceiling=CEILING_DB)},
+    scores={
+        "xpsnr": Score(
+            "dB", "higher", finish, ceiling=CEILING_DB, apart=("static", "gt-lag3", "noise")
+        )
+    },
     citation="Helmrich, Siekmann, Becker et al., XPSNR: A Low-Complexity Extension of the "
     "Perceptually Weighted Peak Signal-to-Noise Ratio, ICASSP 2020",
+    limits="As PSNR, with weights of how well an error is seen; no face, no time beyond two "
+    "frames.",
+    checked="the filter, called another way, < 1e-4 dB",
+    ms=8,
 )

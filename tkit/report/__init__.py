@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from tkit.report.series import ClipSeries
 
-# Names of the rows that are measured beside the predictions; no prediction may take one.
-CONTROL_ROWS = ("static", "gt", "gt-lag3", "detector-noise")
+# Names of the rows that are measured beside the predictions; no prediction may take one. The last
+# is measured only where a metric listens.
+CONTROL_ROWS = ("static", "gt", "gt-lag3", "detector-noise", "other-sound")
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,22 @@ class SpeakerScore:
 
 
 @dataclass(frozen=True)
+class Recoded:
+    """Least and largest score of a method whose predictions were re-encoded, of ``n`` clips.
+
+    ``encoder`` says by what, and in which qualities.
+    """
+
+    method: str
+    metric: str
+    low: float
+    high: float
+    unit: str
+    n: int
+    encoder: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Two methods on their common clips, in one metric.
 
@@ -147,6 +164,8 @@ class Report:
         no difference.
     strata : list of Stratum
         As ``methods``, on the clips of each text of the columns that were asked for.
+    recoded : list of Recoded
+        How far re-encoding the predictions moves the scores; empty if that was not asked for.
     lacks : tuple of str
         What the evaluator that the protocol is named for has or does, and the protocol does not.
     series : dict
@@ -182,6 +201,7 @@ class Report:
     common: dict[str, dict[str, Cell]] = field(default_factory=dict)
     strata: list[Stratum] = field(default_factory=list)
     lacks: tuple[str, ...] = ()
+    recoded: list[Recoded] = field(default_factory=list)
     series: Mapping[str, ClipSeries] = field(default_factory=dict, compare=False, repr=False)
     videos: Mapping[str, Mapping[str, Path]] = field(
         default_factory=dict, compare=False, repr=False

@@ -26,6 +26,7 @@ from tkit.report import (
     Cell,
     ClipScore,
     Comparison,
+    Recoded,
     Report,
     SpeakerScore,
     Stratum,
@@ -46,7 +47,7 @@ FORMULA = re.compile(r"((?:^|;)\s*)(?=[=+\-@])")
 # Signs of Markdown within a line; brackets around an interval mean nothing.
 SIGNS = re.compile(r"(\[-?[\d.]+, -?[\d.]+\])|([\\`*_\[\]<>|~&#])")
 MAX_LINES = 20  # of what is left out, told after a run; the JSON report has all
-Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison)
+Part = TypeVar("Part", Cell, ClipScore, Unscored, SpeakerScore, Comparison, Recoded)
 
 
 def as_json(report: Report) -> str:
@@ -66,6 +67,8 @@ def as_json(report: Report) -> str:
             vars(stratum) | {"methods": _methods_fields(stratum.methods)}
             for stratum in report.strata
         ]
+    if report.recoded:
+        content["recoded"] = [vars(recoded) for recoded in report.recoded]
     if report.lacks:
         content["lacks"] = list(report.lacks)
     if rows := TABLES.get(report.published):
@@ -94,6 +97,7 @@ def from_json(text: str) -> Report:
             common=_methods(content.get("common", {})),
             strata=[_stratum(fields) for fields in content.get("strata", [])],
             lacks=tuple(map(str, content.get("lacks", ()))),
+            recoded=[_part(Recoded, fields) for fields in content.get("recoded", [])],
         )
         _require_whole(report)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -424,12 +428,27 @@ def notes(report: Report) -> list[str]:
             "that all of them have"
         )
     lines += map(plain, _unlike_counts(report))
+    lines += _robustness(report)
     common = {method + COMMON: scores for method, scores in report.common.items()}
     lines += _of_scores({**report.methods, **common})
     for part in report.strata:
         named = f"{plain(part.column)} {plain(part.text)}"
         lines += [f"{named}: {line}" for line in _of_scores(part.methods)]
     return lines
+
+
+def _robustness(report: Report) -> Iterator[str]:
+    """One sentence for each method: how far re-encoding its predictions moves its scores."""
+    of: dict[tuple[str, str], list[Recoded]] = defaultdict(list)
+    for recoded in report.recoded:
+        of[recoded.method, recoded.encoder].append(recoded)
+    for (method, encoder), found in of.items():
+        told = ", ".join(
+            " ".join(filter(None, [f"{one.metric} {number(one.high - one.low)}", one.unit]))
+            + f" ({number(one.low)} to {number(one.high)})"
+            for one in found
+        )
+        yield plain(f"{method}, re-encoded by {encoder}, moves by: {told}")
 
 
 def _of_scores(methods: dict[str, dict[str, Cell]]) -> list[str]:

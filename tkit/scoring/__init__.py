@@ -11,6 +11,7 @@ from tkit import jobs as parallel
 from tkit.errors import ScoreError
 from tkit.progress import track
 from tkit.report import Report
+from tkit.scoring import recoding
 from tkit.scoring.measuring import unscored
 from tkit.scoring.pairing import videos_of
 from tkit.scoring.protocols import Protocol
@@ -38,6 +39,7 @@ def score(
     jobs: int = 1,
     cluster: str = "",
     resume: str | Path | None = None,
+    recode: int = 0,
     seed: int = 0,
     progress: bool = False,
     **choices: str | None,
@@ -81,6 +83,9 @@ def score(
         Address of a Dask scheduler that measures the clips instead of local processes.
     resume : path, optional
         Folder where the statistics of finished clips are kept and looked up.
+    recode : int
+        Re-encode the predictions so many times (:mod:`tkit.scoring.recoding`); the report's
+        ``recoded`` says how far that moves the scores.
     seed : int
         Of the signs that tests draw where speakers are too many for all of them.
     progress : bool
@@ -129,6 +134,7 @@ def score(
         columns=columns,
         landmarks_model=landmarks_model,
         resume=resume,
+        recode=recode,
         choices=choices,
     )
     task = prepared(preds, gt, asked)
@@ -136,8 +142,10 @@ def score(
     done = parallel.run(measured, calls, jobs=jobs, cluster=cluster, ordered=True, lost=unscored)
     shown = track(done, len(calls), desc="score", unit="clip", show=progress)
     clips, series = kept(shown)
+    again = recoding.parted(clips, task.plan, task.methods)
     report = summarise(task.plan, task.methods, clips, task.rejects, parts=task.parts, seed=seed)
-    return replace(report, series=series, videos=videos_of(task.clips))
+    recoded = recoding.of_clips(again, task.plan, task.methods)
+    return replace(report, recoded=recoded, series=series, videos=videos_of(task.clips))
 
 
 def require_scores(report: Report, preds: Iterable[str], *, strict: bool = False) -> None:

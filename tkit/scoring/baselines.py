@@ -7,9 +7,12 @@ else; the rows' names belong to the format of a report.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tkit.metrics import Metric
 
 Chunk = dict[str, np.ndarray]  # the same frames under the names of tkit.metrics.VIEWS
 
@@ -24,18 +27,23 @@ class Baseline(Protocol):
     ----------
     again : bool
         It wants the points of the ground truth found a second time.
-    note : str
-        Why it has no score in metrics of pictures, after "n/a: "; empty if it has.
+    other_sound : bool
+        It is heard with the sound of another clip.
     """
 
     again: ClassVar[bool] = False
-    note: ClassVar[str] = ""
+    other_sound: ClassVar[bool] = False
 
     def frames(self, truth: Chunk) -> Chunk:
         """Return its frames beside the next ones of the ground truth, nothing if it has none."""
 
     def points(self, truth: Chunk, again: Chunk) -> Chunk:
         """Return its points (T, 68, 2) beside those of the ground truth, found once and again."""
+
+    @classmethod
+    def why_not(cls, family: Metric) -> str:
+        """Why it has no score in the metrics of a family, after "n/a: "; empty if it has."""
+        return ""
 
 
 class Static(Baseline):
@@ -92,7 +100,6 @@ class FoundAgain(Baseline):
     """The ground truth's points found again in shifted frames; pictures know no detector."""
 
     again = True
-    note = "n/a: pictures know no detector, only metrics of points have this row"
 
     def frames(self, truth: Chunk) -> Chunk:
         """Return nothing."""
@@ -102,12 +109,31 @@ class FoundAgain(Baseline):
         """Return what was found the second time."""
         return again
 
+    @classmethod
+    def why_not(cls, family: Metric) -> str:
+        """Say that metrics of pictures do not have it."""
+        if family.needs.of_points:
+            return ""
+        return "n/a: pictures know no detector, only metrics of points have this row"
+
+
+class WithOtherSound(Itself):
+    """The ground truth, heard with the sound of the next clip."""
+
+    other_sound = True
+
+    @classmethod
+    def why_not(cls, family: Metric) -> str:
+        """Say that metrics that do not listen do not have it."""
+        return "" if "wave" in family.inputs else "n/a: only metrics that listen have this row"
+
 
 BASELINES: dict[str, type[Baseline]] = {
     "static": Static,
     "gt": Itself,
     "gt-lag3": Late,
     "detector-noise": FoundAgain,
+    "other-sound": WithOtherSound,
 }
 STAND_IN = "static"  # the row that stands for a missing prediction, where the policy says so
 

@@ -81,8 +81,9 @@ def key(files: ClipFiles, plan: Plan) -> str:
     ]
     landmarks = [points_tokens(plan.front_ends, view) for view in sorted(plan.views)]
     about = [
-        __version__, landmarks, metrics, framing, protocol.fps, plan.rows,
+        __version__, landmarks, metrics, framing, protocol.fps, plan.rows, plan.recode,
          files.clip, files.missing, _state(files.gt), _state(files.audio), _state(files.source),
+         _state(files.other),
         [[method, _state(path)] for method, path in files.preds.items()],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]

@@ -7,6 +7,7 @@ frames. Scores of one family under the same settings share one measurement.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +50,8 @@ class Measurement:
 class Plan:
     """What to measure: the protocol, score to complete settings, control rows, and by what.
 
-    ``given`` is what stands beside the predictions: ``gt``, ``audio``, ``source``.
+    ``given`` is what stands beside the predictions: ``gt``, ``audio``, ``source``; ``recode`` are
+    the qualities that predictions are re-encoded in (:mod:`tkit.scoring.recoding`).
     """
 
     protocol: Protocol
@@ -57,10 +59,12 @@ class Plan:
     rows: tuple[str, ...]
     front_ends: FrontEnds
     given: frozenset[str] = frozenset({"gt"})
+    recode: tuple[int, ...] = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Entries hold functions; each process looks them up itself.
-        return Plan, (self.protocol, self.metrics, self.rows, self.front_ends, self.given)
+        fields = self.protocol, self.metrics, self.rows, self.front_ends, self.given, self.recode
+        return Plan, fields
 
     @cached_property
     def entries(self) -> dict[str, Scorer]:
@@ -133,7 +137,7 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
         dict.fromkeys([*([baselines.STAND_IN] if files.missing else []), *plan.rows])
     )
     clip = _Clip(gt, plan, files, "ground truth")
-    tallies = {name: _Tally(plan, clip) for name in [*videos, *rows]}
+    tallies = {name: _Tally(plan, clip, rows.get(name)) for name in [*videos, *rows]}
     if videos or files.missing:
         fault = guarded(_read, gt, videos, refused, rows, tallies, clip, name=files.gt.name)
         if isinstance(fault, Fault):
@@ -305,8 +309,8 @@ def _ended_apart(pred: View, gt: View, plan: Plan) -> str:
 class _Whole:
     """What must be kept of a side until the end of the clip: pictures in parts, and points."""
 
-    def __init__(self, plan: Plan) -> None:
-        views = [entry.view for entry in plan.measurements if entry.family.needs.whole]
+    def __init__(self, measurements: Iterable[Measurement]) -> None:
+        views = [entry.view for entry in measurements if entry.family.needs.whole]
         self._parts: dict[str, list[np.ndarray]] = {v: [] for v in views if v not in POINTS}
         self.points: Chunk = {}
 
@@ -336,28 +340,43 @@ class _Clip:
 
     def __init__(self, video: View, plan: Plan, files: ClipFiles, what: str) -> None:
         self._video, self._files, self._what = video, files, what
-        self.whole = _Whole(plan)
+        self.whole = _Whole(plan.measurements)
         self._known: dict[str, Any] = {}
 
-    def inputs(self, wanted: tuple[str, ...]) -> dict[str, Any]:
+    def inputs(self, wanted: tuple[str, ...], *, other_sound: bool = False) -> dict[str, Any]:
         """What a metric takes beside prediction and ground truth."""
-        makers = {"fps": self._fps, "wave": self._sound, "source": self._source}
-        for name, make in makers.items():
-            if name in wanted and name not in self._known:
-                self._known[name] = make()
-        return {name: self._known[name] for name in makers if name in wanted}
+        makers = {
+            "fps": self._fps,
+            "wave": self._other_sound if other_sound else self._sound,
+            "source": self._source,
+        }
+        found = {}
+        for name in (name for name in makers if name in wanted):
+            made = makers[name]
+            if made.__name__ not in self._known:
+                self._known[made.__name__] = made()
+            found[name] = self._known[made.__name__]
+        return found
 
     def _fps(self) -> float:
         return self._video.reader.fps or DEFAULT_FPS
 
     def _sound(self) -> np.ndarray:
-        from tkit import media
-
         path, what = self._video.reader.path, self._what
         if self._files.audio is not None:
             path, what = _given(self._files.audio), "sound"
         elif not self._video.reader.is_video:
             raise ScoreError(f"the {what} is no video and has no sound")
+        return self._heard(path, what)
+
+    def _other_sound(self) -> np.ndarray:
+        if self._files.other is None:  # no row asks for it then
+            raise ScoreError("no other clip was given")
+        return self._heard(_given(self._files.other), "other clip")
+
+    def _heard(self, path: Path, what: str) -> np.ndarray:
+        from tkit import media
+
         try:
             return media.read_audio(path)
         except MediaError as error:
@@ -383,11 +402,14 @@ class _Clip:
 class _Tally:
     """The statistics of one method on one clip while its frames pass."""
 
-    def __init__(self, plan: Plan, clip: _Clip) -> None:
-        self._plan, self._clip = plan, clip
+    def __init__(self, plan: Plan, clip: _Clip, row: baselines.Baseline | None = None) -> None:
+        self._clip, self._other_sound = clip, row is not None and row.other_sound
+        self._measured = [
+            entry for entry in plan.measurements if row is None or not row.why_not(entry.family)
+        ]
         self._stats: dict[str, Stats] = {}
         self._failed: dict[str, Fault] = {}
-        self._whole = _Whole(plan)
+        self._whole = _Whole(self._measured)
 
     def add(self, pred: Chunk, gt: Chunk | None = None) -> None:
         """Measure the next frames, as many as both have; ``gt`` None where there is no truth."""
@@ -395,7 +417,7 @@ class _Tally:
         if not both:
             return
         self._whole.add({view: array[:both] for view, array in pred.items()})
-        for measurement in self._plan.measurements:
+        for measurement in self._measured:
             if not measurement.at_end:
                 view = measurement.view
                 truth = None if gt is None else gt[view][:both]
@@ -405,9 +427,9 @@ class _Tally:
         """Measure what waits for the end; statistics by score, and why some are missing."""
         self._whole.points = points
         if no_points:
-            wanting = [entry for entry in self._plan.measurements if entry.view in POINTS]
+            wanting = [entry for entry in self._measured if entry.view in POINTS]
             self._failed |= {score: Fault(no_points) for entry in wanting for score in entry.scores}
-        for measurement in self._plan.measurements:
+        for measurement in self._measured:
             if measurement.at_end:
                 pred = self._whole.get(measurement.view)
                 gt = self._clip.whole.get(measurement.view)
@@ -433,7 +455,7 @@ class _Tally:
     def _stats_of(self, measurement: Measurement, pred: np.ndarray, gt: np.ndarray | None) -> Stats:
         """Give a family what it declares: one that asks for no truth never sees it."""
         wanted = measurement.family.inputs
-        inputs = {"pred": pred, **self._clip.inputs(wanted)}
+        inputs = {"pred": pred, **self._clip.inputs(wanted, other_sound=self._other_sound)}
         if gt is not None and "gt" in wanted:
             inputs["gt"] = gt
         return measurement.family.measure(**inputs, **measurement.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
@@ -37,6 +37,8 @@ class ClipFiles:
     audio, source : Path, Fault or None
         The sound that lips should fit, and the picture or clip that predictions were made of, if
         the user gives some; a fault says why this clip has none.
+    other : Path, Fault or None
+        Whose sound is that of another clip, for the control row that is heard with it.
     """
 
     clip: str
@@ -45,6 +47,7 @@ class ClipFiles:
     missing: tuple[str, ...] = ()
     audio: Path | Fault | None = None
     source: Path | Fault | None = None
+    other: Path | Fault | None = None
 
 
 def name_methods(given: list[str]) -> dict[str, Path]:
@@ -210,6 +213,16 @@ class _Beside:
             named = ", ".join(sorted(path.name for path in files))
             return Fault(f"{len(files)} files are the {self._what} of this name: {named}")
         return files[0]
+
+
+def with_other_sounds(clips: Sequence[ClipFiles]) -> list[ClipFiles]:
+    """Give every clip the sound of the next one, and the last one that of the first."""
+    sounds = [files.audio or files.gt for files in clips]
+    none = Fault("there is no other clip whose sound could be heard")
+    return [
+        replace(files, other=none if other == own else other)
+        for files, own, other in zip(clips, sounds, [*sounds[1:], *sounds[:1]], strict=True)
+    ]
 
 
 def videos_of(clips: Iterable[ClipFiles]) -> dict[str, dict[str, Path]]:

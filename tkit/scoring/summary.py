@@ -114,8 +114,8 @@ def _cells(
         cells[method] = {metric: _score(metric, part, plan, empty) for metric, part in row.items()}
         baseline = BASELINES.get(method)
         for metric, cell in cells[method].items():
-            if baseline and baseline.note and not plan.entries[metric].needs.of_points:
-                cells[method][metric] = replace(cell, note=baseline.note)
+            if baseline and (note := baseline.why_not(plan.entries[metric].family)):
+                cells[method][metric] = replace(cell, note=note)
     return cells
 
 

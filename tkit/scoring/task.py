@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from tkit.errors import Fault, UsageError, guarded
 from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.report import CONTROL_ROWS, Unscored
-from tkit.scoring import protocols, strata
+from tkit.scoring import protocols, recoding, strata
+from tkit.scoring.baselines import BASELINES
 from tkit.scoring.cache import Measure, remembering
-from tkit.scoring.measuring import Measured, Plan, measure_clip, unscored
-from tkit.scoring.pairing import ClipFiles, name_methods, pair, with_files
+from tkit.scoring.measuring import Measured, Plan, unscored
+from tkit.scoring.pairing import ClipFiles, name_methods, pair, with_files, with_other_sounds
 from tkit.scoring.protocols import Protocol
 
 
@@ -33,6 +34,7 @@ class Asked:
     columns: str | Path | None = None
     landmarks_model: str = ""
     resume: str | Path | None = None
+    recode: int = 0
     choices: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -76,6 +78,7 @@ def prepared(
         landmarks_model=asked.landmarks_model,
         given=[name for name, path in given.items() if path is not None],
     )
+    plan = replace(plan, recode=recoding.factors(asked.recode))
     for name, own in plan.metrics.items():
         plan.entries[name].require_network(own)
     paths = {name: path if path is None else Path(path) for name, path in given.items()}
@@ -84,7 +87,11 @@ def prepared(
         folders, paths["gt"], renamed=asked.renamed, missing=plan.protocol.missing
     )
     found = with_files(found, audio=paths["audio"], source=paths["source"])
-    measure = remembering(measure_clip, Path(asked.resume)) if asked.resume else measure_clip
+    if any(BASELINES[row].other_sound for row in plan.rows):
+        found = with_other_sounds(found)
+    measure = recoding.measure
+    if asked.resume:
+        measure = remembering(measure, Path(asked.resume))
     parts = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
     return Task(plan, list(methods), found, rejects, measure, parts)
 
@@ -109,7 +116,12 @@ def plan_of(
     metrics = {
         name: METRICS.get(name).settings(params) for name, params in protocol.metrics.items()
     }
-    rows = tuple(row for row in CONTROL_ROWS if row in set(rows))
+    listens = any("wave" in METRICS.get(name).family.inputs for name in metrics)
+    rows = tuple(
+        row
+        for row in CONTROL_ROWS
+        if row in set(rows) and (listens or not BASELINES[row].other_sound)
+    )
     return Plan(protocol, metrics, rows, front_ends, frozenset(given))
 
 
