@@ -1,7 +1,10 @@
 """A corpus in several files, read as one under the names that it has in one."""
 
+import errno
+import fcntl
 import json
 import shutil
+import sys
 
 import h5py
 import numpy as np
@@ -12,6 +15,7 @@ from tkit.errors import MissingPathError, StoreError, UsageError
 from tkit.prep.sources import Source, choose_clips
 from tkit.store import Shards, Store, join, open_store
 
+REAL_FLOCK = fcntl.flock
 LENGTH = {"n_frames": 50, "clips_per_speaker": 1}
 
 
@@ -64,6 +68,28 @@ def test_training_and_measuring_read_them_without_a_copy(corpus, tmp_path, run):
     assert tkit.evaluate(trained, corpus / "c.json", split="val")["n_clips"] == 1
     code, out, _ = run("check", corpus / "c.json")
     assert code == 0 and "clips: 6 of 6 speakers" in out and "sound: yes\n" in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="refuses locks as a network drive does")
+def test_a_drive_without_locks_is_read_and_written(corpus, stores, tmp_path, monkeypatch):
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(fcntl, "lockf", refused)
+    monkeypatch.setenv("HDF5_USE_FILE_LOCKING", "TRUE")  # what HDF5 would do if it was let
+    held = [(corpus / name).open("rb+") for name in ("1.h5", "2.h5")]
+    for file in held:
+        REAL_FLOCK(file, fcntl.LOCK_EX)  # as seen from HDF5, no lock can be had
+    with pytest.raises(OSError, match="lock"):
+        h5py.File(corpus / "1.h5", "r", locking=True)
+    with open_store(corpus / "c.json") as shards:
+        assert shards.problems() == []
+    path = stores.write_store(tmp_path / "new.h5", **LENGTH)
+    with Store(path) as store:
+        assert store.is_sealed
+    for file in held:
+        file.close()
 
 
 def test_shards_of_two_corpora_are_read_side_by_side(corpus, copied):

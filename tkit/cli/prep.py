@@ -85,6 +85,12 @@ if TYPE_CHECKING:
     metavar="N",
     help="Frames that sound and picture may differ in length.",
 )
+@click.option(
+    "--estimate",
+    "only_estimate",
+    is_flag=True,
+    help="Prepare a few clips, say what time, memory and disk all of them will take, and stop.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first clip that cannot be used.")
 @click.option(
     "--resume/--fresh", default=True, help="Use the parts of an interrupted run, or forget them."
@@ -125,6 +131,7 @@ def command(
     crop_size: int,
     max_gap: int,
     max_drift: float,
+    only_estimate: bool,
     strict: bool,
     resume: bool,
     jobs: int,
@@ -139,26 +146,34 @@ def command(
 
     \b
     Example:
+      tkit prep grid --root /data/grid --out grid.h5 --crops --jobs 2 --estimate
       tkit prep grid --root /data/grid --out grid.h5 --crops --jobs 2
     """
     from tkit.files import refuse_overwrite
-    from tkit.prep import Settings, prepare
+    from tkit.prep import Settings, Source, estimate, prepare
 
+    settings = Settings(
+        front_ends,
+        speech,
+        crops,
+        max_gap=max_gap,
+        max_drift=max_drift,
+        speech_weights=speech_weights,
+        window_rate=window_rate,
+        crop_size=crop_size,
+    )
+    if only_estimate:
+        source = Source(
+            corpus, root, protocol, manifest, split_file, speaker_from, text_from, shard
+        )
+        click.echo(estimate(source, settings, jobs=jobs, progress=True).as_text())
+        return
     out = refuse_overwrite(out or Path(f"{corpus}.h5"), force=force)
     summary = prepare(
         corpus,
         root,
         out,
-        settings=Settings(
-            front_ends,
-            speech,
-            crops,
-            max_gap=max_gap,
-            max_drift=max_drift,
-            speech_weights=speech_weights,
-            window_rate=window_rate,
-            crop_size=crop_size,
-        ),
+        settings=settings,
         split_scheme=protocol,
         split_file=split_file,
         manifest=manifest,

@@ -16,19 +16,16 @@ from typing import Any
 from tkit import jobs as parallel
 from tkit import remote
 from tkit.clips import Clip, Reject
-from tkit.corpora import CORPORA
 from tkit.errors import CorpusError
 from tkit.files import claimed, sweep
 from tkit.prep import assembly, parts
 from tkit.prep.assembly import Summary
-from tkit.prep.settings import Settings, choose
+from tkit.prep.estimating import Estimate, estimate
+from tkit.prep.settings import Settings, choose, encoder_of
 from tkit.prep.sources import Source, choose_clips
 from tkit.progress import bar
-from tkit.speech import ENCODERS
-from tkit.speech.windows import WINDOW
-from tkit.store import EncoderInfo, StoreInfo
 
-__all__ = ["Settings", "Source", "Summary", "prepare"]
+__all__ = ["Estimate", "Settings", "Source", "Summary", "estimate", "prepare"]
 
 
 def prepare(
@@ -111,8 +108,7 @@ def prepare(
     )
     source.check()
     settings.front_ends.check()  # unknown names fail now, and models that are not there
-    encoder = ENCODERS.get(settings.speech).load(settings.speech_weights).info
-    encoder = replace(encoder, window_rate=settings.window_rate)
+    encoder = encoder_of(settings)
     folder = Path(f"{out}.parts").absolute()  # workers elsewhere stand in another folder
     with claimed(out):
         chosen = choose_clips(source)
@@ -138,7 +134,7 @@ def prepare(
         built = folder / "store.h5"  # what a killed run leaves of it goes with the parts
         summary = assembly.assemble(
             built,
-            _info(corpus, chosen.scheme, settings, encoder),
+            assembly.info_of(corpus, chosen.scheme, settings, encoder),
             kept,
             [*rejects, *refused, *failed.values()],
             splits=chosen.splits,
@@ -151,22 +147,6 @@ def prepare(
             if parts_url:
                 remote.remove(parts_url, [path.name for path in names.values()])
     return replace(summary, missing=chosen.missing)
-
-
-def _info(corpus: str, scheme: str, settings: Settings, encoder: EncoderInfo) -> StoreInfo:
-    """What the store says of itself."""
-    entry = CORPORA.get(corpus)
-    return StoreInfo(
-        corpus=corpus,
-        protocol=scheme,
-        landmarks=settings.front_ends.signature(),
-        lips=settings.front_ends.lips_signature(),
-        fps=settings.fps,
-        window=WINDOW,
-        encoder=encoder,
-        licence=entry.licence,
-        citation=entry.citation,
-    )
 
 
 def _require_all(rejects: list[Reject], *, strict: bool) -> None:

@@ -10,10 +10,13 @@ import numpy as np
 
 from tkit import store
 from tkit.clips import Clip, Reject, Remark
+from tkit.corpora import CORPORA
 from tkit.errors import CorpusError, Fault, guarded
 from tkit.face import geometry
 from tkit.prep.neutrals import neutrals
 from tkit.prep.parts import MACHINE, read_part, reject_of
+from tkit.prep.settings import Settings
+from tkit.speech.windows import WINDOW
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,24 @@ class Summary:
     def failed(self) -> list[Reject]:
         """The rejects that are no fault of the clip's but of the machine."""
         return [reject for reject in self.rejects if reject.step == MACHINE]
+
+
+def info_of(
+    corpus: str, scheme: str, settings: Settings, encoder: store.EncoderInfo
+) -> store.StoreInfo:
+    """What the store of a corpus says of itself."""
+    entry = CORPORA.get(corpus)
+    return store.StoreInfo(
+        corpus=corpus,
+        protocol=scheme,
+        landmarks=settings.front_ends.signature(),
+        lips=settings.front_ends.lips_signature(),
+        fps=settings.fps,
+        window=WINDOW,
+        encoder=encoder,
+        licence=entry.licence,
+        citation=entry.citation,
+    )
 
 
 def usable(parts: list[tuple[Clip, Path]]) -> tuple[list[tuple[Clip, Path]], list[Reject]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from tkit.errors import ConfigError, UsageError, did_you_mean
 from tkit.face.crops import CROP_SIZE
+from tkit.speech import ENCODERS
+from tkit.store import EncoderInfo
 from tkit.tracking import FrontEnds
 
 
@@ -49,6 +51,12 @@ class Settings:
     def __post_init__(self) -> None:
         if self.crop_size < 64 or self.crop_size % 16:
             raise UsageError(f"crop size {self.crop_size} is not a multiple of 16 from 64 on")
+
+
+def encoder_of(settings: Settings) -> EncoderInfo:
+    """Load the speech encoder and return what a store says of it."""
+    info = ENCODERS.get(settings.speech).load(settings.speech_weights).info
+    return replace(info, window_rate=settings.window_rate)
 
 
 def choose(settings: Settings, **choices: Any) -> Settings:

@@ -28,6 +28,8 @@ from tkit.store.layout import (
 )
 from tkit.store.opening import read_info
 
+_AT_ONCE = 2**23  # bytes that are written together: each call of HDF5 costs more than a clip
+
 
 class Writer:
     """Append prepared clips to a new store; made by :func:`create`."""
@@ -38,6 +40,9 @@ class Writer:
         self._words: list[tuple[Any, ...]] = []
         self._columns: list[dict[str, str]] = []
         self._sums: dict[str, Any] = {}
+        self._datasets: dict[str, tuple[h5py.Dataset, np.dtype]] = {}
+        self._waiting: dict[str, list[np.ndarray]] = {}
+        self._waiting_bytes = self._n_frames = self._n_speech = 0
         for key, value in told(info).items():
             file.attrs[key] = json.dumps(value, sort_keys=True) if key == "encoder" else value
         # Chunks of about 64 kB: a training window touches one or two of them.
@@ -54,10 +59,12 @@ class Writer:
             self._array("crop_pose", (2, 3), "f8", 1024)
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: str, chunk: int, **kw: Any) -> None:
-        self._file.create_dataset(
+        dataset = self._file.create_dataset(
             name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(chunk, *shape),
             fletcher32=True, **kw
         )  # fmt: skip
+        self._datasets[name] = dataset, dataset.dtype
+        self._waiting[name] = []
         self._sums[name] = hashlib.sha256()
 
     def _table(self, name: str, data: np.ndarray) -> None:
@@ -75,26 +82,37 @@ class Writer:
         Parameters
         ----------
         arrays : mapping
-            The names of the long arrays to the clip's data.
+            The names of the long arrays to the clip's data, which must not change afterwards.
         split : str
             Empty for a clip in none.
         fps : float
             Rate of its frames.
         """
         n_frames, n_speech = len(arrays["points"]), len(arrays["speech"])
-        starts = self._file["points"].shape[0], self._file["speech"].shape[0]
+        starts = self._n_frames, self._n_speech
         row = clip.id, clip.speaker, clip.text, split, fps, starts[0], n_frames, starts[1], n_speech
         for name, data in arrays.items():
-            dataset = self._file[name]
-            start = dataset.shape[0]
-            data = np.ascontiguousarray(data, dataset.dtype)
-            dataset.resize(start + len(data), axis=0)
-            dataset[start:] = data
+            data = np.ascontiguousarray(data, self._datasets[name][1])
             self._sums[name].update(in_memory(data))
+            self._waiting[name].append(data)
+            self._waiting_bytes += data.nbytes
+        self._n_frames, self._n_speech = starts[0] + n_frames, starts[1] + n_speech
+        if self._waiting_bytes > _AT_ONCE:
+            self._write_waiting()
         index = len(self._clips)
         self._clips.append(row)
         self._columns.append(dict(clip.columns))
         self._words += [(index, word.start_s, word.end_s, word.text) for word in clip.words]
+
+    def _write_waiting(self) -> None:
+        for name, waiting in self._waiting.items():
+            if waiting:
+                dataset, _ = self._datasets[name]
+                start, data = len(dataset), np.concatenate(waiting)
+                dataset.resize(start + len(data), axis=0)
+                dataset[start:] = data
+                waiting.clear()
+        self._waiting_bytes = 0
 
     def finish(
         self,
@@ -105,6 +123,7 @@ class Writer:
         notes: Iterable[Remark] = (),
     ) -> None:
         """Write the tables; nothing can be added after it."""
+        self._write_waiting()
         rows = [(reject.id, reject.step, reject.reason) for reject in rejects]
         self._table("clips", as_table(self._clips, CLIP_COLUMNS))
         if names := sorted({name for columns in self._columns for name in columns}):

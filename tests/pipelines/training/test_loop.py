@@ -31,7 +31,7 @@ from tkit.pipelines.training import config as configs
 from tkit.pipelines.training import loop, runs
 from tkit.pipelines.training import results as results_module
 from tkit.pipelines.training.sampling import Sampler, moments
-from tkit.store import Store
+from tkit.store import Store, join
 from tkit.zoo.released import weights as released_weights
 
 SMALL = {"steps": 6, "checkpoint_every": 2, "log_every": 1, "device": "cpu", "threads": 1}
@@ -347,16 +347,18 @@ def test_all_gradients_are_taken_before_anybody_moves(store):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(tiny_store, tmp_path):
+def test_two_processes_train_as_one_on_shards_of_a_store(stores, tmp_path):
+    shards = [stores.write_store(tmp_path / f"{name}.h5", splits={name: "train"}) for name in "ab"]
+    join(shards, tmp_path / "shards.json").__exit__()
     code = f"""
 import torch
 from tkit.pipelines.stages import motion
 from tkit.pipelines.training import loop
-from tkit.store import Store
+from tkit.store import open_store
 torch.set_num_threads(1)
 config = motion.Config(steps=3, batch_size=4, sequence=5, widths=(8, 8), dropout=0.0,
                        loss="squared", device="cpu", checkpoint_every=1)
-with Store({str(tiny_store)!r}) as store:
+with open_store({str(tmp_path / "shards.json")!r}) as store:
     loop.fit(motion.STAGE, config, store, "OUT")
 """
     results = []
