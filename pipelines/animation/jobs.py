@@ -90,8 +90,8 @@ def open_studio(
         ``motion``, ``blink`` and ``texture`` to a loaded stage, a weight file, a run folder or a
         name in the zoo; None for ``runs/STAGE``, if it is there, else the released weights.
     front_ends : FrontEnds, optional
-    pose : path or "still"
-        Movement of the head: none, or as :func:`read_head` reads it.
+    pose : path, "still" or "auto"
+        Movement of the head: none, by itself, or as :func:`read_head` reads it.
     **settings
         Other fields of :class:`Studio`.
     """
@@ -103,8 +103,11 @@ def open_studio(
         for name, given in weights.items()
     }
     landmarker = (front_ends or FrontEnds()).refined()
-    head = None if str(pose) == "still" else read_head(Path(pose), landmarker)
-    return Studio(**stages, landmarker=landmarker, head=head, **settings)
+    if str(pose) == "auto":
+        settings["sway"] = 1.0
+    elif str(pose) != "still":
+        settings["head"] = read_head(Path(pose), landmarker)
+    return Studio(**stages, landmarker=landmarker, **settings)
 
 
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
@@ -247,7 +250,7 @@ def read_head(path: Path, landmarker: Track) -> np.ndarray:
         If the face is lost for long.
     """
     from tkit import tracking
-    from tkit.pipelines.animation.moves import head_moves
+    from tkit.pipelines.animation.head import head_moves
 
     if path.suffix == ".npy":
         return head_moves(_read_points(require_path(path, "file of points")))
