@@ -1,4 +1,4 @@
-"""What an animated face does: speech moves the mouth, noise the eyes, another video the head."""
+"""What an animated face does: speech moves the mouth, noise the eyes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ from tkit.zoo.nets.blink import State, generate
 AT_ONCE = 8  # frames that are made together
 # The jaw turns about its joints at the ears (points 0 and 16), where only the head could move it.
 HINGED = 1 - np.abs(np.arange(17) - 8) / 8
-# Size (radians, inter-ocular distances) and rates in Hz of the head's roll, shift across and down.
-SWAY = ((0.02, (0.11, 0.23)), (0.02, (0.13, 0.31)), (0.015, (0.17, 0.37)))
-SWAY_S = 40.0
-NECK = np.array([0.0, 2.5])  # what the head turns about, from between the eyes
+BEFORE_S = 20.0  # that the eyes lived before the video, so that a blink may be just over
 BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to another rate
 
 
@@ -130,6 +127,9 @@ class Eyes:
         while there < stop:
             count = round(BLINKS_FROM_S * self._own_fps) if self._rate_hz is not None else AT_ONCE
             module = self._blink.weights.module
+            if self._state is None:
+                before = round(BEFORE_S * self._own_fps)
+                self._state = generate(module, before, rng=self._rng)[1]
             moved, self._state = generate(module, count, rng=self._rng, state=self._state)
             if self._rate_hz is not None and self._canonical is not None:
                 moved = at_rate(
@@ -139,42 +139,3 @@ class Eyes:
             parts.append(moved)
             there += count
         self._made = np.concatenate(parts)
-
-
-def head_moves(points: np.ndarray) -> np.ndarray:
-    """Head movement (T, 2, 3) of tracked points (T, 68, 2), relative to the first frame.
-
-    Similarities of the face itself, in inter-ocular distances: what shall happen to canonical
-    points before they take the pose of the picture. Without the tremble of the tracker.
-    """
-    points = np.asarray(points, np.float64)
-    pose = geometry.smooth_pose(geometry.head_motion(points))
-    return geometry.compose(geometry.invert(pose[:1]), pose)
-
-
-def sway(amount: float, fps: float) -> np.ndarray:
-    """Slow movement (T, 2, 3) of a head that rests, for :attr:`Studio.head`; it begins at rest.
-
-    Parameters
-    ----------
-    amount : float
-        0 is none, 1 as much as the released texture stages draw cleanly: 2 pixels of the crop.
-    fps : float
-    """
-    time_s = np.arange(round(SWAY_S * fps)) / fps
-    roll, across, down = (
-        amount * size * np.sin(2 * np.pi * np.multiply.outer(time_s, rates)).mean(-1)
-        for size, rates in SWAY
-    )
-    around = np.stack([np.stack([np.cos(roll), -np.sin(roll)], -1),
-                       np.stack([np.sin(roll), np.cos(roll)], -1)], -2)  # fmt: skip
-    shift = NECK - around @ NECK + np.stack([across, down], -1)
-    return np.concatenate([around, shift[..., None]], axis=-1)
-
-
-def repeated(head: np.ndarray | None, start: int, count: int) -> np.ndarray | None:
-    """Take ``count`` head poses from frame ``start`` on, running there and back without end."""
-    if head is None:
-        return None
-    around = np.r_[0 : len(head), len(head) - 2 : 0 : -1]
-    return head[around[np.arange(start, start + count) % len(around)]]

@@ -2,7 +2,8 @@
 
 The trained stages in a row (Sinha et al. 2020, fig. 2): speech moves the mouth and noise the eyes
 of the canonical face, both are retargeted to the person of the picture, and the texture stage
-renders the face crop, which is blended into the picture. The head stays as it is there.
+renders the face crop, which is blended into the picture. The head stays as it is there, or is moved
+with what is around it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 
 from tkit.errors import NoFaceError
 from tkit.face import crops, geometry, plausible
-from tkit.pipelines.animation.moves import Eyes, Voice, repeated, sample_rate
+from tkit.pipelines.animation.carry import Carry
+from tkit.pipelines.animation.head import Sway, repeated
+from tkit.pipelines.animation.moves import Eyes, Voice, sample_rate
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
@@ -72,7 +75,7 @@ class Person:
         """Displacement (68, 2) of the canonical face that makes the picture of the neutral."""
         return (self.still - self.neutral) * geometry.axis_scale(self.neutral, self.canonical)
 
-    def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
+    def landmarks(self, displacement: np.ndarray) -> np.ndarray:
         """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
 
         Lids shut as far as on the canonical face, and neither lids nor lips cross.
@@ -81,17 +84,10 @@ class Person:
         ----------
         displacement : ndarray (T, 68, 2)
             Of the canonical face.
-        head : ndarray (T, 2, 3), optional
-            Movement of the head in canonical coordinates, from
-            :func:`tkit.pipelines.animation.moves.head_moves`; by default it stays as it is in the
-            picture.
         """
         fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
         moved = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
-        level = plausible.part(moved)
-        if head is not None:
-            level = geometry.apply(head, level)
-        return geometry.apply(self.transform, geometry.apply(self.pose, level))
+        return geometry.apply(self.transform, geometry.apply(self.pose, plausible.part(moved)))
 
 
 def talk(
@@ -162,7 +158,8 @@ class Sitter:
         self.image = image
         self.person = person = look_at(image, points, canonical=canonical, size=size)
         self.render = Renderer(module, person.crop, person.points)
-        self._paste = Paste(image, person.points, person.transform, size=size)
+        self._paste = Paste(image, person.points, person.transform, size=size, pose=person.pose)
+        self._carry = Carry(geometry.compose(person.transform, person.pose), person.crop.shape)
 
     def voice(self, studio: Studio) -> Voice:
         """What moves the mouth of this face; :class:`WeightsError` as :class:`Voice` raises it."""
@@ -194,27 +191,34 @@ class Sitter:
             rate_hz=studio.blink_rate,
             canonical=self.person.canonical,
         )
+        sway = Sway(studio.sway, fps=studio.fps, seed=studio.seed) if studio.sway else None
         for start, moved in mouth:
             look = eyes.take(start, len(moved), speech.n_frames)
             still = share_of_picture(start, len(moved), fps=studio.fps)[:, None, None]
             said = (1 - still) * studio.expression * moved + still * self.person.displacement
-            head = repeated(studio.head, start, len(moved))
-            yield from self._rendered(self.person.landmarks(said + look, head), studio.crop, watch)
+            head = None
+            if studio.head is not None:
+                head = repeated(studio.head, start, len(moved))
+            elif sway:
+                head = sway.take(speech.loudness(start, len(moved)))
+            points = self.person.landmarks(said + look)
+            rendered = self.render(points)
+            if watch:
+                watch(points, rendered)
+            yield from self._placed(rendered, head, studio.crop)
 
-    def _rendered(
-        self,
-        points: np.ndarray,
-        crop: bool,
-        watch: Callable[[np.ndarray, Rendered], None] | None,
+    def _placed(
+        self, rendered: Rendered, head: np.ndarray | None, crop: bool
     ) -> Iterator[np.ndarray]:
-        rendered = self.render(points)
-        if watch:
-            watch(points, rendered)
+        """Yield what was rendered, in the picture or as the bare crop, with its head moved."""
+        heads = [None] * len(rendered.images) if head is None else head
         if crop:
-            yield from rendered.images
-        else:
-            for maps in zip(rendered.attention, rendered.colour, rendered.flow, strict=True):
-                yield self._paste(*maps)
+            for image, one in zip(rendered.images, heads, strict=True):
+                yield image if one is None else self._carry.carried(image, one)
+            return
+        maps = rendered.attention, rendered.colour, rendered.flow, heads
+        for layers in zip(*maps, strict=True):
+            yield self._paste(*layers)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:

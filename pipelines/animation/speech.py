@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+QUIET_DB = 40.0  # below the loudest so far: what is quieter is no speech
 
 
 class Speech:
@@ -30,12 +33,16 @@ class Speech:
     ) -> None:
         self.fps, self._pieces, self._rate_hz = fps, pieces, rate_hz
         self.n_frames: int | None = n_frames or None  # None: not known before the end was heard
+        self._loud: list[float] = []  # frames that were heard as a whole
+        self._peak = 0.0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the samples piece by piece; too few are followed by silence."""
-        count = 0
+        count, rest = 0, np.zeros(0)
+        self._loud, self._peak = [], 0.0
         for piece in self._pieces:
             count += len(piece)
+            rest = self._measured(np.concatenate([rest, piece]))
             yield piece
         if self.n_frames is None:  # as long as the sound, at least one
             self.n_frames = max(round(count / self._rate_hz * self.fps), 1)
@@ -43,3 +50,21 @@ class Speech:
         missing = round(self.n_frames / self.fps * self._rate_hz) - count
         if missing > 0:
             yield np.zeros(missing, np.float32)
+
+    def loudness(self, start: int, count: int) -> np.ndarray:
+        """How loud frames ``start`` and on are, (count,): 0 quiet, 1 as the loudest before."""
+        found = np.array(self._loud[start : start + count])
+        return np.pad(found, (0, count - len(found)))
+
+    def _measured(self, wave: np.ndarray) -> np.ndarray:
+        """Measure the next whole frames, and return what is left."""
+        ends = self._rate_hz / self.fps
+        while True:
+            done = len(self._loud)
+            size = round((done + 1) * ends) - round(done * ends)
+            if len(wave) < size:
+                return wave
+            power = float(np.mean(wave[:size] ** 2)) + 1e-12
+            self._peak = max(self._peak, power)
+            self._loud.append(max(1 + 10 * math.log10(power / self._peak) / QUIET_DB, 0.0))
+            wave = wave[size:]

@@ -35,8 +35,10 @@ class Studio:
     expression : float
         How far speech moves the mouth: 0 not at all, 1 as learned.
     head : ndarray (N, 2, 3), optional
-        Movement of the head, from :func:`tkit.pipelines.animation.moves.head_moves`, repeated there
-        and back; by default the head is still.
+        Movement of the head, from :func:`tkit.pipelines.animation.head.head_moves`, repeated there
+        and back.
+    sway : float
+        Without ``head``, how much the head moves by itself: 0 not at all, 1 as people do.
     """
 
     motion: Trained
@@ -50,6 +52,7 @@ class Studio:
     blink_rate: float | None = None
     expression: float = 1.0
     head: np.ndarray | None = None
+    sway: float = 0.0
 
     def facts(self) -> dict[str, Any]:
         """What the videos depend on, for :func:`tkit.pipelines.animation.mark.mark`."""

@@ -239,7 +239,7 @@ class Booth:
             self._studio,
             expression=choices.expression,
             blink_rate=choices.blink_rate,
-            head=moves.sway(choices.sway, FPS) if choices.sway else None,
+            sway=choices.sway,
         )
         maps: list[np.ndarray] = []
 

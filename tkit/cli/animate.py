@@ -15,11 +15,11 @@ from tkit.errors import Fault, TkitError, UsageError
 @click.command(name="animate")
 @click.option(
     "--image", "images", type=_options.path, multiple=True, metavar="FILE",
-    help="Picture of a face, or a folder of them; may repeat, also as --image photos/*.png.",
+    help="Picture of a face, a folder of them, or a pattern (photos/*.png); may repeat.",
 )  # fmt: skip
 @click.option(
     "--audio", "audios", type=_options.path, multiple=True, metavar="FILE",
-    help="Speech: sound or video file; may repeat, as --image.",
+    help="Speech: sound or video file, a folder or a pattern; may repeat.",
 )  # fmt: skip
 @click.option(
     "--out", type=_options.path, required=True, metavar="F.mp4|DIR",
@@ -43,8 +43,9 @@ from tkit.errors import Fault, TkitError, UsageError
 )  # fmt: skip
 @click.option("--crop", is_flag=True, help="Write the bare face crop instead of the picture.")
 @click.option(
-    "--pose", default="still", show_default=True, metavar="still|FILE",
-    help="Movement of the head: none, or as in a video (or in points from tkit landmarks, .npy).",
+    "--pose", metavar="auto|still|FILE",
+    help="Movement of the head: as people's do who speak, none, or as in a video (or in points "
+    "from tkit landmarks, .npy).  [default: auto; still with --corpus]",
 )  # fmt: skip
 @click.option(
     "--blink-rate", type=_options.Number(0, 3), metavar="HZ",
@@ -115,6 +116,7 @@ def command(
         raise UsageError("give --image and --audio, or --corpus")
     from tkit.pipelines.animation import jobs
 
+    options["pose"] = options["pose"] or ("still" if corpus else "auto")
     if corpus:
         todo = jobs.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
     else:

@@ -10,6 +10,7 @@ import mediafiles
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 import tkit
 from tkit import media
@@ -18,7 +19,8 @@ from tkit.errors import NoFaceError, UsageError, WeightsError
 from tkit.face import crops, geometry
 from tkit.files import sha256_of
 from tkit.landmarks import LANDMARKERS
-from tkit.pipelines.animation import jobs, moves, render
+from tkit.pipelines.animation import head, jobs, moves, render
+from tkit.pipelines.animation.carry import Carry
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
@@ -172,6 +174,7 @@ def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
 
 
 STILL = np.zeros((128, 128, 2), np.float32)
+REST = np.zeros((1, 4))
 
 
 def paste_of(image, points, canonical) -> tuple[render.Person, Paste]:
@@ -314,13 +317,23 @@ def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
     assert sum(made) == count == 50
 
 
-def test_a_moving_head_moves_the_landmarks(astronaut, face, canonical):
+def test_a_face_goes_where_its_head_goes(astronaut, face, canonical):
+    """Noise in the place of the face is moved as the picture is, and leaves no trace behind."""
     person = render.look_at(astronaut, face, canonical=canonical, size=128)
-    head = np.array([[[1.0, 0.0, 0.1], [0.0, 1.0, 0.0]]])
-    still = person.landmarks(np.zeros((1, 68, 2)))
-    moved = person.landmarks(np.zeros((1, 68, 2)), head)
-    step = np.linalg.norm(moved - still, axis=-1)
-    np.testing.assert_allclose(step, 0.1 * crops.CROP_IOD, rtol=0.1)
+    paste = Paste(astronaut, person.points, person.transform, size=128, pose=person.pose)
+    noise = generator(0, "noise").uniform(0, 255, (16, 16, 3)).repeat(8, 0).repeat(8, 1)
+    noise = gaussian_filter(noise, (3, 3, 0)).astype(np.float32)
+    shut, opened = (np.full((128, 128, 1), value, np.float32) for value in (1, 0))
+    np.testing.assert_array_equal(paste(shut, noise, STILL, head.similarities(REST)[0]), astronaut)
+    nod = head.similarities(np.array([[0.1, 0.2, 0.02, 0.05]]))[0]
+    carried = Carry(person.pose, astronaut.shape).carried(astronaut, nod)
+    np.testing.assert_array_equal(paste(shut, noise, STILL, nod), carried)
+    still = paste(opened, noise, STILL)
+    moved = paste(opened, noise, STILL, nod).astype(float)
+    there = Carry(person.pose, astronaut.shape).carried(still, nod)  # both ways of the same
+    columns, rows = (slice(*side) for side in np.rint([face.min(0), face.max(0)]).astype(int).T)
+    assert np.abs(moved - there)[rows, columns].mean() < 4
+    assert np.abs(moved - still)[rows, columns].mean() > 15
 
 
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):

@@ -12,7 +12,7 @@ from tkit import media
 from tkit.cli import main
 from tkit.errors import NoFaceError, NoSoundError, UsageError
 from tkit.pipelines.animation import jobs
-from tkit.pipelines.animation.moves import head_moves
+from tkit.pipelines.animation.head import head_moves
 from tkit.tracking import FrontEnds
 
 data = pytest.importorskip("skimage.data")
@@ -42,6 +42,17 @@ def test_a_folder_stands_for_its_pictures(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="empty: no pictures in this folder"):
         jobs.of_files([tmp_path / "empty"], paths("x.wav"), Path("out"))
+
+
+def test_a_pattern_that_the_shell_left_alone_gives_its_files(tmp_path):
+    for name in ("b.png", "a.png", "c[1].png", "x.wav", "y.WAV", "notes.txt"):
+        (tmp_path / name).touch()
+    made = jobs.of_files([tmp_path / "?.png"], [tmp_path], Path("out"))
+    assert [job.name for job in made] == ["a_x", "a_y", "b_x", "b_y"]
+    (made,) = jobs.of_files([tmp_path / "c[1].png"], [tmp_path / "*.wav"], Path("out.mp4"))
+    assert (made.image.name, made.audio.name) == ("c[1].png", "x.wav")
+    with pytest.raises(UsageError, match="no picture is named so"):
+        jobs.of_files([tmp_path / "z*.png"], [tmp_path / "x.wav"], Path("out"))
 
 
 def test_a_pattern_of_the_shell_gives_all_its_files(monkeypatch):
