@@ -18,6 +18,8 @@ from tkit.pipelines.animation.moves import Eyes, Voice, repeated, sample_rate
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
+from tkit.pipelines.stages.texture import lids
+from tkit.pipelines.stages.texture.data import STILL
 from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
 
 UPPER_INNER, LOWER_INNER = plausible.INNER_LIP_PAIRS.T
@@ -113,7 +115,9 @@ def talk(
     studio : Studio
         ``round(duration * studio.fps)`` frames are made.
     watch : callable, optional
-        ``watch(points, rendered)`` is shown what every pass of the network saw and made.
+        ``watch(points, rendered)`` is shown what was asked for, and what every pass of the network
+        made of it; it leaves the eyes at rest, which :mod:`tkit.pipelines.stages.texture.lids`
+        shuts.
 
     Returns
     -------
@@ -161,8 +165,11 @@ class Sitter:
         size, module = studio.texture.weights.config.size, studio.texture.weights.module
         self.image = image
         self.person = person = look_at(image, points, canonical=canonical, size=size)
-        self.render = Renderer(module, person.crop, person.points)
+        calm = lids.calm_mask(person.points, size)
+        self.render = Renderer(module, person.crop, person.points, calm=calm)
         self._paste = Paste(image, person.points, person.transform, size=size)
+        self._shut = lids.Lids(image, person.points, person.transform)
+        self._shut_crop = lids.Lids(person.crop, person.points, STILL)
 
     def voice(self, studio: Studio) -> Voice:
         """What moves the mouth of this face; :class:`WeightsError` as :class:`Voice` raises it."""
@@ -200,22 +207,27 @@ class Sitter:
             still = share_of_picture(start, len(moved), fps=studio.fps)[:, None, None]
             said = (1 - still) * studio.expression * moved + still * self.person.displacement
             head = repeated(studio.head, start, len(moved))
-            yield from self._rendered(self.person.landmarks(said + look, head), studio.crop, watch)
+            points = self.person.landmarks(said + look, head)
+            rest = self.person.landmarks(said, head)
+            yield from self._rendered(points, rest, studio.crop, watch)
 
     def _rendered(
         self,
         points: np.ndarray,
+        rest: np.ndarray,
         crop: bool,
         watch: Callable[[np.ndarray, Rendered], None] | None,
     ) -> Iterator[np.ndarray]:
-        rendered = self.render(points)
+        rendered = self.render(rest)  # the network leaves the eyes alone
         if watch:
             watch(points, rendered)
         if crop:
-            yield from rendered.images
+            for image, *face in zip(rendered.images, points, rest, strict=True):
+                yield self._shut_crop(image, *face)
         else:
-            for maps in zip(rendered.attention, rendered.colour, rendered.flow, strict=True):
-                yield self._paste(*maps)
+            maps = rendered.attention, rendered.colour, rendered.flow
+            for *face, attention, colour, flow in zip(points, rest, *maps, strict=True):
+                yield self._shut(self._paste(attention, colour, flow), *face)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:

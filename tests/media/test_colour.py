@@ -1,6 +1,5 @@
 """Colours are those that the stream states: matrix, range, depth; others are refused by name."""
 
-
 import av
 import numpy as np
 import pytest
