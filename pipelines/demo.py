@@ -21,6 +21,7 @@ from tkit import media, prep, scoring, tracking
 from tkit.corpora import puppet
 from tkit.errors import OutputExistsError
 from tkit.pipelines import STAGES
+from tkit.pipelines.animation.mark import mark
 from tkit.pipelines.animation.moves import sample_rate
 from tkit.pipelines.animation.render import talk
 from tkit.pipelines.animation.studio import Studio
@@ -181,9 +182,10 @@ def _animate_photo(demo: Demo, id_: str, trained: dict[str, Any]) -> None:
     photo, rate_hz = data.astronaut(), sample_rate(trained["motion"])
     wave = media.read_audio(demo.out / "gt" / f"{id_}.mp4", sample_rate=rate_hz)
     track = tracking.FrontEnds().refined()
-    drawn = talk(photo, wave, Studio(**trained, landmarker=track, seed=demo.seed))
-    frames = np.stack(list(drawn))
-    media.write_video(demo.out / "talking.mp4", frames, wave=wave)
+    studio = Studio(**trained, landmarker=track, seed=demo.seed)
+    frames = np.stack(list(talk(photo, wave, studio)))
+    comment = mark(studio.facts())
+    media.write_video(demo.out / "talking.mp4", frames, wave=wave, comment=comment)
     plots.strip(demo.out / "talking.png", photo, frames, track(frames), wave, fps=FPS)
 
 

@@ -25,7 +25,7 @@ def animate(
     motion: str | Path | Trained | None = None,
     blink: str | Path | Trained | None = None,
     texture: str | Path | Trained | None = None,
-    pose: str | Path = "still",
+    pose: str | Path = "auto",
     blink_rate: float | None = None,
     expression: float = 1.0,
     fps: float = 25.0,
@@ -50,8 +50,9 @@ def animate(
     motion, blink, texture : path, str or Trained, optional
         Weight file, run folder, name in the zoo, or a loaded stage; by default ``runs/STAGE``, if
         it is there, else the released weights.
-    pose : path or "still"
-        Movement of the head: none, or as in a video (or in points (T, 68, 2), ``.npy``).
+    pose : path, "auto" or "still"
+        Movement of the head: as people's do who speak, none, or as in a video (or in points
+        (T, 68, 2), ``.npy``).
     blink_rate : float, optional
         Blinks a second; by default as learned.
     expression : float
@@ -61,7 +62,7 @@ def animate(
     crop : bool
         Write the bare face crop instead of the picture.
     seed : int
-        Of the blinks.
+        Of the blinks and the head.
     speech_weights : str
         Weight file of the speech encoder that the motion was trained on; empty for its own.
     front_ends : FrontEnds, optional
@@ -112,7 +113,7 @@ def animate(
         front_ends=front_ends,
         warn=lambda remark: warnings.warn(remark, stacklevel=4),  # at the caller of animate
         debug=Path(debug) if debug else None,
-        force=force,
+        there="replace" if force else "refuse",
         progress=progress,
         pose=pose,
         fps=fps,

@@ -56,6 +56,18 @@ class Job:
     n_frames: int = 0
     name: str = ""
 
+    @property
+    def blinks_as(self) -> str:
+        """What the seed is mixed with: the names of picture and sound, one video or many."""
+        return self.name or f"{self.image.stem}_{self.audio.stem}"
+
+    def is_made(self) -> bool:
+        """Whether the video is there, from after its picture and sound came to be."""
+        if not self.out.exists():
+            return False
+        inputs = [path.stat().st_mtime_ns for path in (self.image, self.audio) if path.exists()]
+        return self.out.stat().st_mtime_ns >= max(inputs, default=0)
+
     def picture(self) -> np.ndarray:
         """Read the picture, (H, W, 3) uint8 RGB."""
         if self.image.suffix.lower() in media.VIDEO_SUFFIXES:
@@ -78,8 +90,8 @@ def open_studio(
         ``motion``, ``blink`` and ``texture`` to a loaded stage, a weight file, a run folder or a
         name in the zoo; None for ``runs/STAGE``, if it is there, else the released weights.
     front_ends : FrontEnds, optional
-    pose : path or "still"
-        Movement of the head: none, or as :func:`read_head` reads it.
+    pose : path, "still" or "auto"
+        Movement of the head: none, by itself, or as :func:`read_head` reads it.
     **settings
         Other fields of :class:`Studio`.
     """
@@ -91,8 +103,11 @@ def open_studio(
         for name, given in weights.items()
     }
     landmarker = (front_ends or FrontEnds()).refined()
-    head = None if str(pose) == "still" else read_head(Path(pose), landmarker)
-    return Studio(**stages, landmarker=landmarker, head=head, **settings)
+    if str(pose) == "auto":
+        settings["sway"] = 1.0
+    elif str(pose) != "still":
+        settings["head"] = read_head(Path(pose), landmarker)
+    return Studio(**stages, landmarker=landmarker, **settings)
 
 
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
@@ -235,7 +250,7 @@ def read_head(path: Path, landmarker: Track) -> np.ndarray:
         If the face is lost for long.
     """
     from tkit import tracking
-    from tkit.pipelines.animation.moves import head_moves
+    from tkit.pipelines.animation.head import head_moves
 
     if path.suffix == ".npy":
         return head_moves(_read_points(require_path(path, "file of points")))
@@ -263,13 +278,14 @@ def make_all(
     warn: Callable[[str], None],
     tell: Callable[[str], None] | None = None,
     debug: Path | None = None,
-    force: bool = False,
+    there: str = "refuse",
     progress: bool = False,
     **settings: Any,
 ) -> Iterator[tuple[Job, int | Fault]]:
     """Make videos one after the other; nothing is loaded before all inputs have been looked at.
 
-    Of several, one that cannot be made does not keep the others from being made.
+    Of several, one that cannot be made does not keep the others from being made. Each says in its
+    metadata what it was made with (:mod:`tkit.pipelines.animation.mark`).
 
     Parameters
     ----------
@@ -282,8 +298,9 @@ def make_all(
         Receives which weights are used.
     debug : Path, optional
         As :func:`make` takes it.
-    force : bool
-        Replace videos that are there.
+    there : str
+        What becomes of videos that are there: ``refuse``; ``replace``; or ``keep``, to go on with
+        an interrupted run, those that are not older than their picture and sound.
     progress : bool
         Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **settings
@@ -297,31 +314,42 @@ def make_all(
     Raises
     ------
     OutputExistsError
-        If a video is there and ``force`` is not given, or another run is making it.
+        If a video is there and that is to be refused, or another run is making it.
     OutputError
         If a video cannot be written.
     TkitError
         If none could be made.
+    UsageError
+        If one that is to be kept was made with other weights or settings.
     MediaError, NoFaceError
         As :func:`look_at_inputs` does.
     """
+    from tkit.pipelines.animation.mark import mark, require_same
     from tkit.tracking import FrontEnds
 
     front_ends = front_ends or FrontEnds()
     for job in jobs:
-        refuse_overwrite(job.out, force=force)
+        refuse_overwrite(job.out, force=there != "refuse")
     if debug:
         refuse_overwrite(debug, force=True, folder=True)
+    kept = {job.out for job in jobs if there == "keep" and job.is_made()}
+    todo = [job for job in jobs if job.out not in kept]
     # Clips of a corpus, whose frames are counted, were looked at by tkit prep.
-    for remark in look_at_inputs([job for job in jobs if not job.n_frames], front_ends):
+    for remark in look_at_inputs([job for job in todo if not job.n_frames], front_ends):
         warn(remark)
     studio = open_studio(weights, front_ends=front_ends, **settings)
+    points = {"landmarks": front_ends.signature(), "lips": front_ends.lips_signature()}
+    comment = mark({**studio.facts(), **points})
+    for video in sorted(kept):
+        require_same(video, comment)
     if tell:
         for name in weights:
             tell(f"{name}: {getattr(studio, name).weights.path}")
+        if kept:
+            tell(f"{len(kept)} video{'s are' if len(kept) > 1 else ' is'} kept")
     faults = []
-    for job in jobs:
-        about: dict[str, Any] = {"debug": debug, "progress": progress}
+    for job in todo:
+        about: dict[str, Any] = {"debug": debug, "comment": comment, "progress": progress}
         with claimed(job.out):
             if len(jobs) == 1:
                 yield job, make(job, studio, **about)
@@ -330,11 +358,18 @@ def make_all(
         if isinstance(made, Fault):
             faults.append(f"{job.name}: {made.reason}")
         yield job, made
-    if len(faults) == len(jobs):
+    if todo and len(faults) == len(jobs):
         raise TkitError(f"none of {len(jobs)} videos could be made; the first: {faults[0]}")
 
 
-def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool = False) -> int:
+def make(
+    job: Job,
+    studio: Studio,
+    *,
+    debug: Path | None = None,
+    comment: str = "",
+    progress: bool = False,
+) -> int:
     """Make one video with its sound, and return the number of its frames.
 
     Parameters
@@ -342,6 +377,8 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
     debug : Path, optional
         Also write what the texture stage saw and made, one picture a frame, into this folder (of a
         job that has a name, into the folder of this name below it).
+    comment : str
+        What the file says of itself.
     progress : bool
         Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     """
@@ -352,13 +389,13 @@ def make(job: Job, studio: Studio, *, debug: Path | None = None, progress: bool 
 
     picture, fps, rate_hz = job.picture(), studio.fps, sample_rate(studio.motion)
     media.require_audible(job.audio)
-    pieces = media.stream_audio(job.audio, rate_hz, SOUND_HZ)
-    speech = Speech(pieces, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)
-    if job.name:
-        studio = replace(studio, seed=stable_seed(studio.seed, job.name))
+    heard = media.SoundPieces(job.audio, rate_hz)
+    speech = Speech(heard, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)
+    studio = replace(studio, seed=stable_seed(studio.seed, job.blinks_as))
     frames = talk(picture, speech, studio, watch=PanelWriter(debug / job.name) if debug else None)
     total = job.n_frames or round(media.stated_length_s(job.audio) * fps) or None
     shown = track(frames, total, desc=job.out.stem, unit="frame", show=progress)
+    ear = iter(media.SoundPieces(job.audio, SOUND_HZ))
     return media.write_video(
-        job.out, shown, fps=fps, wave=speech.ear(), sample_rate=SOUND_HZ, crf=CRF
+        job.out, shown, fps=fps, wave=ear, sample_rate=SOUND_HZ, crf=CRF, comment=comment
     )

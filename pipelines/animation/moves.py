@@ -1,4 +1,4 @@
-"""What an animated face does: speech moves the mouth, noise the eyes, another video the head."""
+"""What an animated face does: speech moves the mouth, noise the eyes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tkit.face import geometry
 from tkit.pipelines.animation.blink_rate import at_rate
 from tkit.pipelines.animation.speech import Speech
-from tkit.pipelines.stages.motion.work import predict
+from tkit.pipelines.animation.stream import mouth_of
 from tkit.pipelines.training.runs import Trained
 from tkit.seeds import generator
 from tkit.speech import ENCODERS
@@ -18,13 +18,8 @@ from tkit.store import EncoderInfo
 from tkit.zoo.nets.blink import State, generate
 
 AT_ONCE = 8  # frames that are made together
-PART_S, CONTEXT_S = 10.0, 2.0  # of speech that is heard together, and of what is around it
 # The jaw turns about its joints at the ears (points 0 and 16), where only the head could move it.
 HINGED = 1 - np.abs(np.arange(17) - 8) / 8
-# Size (radians, inter-ocular distances) and rates in Hz of the head's roll, shift across and down.
-SWAY = ((0.02, (0.11, 0.23)), (0.02, (0.13, 0.31)), (0.015, (0.17, 0.37)))
-SWAY_S = 40.0
-NECK = np.array([0.0, 2.5])  # what the head turns about, from between the eyes
 BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to another rate
 
 
@@ -36,14 +31,12 @@ def sample_rate(motion: Trained) -> int:
 class Voice:
     """Speech to the displacement of the canonical face that it causes, part by part.
 
-    Speech of any length takes the memory of one part; a part hears ``CONTEXT_S`` of what is before
-    and after it.
+    Speech of any length takes the memory that its encoder needs for a few seconds; the features
+    are those that ``tkit speech`` writes of the whole.
 
     Parameters
     ----------
     motion : Trained
-    fps : float
-        Rate of the frames that are wanted.
     picture : ndarray (68, 2)
         Displacement of the face in the picture.
     speech_weights : str
@@ -55,44 +48,22 @@ class Voice:
         If ``motion`` needs another version of its speech encoder than this tkit has.
     """
 
-    def __init__(
-        self, motion: Trained, *, fps: float, picture: np.ndarray, speech_weights: str = ""
-    ) -> None:
+    def __init__(self, motion: Trained, *, picture: np.ndarray, speech_weights: str = "") -> None:
         trained = EncoderInfo(**motion.weights.record["encoder"])
         self._encode = ENCODERS.get(trained.name).load(speech_weights)
         self._info = replace(self._encode.info, window_rate=trained.window_rate)
         motion.require_encoder(self._info, where="this tkit")
-        self._module, self._fps, self._picture = motion.weights.module, fps, picture
-        self._sample_rate = sample_rate(motion)
+        self._module, self._picture = motion.weights.module, picture
 
     def parts(self, speech: Speech) -> Iterator[tuple[int, np.ndarray]]:
         """Yield the first frame of a few and their displacement (T, 68, 2)."""
-        length, context = round(PART_S * self._fps), round(CONTEXT_S * self._fps)
-        start, ends = 0, False
-        while not ends:
-            stop = start + length
-            last = speech.frames_until(stop + context + 1)
-            ends = last <= stop + context  # no short rest: what is left belongs to the end
-            stop, last = (last, last) if ends else (stop, stop + context)
-            first = max(start - context, 0)
-            moved = self._hear(speech, first, last)[start - first : stop - first]
+        rows, info, picture = self._encode.stream(speech), self._info, self._picture
+        start = 0
+        for moved in mouth_of(self._module, rows, speech, encoder=info, picture=picture):
+            moved[:, geometry.JAW] *= HINGED[:, None]
             for at in range(0, len(moved), AT_ONCE):
                 yield start + at, moved[at : at + AT_ONCE]
-            start = stop
-
-    def _hear(self, speech: Speech, first: int, last: int) -> np.ndarray:
-        hop = self._sample_rate / self._fps
-        stop = round(last * hop)
-        there = speech.samples_until(stop + round(hop))
-        stop = there if stop > there - hop else stop
-        wave = speech.cut(round(first * hop), stop)
-        features = self._encode(wave)
-        moved = predict(
-            self._module, features, last - first,
-            fps=self._fps, encoder=self._info, picture=self._picture,
-        )  # fmt: skip
-        moved[:, geometry.JAW] *= HINGED[:, None]
-        return moved
+            start += len(moved)
 
 
 class Eyes:
@@ -164,42 +135,3 @@ class Eyes:
             parts.append(moved)
             there += count
         self._made = np.concatenate(parts)
-
-
-def head_moves(points: np.ndarray) -> np.ndarray:
-    """Head movement (T, 2, 3) of tracked points (T, 68, 2), relative to the first frame.
-
-    Similarities of the face itself, in inter-ocular distances: what shall happen to canonical
-    points before they take the pose of the picture. Without the tremble of the tracker.
-    """
-    points = np.asarray(points, np.float64)
-    pose = geometry.smooth_pose(geometry.head_motion(points))
-    return geometry.compose(geometry.invert(pose[:1]), pose)
-
-
-def sway(amount: float, fps: float) -> np.ndarray:
-    """Slow movement (T, 2, 3) of a head that rests, for :attr:`Studio.head`; it begins at rest.
-
-    Parameters
-    ----------
-    amount : float
-        0 is none, 1 as much as the released texture stages draw cleanly: 2 pixels of the crop.
-    fps : float
-    """
-    time_s = np.arange(round(SWAY_S * fps)) / fps
-    roll, across, down = (
-        amount * size * np.sin(2 * np.pi * np.multiply.outer(time_s, rates)).mean(-1)
-        for size, rates in SWAY
-    )
-    around = np.stack([np.stack([np.cos(roll), -np.sin(roll)], -1),
-                       np.stack([np.sin(roll), np.cos(roll)], -1)], -2)  # fmt: skip
-    shift = NECK - around @ NECK + np.stack([across, down], -1)
-    return np.concatenate([around, shift[..., None]], axis=-1)
-
-
-def repeated(head: np.ndarray | None, start: int, count: int) -> np.ndarray | None:
-    """Take ``count`` head poses from frame ``start`` on, running there and back without end."""
-    if head is None:
-        return None
-    around = np.r_[0 : len(head), len(head) - 2 : 0 : -1]
-    return head[around[np.arange(start, start + count) % len(around)]]

@@ -2,7 +2,8 @@
 
 The trained stages in a row (Sinha et al. 2020, fig. 2): speech moves the mouth and noise the eyes
 of the canonical face, both are retargeted to the person of the picture, and the texture stage
-renders the face crop, which is blended into the picture. The head stays as it is there.
+renders the face crop, which is blended into the picture. The head stays as it is there, or is moved
+with what is around it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 
 from tkit.errors import NoFaceError
 from tkit.face import crops, geometry, plausible
-from tkit.pipelines.animation.moves import Eyes, Voice, repeated, sample_rate
+from tkit.pipelines.animation.carry import Carry
+from tkit.pipelines.animation.head import Sway, repeated
+from tkit.pipelines.animation.moves import Eyes, Voice, sample_rate
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
@@ -74,7 +77,7 @@ class Person:
         """Displacement (68, 2) of the canonical face that makes the picture of the neutral."""
         return (self.still - self.neutral) * geometry.axis_scale(self.neutral, self.canonical)
 
-    def landmarks(self, displacement: np.ndarray, head: np.ndarray | None = None) -> np.ndarray:
+    def landmarks(self, displacement: np.ndarray) -> np.ndarray:
         """Landmarks (T, 68, 2) in pixels of the crop, from canonical displacement (T, 68, 2).
 
         Lids shut as far as on the canonical face, and neither lids nor lips cross.
@@ -83,17 +86,10 @@ class Person:
         ----------
         displacement : ndarray (T, 68, 2)
             Of the canonical face.
-        head : ndarray (T, 2, 3), optional
-            Movement of the head in canonical coordinates, from
-            :func:`tkit.pipelines.animation.moves.head_moves`; by default it stays as it is in the
-            picture.
         """
         fitted = plausible.fit_lids(displacement, neutral=self.neutral, canonical=self.canonical)
         moved = self.neutral + fitted / geometry.axis_scale(self.neutral, self.canonical)
-        level = plausible.part(moved)
-        if head is not None:
-            level = geometry.apply(head, level)
-        return geometry.apply(self.transform, geometry.apply(self.pose, level))
+        return geometry.apply(self.transform, geometry.apply(self.pose, plausible.part(moved)))
 
 
 def talk(
@@ -136,7 +132,7 @@ def talk(
     """
     sitter = Sitter(image, studio)
     if isinstance(speech, np.ndarray):
-        speech = Speech.of(speech, rate_hz=sample_rate(studio.motion), fps=studio.fps)
+        speech = Speech([speech], rate_hz=sample_rate(studio.motion), fps=studio.fps)
     return sitter.frames(sitter.voice(studio).parts(speech), speech, studio, watch=watch)
 
 
@@ -167,7 +163,9 @@ class Sitter:
         self.person = person = look_at(image, points, canonical=canonical, size=size)
         calm = lids.calm_mask(person.points, size)
         self.render = Renderer(module, person.crop, person.points, calm=calm)
-        self._paste = Paste(image, person.points, person.transform, size=size)
+        self._to_crop = geometry.compose(person.transform, person.pose)
+        self._paste = Paste(image, person.points, person.transform, size=size, pose=person.pose)
+        self._carry = Carry(self._to_crop, person.crop.shape)
         self._shut = lids.Lids(image, person.points, person.transform)
         self._shut_crop = lids.Lids(person.crop, person.points, STILL)
 
@@ -175,7 +173,6 @@ class Sitter:
         """What moves the mouth of this face; :class:`WeightsError` as :class:`Voice` raises it."""
         return Voice(
             studio.motion,
-            fps=studio.fps,
             picture=self.person.displacement,
             speech_weights=studio.speech_weights,
         )
@@ -202,32 +199,52 @@ class Sitter:
             rate_hz=studio.blink_rate,
             canonical=self.person.canonical,
         )
+        sway = Sway(studio.sway, fps=studio.fps, seed=studio.seed) if studio.sway else None
         for start, moved in mouth:
             look = eyes.take(start, len(moved), speech.n_frames)
             still = share_of_picture(start, len(moved), fps=studio.fps)[:, None, None]
             said = (1 - still) * studio.expression * moved + still * self.person.displacement
-            head = repeated(studio.head, start, len(moved))
-            points = self.person.landmarks(said + look, head)
-            rest = self.person.landmarks(said, head)
-            yield from self._rendered(points, rest, studio.crop, watch)
+            head = None
+            if studio.head is not None:
+                head = repeated(studio.head, start, len(moved))
+            elif sway:
+                head = sway.take(speech.loudness(start, len(moved)))
+            points, rest = self.person.landmarks(said + look), self.person.landmarks(said)
+            rendered = self.render(rest)
+            if watch:
+                watch(points, rendered)
+            frames = self._placed(rendered, head, studio.crop)
+            yield from self._blinking(frames, points, rest, head, studio.crop)
 
-    def _rendered(
+    def _placed(
+        self, rendered: Rendered, head: np.ndarray | None, crop: bool
+    ) -> Iterator[np.ndarray]:
+        """Yield what was rendered, in the picture or as the bare crop, with its head moved."""
+        heads = [None] * len(rendered.images) if head is None else head
+        if crop:
+            for image, one in zip(rendered.images, heads, strict=True):
+                yield image if one is None else self._carry.carried(image, one)
+            return
+        maps = rendered.attention, rendered.colour, rendered.flow, heads
+        for layers in zip(*maps, strict=True):
+            yield self._paste(*layers)
+
+    def _blinking(
         self,
+        frames: Iterator[np.ndarray],
         points: np.ndarray,
         rest: np.ndarray,
+        head: np.ndarray | None,
         crop: bool,
-        watch: Callable[[np.ndarray, Rendered], None] | None,
     ) -> Iterator[np.ndarray]:
-        rendered = self.render(rest)  # the network leaves the eyes alone
-        if watch:
-            watch(points, rendered)
-        if crop:
-            for image, *face in zip(rendered.images, points, rest, strict=True):
-                yield self._shut_crop(image, *face)
-        else:
-            maps = rendered.attention, rendered.colour, rendered.flow
-            for *face, attention, colour, flow in zip(points, rest, *maps, strict=True):
-                yield self._shut(self._paste(attention, colour, flow), *face)
+        """Yield frames with their eyes shut as far as in ``points``, beside those at ``rest``."""
+        if head is not None:
+            moved = geometry.compose(self._to_crop, head)
+            moved = geometry.compose(moved, geometry.invert(self._to_crop))
+            points, rest = geometry.apply(moved, points), geometry.apply(moved, rest)
+        shut = self._shut_crop if crop else self._shut
+        for frame, *face in zip(frames, points, rest, strict=True):
+            yield shut(frame, *face)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,8 +12,9 @@ from torch import Tensor
 
 from tkit.errors import UsageError
 from tkit.face import geometry
+from tkit.pipelines.animation.speech import Speech
 from tkit.speech import OpenEncoder
-from tkit.speech.windows import centre_rows
+from tkit.speech.windows import centre_rows, rows_at
 from tkit.store import EncoderInfo
 from tkit.zoo.nets.motion import Motion, picture_tensor
 
@@ -114,6 +117,74 @@ class MouthStream:
         self._rows, self._first_row = self._rows[keep:], self._first_row + keep
         found[:] = moved.cpu().numpy()
         return found
+
+
+def mouth_of(
+    module: Motion,
+    rows: Iterable[np.ndarray],
+    speech: Speech,
+    *,
+    encoder: EncoderInfo,
+    picture: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
+    """Yield the displacement (t, 68, 2) of all frames of a speech, the next ones at a time.
+
+    Parameters
+    ----------
+    module : Motion
+    rows : iterable of ndarray (n, D)
+        What the encoder makes of ``speech`` while it is gone through.
+    speech : Speech
+        Says how many frames there are, once it has been heard.
+    encoder : EncoderInfo
+        Says when the rows are, and at which rate windows of them are cut.
+    picture : ndarray (68, 2), optional
+        As of :class:`MouthStream`.
+    """
+    if encoder.window_rate == "video":
+        size = module.config.window
+        rows = _at_video_rate(rows, speech, encoder=encoder, size=size)
+        # Row k + size // 2 is that of frame k.
+        encoder = replace(
+            encoder, rate_hz=speech.fps, offset_s=(0.5 - size // 2) / speech.fps,
+            window_rate="native",
+        )  # fmt: skip
+    mouth = MouthStream(module, fps=speech.fps, encoder=encoder, picture=picture)
+    made = 0
+    for part in rows:
+        moved = mouth.push(part)
+        if speech.n_frames is not None:
+            moved = moved[: speech.n_frames - made]
+        made += len(moved)
+        yield moved
+        if made == speech.n_frames:
+            return
+    yield mouth.finish(speech.n_frames or made)
+
+
+def _at_video_rate(
+    rows: Iterable[np.ndarray], speech: Speech, *, encoder: EncoderInfo, size: int
+) -> Iterator[np.ndarray]:
+    """Yield the rows of :func:`tkit.speech.windows.video_windows`, which are one a frame."""
+
+    def places(start: int, stop: int) -> np.ndarray:
+        middle_s = (np.arange(start, stop) + 0.5) / speech.fps
+        return (middle_s - encoder.offset_s) * encoder.rate_hz - first
+
+    kept, first, made = np.zeros((0, encoder.dim), np.float32), 0, 0
+    yield np.zeros((size // 2, encoder.dim), np.float32)
+    for part in rows:
+        kept = np.concatenate([kept, part])
+        upper = made + math.ceil(len(kept) / encoder.rate_hz * speech.fps) + 2
+        wanted = places(made, min(upper, speech.n_frames or upper))
+        wanted = wanted[wanted < len(kept) - 1]  # the row after is there, too
+        yield rows_at(wanted, kept)
+        made += len(wanted)
+        behind = max(int(places(made, made + 1)[0]) - 1, 0)
+        kept, first = kept[behind:], first + behind
+    if len(kept):
+        yield rows_at(places(made, max(speech.n_frames or 0, made)), kept)
+    yield np.zeros((size - size // 2, encoder.dim), np.float32)
 
 
 class SpeechStream:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Studio:
     fps : float
         Frames a second.
     seed : int
-        Of the blinks; jobs that have a name blink each in their own way, in any selection.
+        Of the blinks; each job blinks in its own way, in any selection.
     crop : bool
         Write the bare face crop instead of the picture.
     speech_weights : str
@@ -35,8 +35,10 @@ class Studio:
     expression : float
         How far speech moves the mouth: 0 not at all, 1 as learned.
     head : ndarray (N, 2, 3), optional
-        Movement of the head, from :func:`tkit.pipelines.animation.moves.head_moves`, repeated there
-        and back; by default the head is still.
+        Movement of the head, from :func:`tkit.pipelines.animation.head.head_moves`, repeated there
+        and back.
+    sway : float
+        Without ``head``, how much the head moves by itself: 0 not at all, 1 as people do.
     """
 
     motion: Trained
@@ -50,3 +52,9 @@ class Studio:
     blink_rate: float | None = None
     expression: float = 1.0
     head: np.ndarray | None = None
+    sway: float = 0.0
+
+    def facts(self) -> dict[str, Any]:
+        """What the videos depend on, for :func:`tkit.pipelines.animation.mark.mark`."""
+        named = [field.name for field in fields(self) if field.name != "landmarker"]
+        return {name: getattr(self, name) for name in named}

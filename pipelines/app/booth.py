@@ -22,6 +22,7 @@ import numpy as np
 from tkit import media
 from tkit.errors import MediaError, UsageError
 from tkit.pipelines.animation import jobs, moves
+from tkit.pipelines.animation.mark import mark
 from tkit.pipelines.animation.render import Sitter
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
@@ -82,7 +83,7 @@ class Mouth:
 
     def __init__(self, sitter: Sitter, sound: Sound, studio: Studio) -> None:
         rate_hz = moves.sample_rate(studio.motion)
-        self.speech = Speech.of(sound.wave, rate_hz=rate_hz, fps=FPS, n_frames=sound.n_frames)
+        self.speech = Speech([sound.wave], rate_hz=rate_hz, fps=FPS, n_frames=sound.n_frames)
         self._parts = self._cut(sitter.voice(studio).parts(self.speech))
         self._known: list[tuple[int, np.ndarray]] = []
         self._lock = threading.Lock()
@@ -238,7 +239,7 @@ class Booth:
             self._studio,
             expression=choices.expression,
             blink_rate=choices.blink_rate,
-            head=moves.sway(choices.sway, FPS) if choices.sway else None,
+            sway=choices.sway,
         )
         maps: list[np.ndarray] = []
 
@@ -258,8 +259,9 @@ class Booth:
         path = self.folder / f"{name}.mp4"
         with self._speaking:  # one video at a time: each takes all cores
             media.write_video(
-                path, shown(), fps=FPS, wave=heard.ear, sample_rate=SOUND_HZ, crf=jobs.CRF
-            )
+                path, shown(), fps=FPS, wave=heard.ear, sample_rate=SOUND_HZ, crf=jobs.CRF,
+                comment=mark(studio.facts()),
+            )  # fmt: skip
         self._keep(self.videos, name, path)
         return name
 

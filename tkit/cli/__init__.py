@@ -20,7 +20,7 @@ from tkit.errors import TkitError, did_you_mean, one_line
 SUMMARIES = {
     "animate": "Make a still face speak: picture + sound to video.",
     "app": "Open a local page on which a photo speaks while its video is made.",
-    "check": "Show what is in a store, what was rejected and why.",
+    "check": "Show what is in a store and what was rejected; or how a video was made.",
     "cite": "Print what to cite, as BibTeX, and signatures to paste.",
     "demo": "Run the whole chain on the embedded corpus.",
     "doctor": "Look whether everything is there and sound, and say what to install.",
@@ -43,7 +43,7 @@ SUMMARIES = {
 
 # How to go on with what Ctrl-C ended, where running it again is not all.
 HOW_TO_GO_ON = {
-    "animate": "finished videos are kept; run it again, with --force where some are there",
+    "animate": "finished videos are kept; run it again with --resume",
     "demo": "run it again with --force",
     "download": "run it again to go on where it stopped",
     "prep": "run it again to go on where it stopped",

@@ -43,8 +43,9 @@ from tkit.errors import Fault, TkitError, UsageError
 )  # fmt: skip
 @click.option("--crop", is_flag=True, help="Write the bare face crop instead of the picture.")
 @click.option(
-    "--pose", default="still", show_default=True, metavar="still|FILE",
-    help="Movement of the head: none, or as in a video (or in points from tkit landmarks, .npy).",
+    "--pose", metavar="auto|still|FILE",
+    help="Movement of the head: as people's do who speak, none, or as in a video (or in points "
+    "from tkit landmarks, .npy).  [default: auto; still with --corpus]",
 )  # fmt: skip
 @click.option(
     "--blink-rate", type=_options.Number(0, 3), metavar="HZ",
@@ -65,6 +66,11 @@ from tkit.errors import Fault, TkitError, UsageError
 @click.argument("more", nargs=-1, type=_options.path, metavar="")
 @_options.front_ends
 @_options.seed
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep the videos that an interrupted run finished, make the rest.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first of several that cannot be made.")
 @_options.force
 @_options.quiet
@@ -77,6 +83,8 @@ def command(
     root: Path | None,
     protocol: str | None,
     split: str,
+    resume: bool,
+    force: bool,
     strict: bool,
     **options: Any,
 ) -> None:
@@ -93,6 +101,8 @@ def command(
       tkit animate --corpus grid.h5 --split val --out preds
       tkit score --pred preds --gt $TKIT_CORPORA/grid --protocol sinha2020
     """
+    if resume and force:
+        raise UsageError("--resume keeps the videos that are there and --force replaces them")
     if more and not (images and audios):
         raise UsageError(f"{more[0]}: give pictures by --image and sounds by --audio")
     from tkit.media.frames import PICTURE_SUFFIXES
@@ -106,13 +116,15 @@ def command(
         raise UsageError("give --image and --audio, or --corpus")
     from tkit.pipelines.animation import jobs
 
+    options["pose"] = options["pose"] or ("still" if corpus else "auto")
     if corpus:
         todo = jobs.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
     else:
         todo = jobs.of_files(images, audios, out)
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
     say = partial(click.echo, err=True)
-    for job, made in jobs.make_all(todo, weights, warn=say, tell=say, progress=True, **options):
+    options |= {"there": "keep" if resume else "replace" if force else "refuse", "progress": True}
+    for job, made in jobs.make_all(todo, weights, warn=say, tell=say, **options):
         if isinstance(made, Fault):
             if strict:
                 raise TkitError(f"{job.name}: {made.reason} (--strict)")

@@ -271,6 +271,14 @@ def stated_length_s(path: str | Path) -> float:
         return (container.duration or 0) / av.time_base
 
 
+def stated_comment(path: str | Path) -> str:
+    """What a file says of itself; empty where it says nothing."""
+    with _open(path) as container:
+        # Matroska writes its tags in capitals.
+        found = {key.lower(): text for key, text in container.metadata.items()}
+        return str(found.get("comment", ""))
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """Read a picture file as (H, W, 3) uint8 RGB: upright, scaled to 8 bits, alpha on white."""
     from tkit.media import stills
@@ -297,6 +305,7 @@ def write_video(
     sample_rate: int = 16000,
     crf: int = 18,
     gop: int = 0,
+    comment: str = "",
 ) -> int:
     """Write frames and sound as H.264 + AAC and return the number of frames.
 
@@ -313,6 +322,8 @@ def write_video(
     gop : int
         Frames from one that stands alone to the next, each made of those before it, so that players
         find any of them at once; 0 leaves it to the encoder.
+    comment : str
+        What the file says of itself, for :func:`stated_comment`; who encodes it again loses it.
     """
     iterator = iter(frames)
     try:
@@ -324,6 +335,8 @@ def write_video(
         raise MediaError(f"{path}: frames of {first.shape[1]} x {first.shape[0]} are too small")
     rate, convert = Fraction(fps).limit_denominator(1001), Subsampler()
     with atomic_path(path) as temporary, _open(temporary, "w") as container:
+        if comment:
+            container.metadata["comment"] = comment
         video = container.add_stream("libx264", rate=rate)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         video.codec_context.colorspace, video.codec_context.color_range = BT601, LIMITED_RANGE

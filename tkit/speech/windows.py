@@ -97,11 +97,17 @@ def video_windows(
     ndarray (T, size, D)
         Row ``size // 2`` of window t is that of frame t. A strided view.
     """
-    middle = ((np.arange(n_frames) + 0.5) / fps - offset_s) * rate_hz  # in rows
-    middle = np.clip(middle, 0, len(features) - 1)
-    before = np.minimum(middle.astype(np.int64), max(len(features) - 2, 0))
-    after = np.minimum(before + 1, len(features) - 1)
-    share = (middle - before).astype(features.dtype)[:, None]
-    rows = (1 - share) * features[before] + share * features[after]
+    middle_s = (np.arange(n_frames) + 0.5) / fps
+    rows = rows_at((middle_s - offset_s) * rate_hz, features)
     padded = np.pad(rows, ((size // 2, size - size // 2), (0, 0)))
     return sliding_window_view(padded, size, axis=0)[:n_frames].swapaxes(1, 2)
+
+
+def rows_at(places: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Interpolate features (N, D) linearly at ``places`` (T,) in rows: (T, D)."""
+    places = np.clip(places, 0, len(features) - 1)
+    before = np.minimum(places.astype(np.int64), max(len(features) - 2, 0))
+    after = np.minimum(before + 1, len(features) - 1)
+    share = (places - before).astype(features.dtype)[:, None]
+    found: np.ndarray = (1 - share) * features[before] + share * features[after]
+    return found

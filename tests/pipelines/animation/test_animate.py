@@ -1,7 +1,7 @@
 """Animation with tiny untrained networks: what it does with pictures, sound and places."""
 
+import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,14 +10,17 @@ import mediafiles
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 import tkit
 from tkit import media
 from tkit.cli import main
 from tkit.errors import NoFaceError, UsageError, WeightsError
 from tkit.face import crops, geometry
+from tkit.files import sha256_of
 from tkit.landmarks import LANDMARKERS
-from tkit.pipelines.animation import moves, render
+from tkit.pipelines.animation import head, jobs, moves, render
+from tkit.pipelines.animation.carry import Carry
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
@@ -171,6 +174,7 @@ def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
 
 
 STILL = np.zeros((128, 128, 2), np.float32)
+REST = np.zeros((1, 4))
 
 
 def paste_of(image, points, canonical) -> tuple[render.Person, Paste]:
@@ -285,22 +289,20 @@ def test_other_frame_rates_last_as_long(astronaut, stages, landmarker):
     assert len(list(frames)) == 12
 
 
-def test_long_speech_is_heard_in_parts_that_join(stages, monkeypatch):
-    wave = babble(4.0)
-    still = np.zeros((68, 2))
-
-    def voice() -> Iterator[tuple[int, np.ndarray]]:
-        spoken = Speech.of(wave, rate_hz=16000, fps=25.0, n_frames=100)
-        return moves.Voice(stages["motion"], fps=25.0, picture=still).parts(spoken)
-
-    whole = [m for _, m in voice()]
-    monkeypatch.setattr(moves, "PART_S", 1.0)
-    monkeypatch.setattr(moves, "CONTEXT_S", 0.5)
-    parts = list(voice())
-    assert [start for start, _ in parts][:5] == [0, 8, 16, 24, 25]
+@pytest.mark.parametrize("window_rate", ["native", "video"])
+def test_long_speech_moves_the_mouth_as_its_features_do_together(runs, window_rate):
+    """The level that the features are measured by is that of the whole, as in tkit speech."""
+    trained = runs_module.load("motion", runs / "motion")
+    trained.weights.record["encoder"]["window_rate"] = window_rate
+    wave = babble(100.0) * np.linspace(0.1, 1, 1_600_000, dtype=np.float32)
+    features = ENCODERS.get("logmel").load()(wave)
+    whole = trained(features, n_frames=2490)
+    speech = Speech(np.array_split(wave, 321), rate_hz=16000, fps=25.0, n_frames=2490)
+    parts = list(moves.Voice(trained, picture=np.zeros((68, 2))).parts(speech))
+    assert [start for start, _ in parts[:4]] == [0, 8, 16, 24]
     joined = np.concatenate([moved for _, moved in parts])
-    assert joined.shape == (100, 68, 2)
-    np.testing.assert_allclose(joined, np.concatenate(whole), atol=2e-3)
+    assert joined.shape == (2490, 68, 2)
+    np.testing.assert_allclose(joined[:, 17:], whole[:, 17:], atol=1e-6)
 
 
 def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
@@ -315,13 +317,23 @@ def test_memory_does_not_grow_with_the_speech(astronaut, stages, landmarker):
     assert sum(made) == count == 50
 
 
-def test_a_moving_head_moves_the_landmarks(astronaut, face, canonical):
+def test_a_face_goes_where_its_head_goes(astronaut, face, canonical):
+    """Noise in the place of the face is moved as the picture is, and leaves no trace behind."""
     person = render.look_at(astronaut, face, canonical=canonical, size=128)
-    head = np.array([[[1.0, 0.0, 0.1], [0.0, 1.0, 0.0]]])
-    still = person.landmarks(np.zeros((1, 68, 2)))
-    moved = person.landmarks(np.zeros((1, 68, 2)), head)
-    step = np.linalg.norm(moved - still, axis=-1)
-    np.testing.assert_allclose(step, 0.1 * crops.CROP_IOD, rtol=0.1)
+    paste = Paste(astronaut, person.points, person.transform, size=128, pose=person.pose)
+    noise = generator(0, "noise").uniform(0, 255, (16, 16, 3)).repeat(8, 0).repeat(8, 1)
+    noise = gaussian_filter(noise, (3, 3, 0)).astype(np.float32)
+    shut, opened = (np.full((128, 128, 1), value, np.float32) for value in (1, 0))
+    np.testing.assert_array_equal(paste(shut, noise, STILL, head.similarities(REST)[0]), astronaut)
+    nod = head.similarities(np.array([[0.1, 0.2, 0.02, 0.05]]))[0]
+    carried = Carry(person.pose, astronaut.shape).carried(astronaut, nod)
+    np.testing.assert_array_equal(paste(shut, noise, STILL, nod), carried)
+    still = paste(opened, noise, STILL)
+    moved = paste(opened, noise, STILL, nod).astype(float)
+    there = Carry(person.pose, astronaut.shape).carried(still, nod)  # both ways of the same
+    columns, rows = (slice(*side) for side in np.rint([face.min(0), face.max(0)]).astype(int).T)
+    assert np.abs(moved - there)[rows, columns].mean() < 4
+    assert np.abs(moved - still)[rows, columns].mean() > 15
 
 
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):
@@ -454,6 +466,68 @@ def test_the_clips_of_a_corpus_are_animated_under_their_names(
         with pytest.raises(SystemExit) as stop:
             main([*asked, *wrong])
         assert stop.value.code == 2 and reason in capsys.readouterr().err
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(work, capsys, astronaut, monkeypatch):
+    media.write_image("other.png", astronaut[:300, 60:460])
+    asked = ["--image", "other.png", "--fps", "5"]
+    made = []
+    make = jobs.make
+
+    def interrupted(job, *args, **more):
+        if made:
+            raise KeyboardInterrupt
+        made.append(job.name)
+        return make(job, *args, **more)
+
+    monkeypatch.setattr(jobs, "make", interrupted)
+    code, err = call(capsys, *asked)
+    assert code == 130 and "run it again with --resume" in err
+    monkeypatch.setattr(jobs, "make", make)
+    (first,) = Path("out.mp4").iterdir()
+    kept = first.read_bytes(), first.stat().st_mtime_ns
+    code, err = call(capsys, *asked)
+    assert code == 2 and "--force" in err  # as ever
+    code, err = call(capsys, *asked, "--resume", "--seed", "1")
+    assert code == 2 and err.count("was made with seed 0, not 1") == 1
+    code, err = call(capsys, *asked, "--resume", "--force")
+    assert code == 2 and "--resume keeps" in err
+    code, err = call(capsys, *asked, "--resume")
+    assert code == 0 and "1 video is kept" in err
+    assert (first.read_bytes(), first.stat().st_mtime_ns) == kept
+    assert len(list(Path("out.mp4").iterdir())) == 2
+    os.utime("other.png", (2**33, 2**33))  # another picture since
+    code, err = call(capsys, *asked, "--resume")
+    assert code == 0 and "1 video is kept" in err
+    media.write_video(first, np.zeros((3, 64, 64, 3), np.uint8))
+    code, err = call(capsys, *asked, "--resume")
+    assert code == 2 and "does not say how it was made" in err
+
+
+def test_a_video_says_what_made_it_until_it_is_encoded_again(work, capsys, runs):
+    assert call(capsys, "--crop", "--pose", "still")[0] == 0
+    main_quietly(["check", "out.mp4"])
+    said = capsys.readouterr().out
+    assert said.startswith("out.mp4: 128 x 128, 25 fps, 0.60 s\ngenerated with tkit ")
+    for name in ("motion", "blink", "texture"):
+        digest = sha256_of(runs / name / "weights.safetensors")
+        assert f"  {name:14} {digest[:16]}\n" in said
+    assert f"  {'seed':14} 0\n" in said
+    media.write_video("again.mp4", media.iter_frames("out.mp4"))
+    main_quietly(["check", "again.mp4"])
+    assert "no mark of tkit" in capsys.readouterr().out
+
+
+def main_quietly(args):
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    assert not stop.value.code
+
+
+def test_a_face_blinks_by_the_names_of_its_files_alone_or_among_others():
+    (alone,) = jobs.of_files([Path("p/face.png")], [Path("q/hello.wav")], Path("x.mp4"))
+    many = jobs.of_files([Path("face.png"), Path("b.png")], [Path("hello.wav")], Path("out"))
+    assert alone.blinks_as == many[0].blinks_as != many[1].blinks_as
 
 
 def test_inputs_that_contradict_each_other_are_refused(work, capsys):

@@ -12,7 +12,7 @@ from tkit import media
 from tkit.cli import main
 from tkit.errors import NoFaceError, NoSoundError, UsageError
 from tkit.pipelines.animation import jobs
-from tkit.pipelines.animation.moves import head_moves
+from tkit.pipelines.animation.head import head_moves
 from tkit.tracking import FrontEnds
 
 data = pytest.importorskip("skimage.data")

@@ -1,4 +1,4 @@
-"""What an animated face does: speech in parts, blinks at a rate, heads that move."""
+"""What an animated face does: blinks at a rate."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from tkit.errors import UsageError
 from tkit.face import geometry
 from tkit.pipelines.animation import blink_rate
-from tkit.pipelines.animation import moves as moves_module
 from tkit.pipelines.stages.blink.survey import blinks_in
 from tkit.pipelines.stages.blink.work import EYES, eye_opening
 from tkit.seeds import generator
@@ -61,40 +60,3 @@ def test_rates_that_cannot_be_are_refused(canonical):
         blink_rate.at_rate(
             0 * moved, canonical, rate_hz=1.0, n_frames=500, fps=25.0, rng=generator(0)
         )
-
-
-def test_head_moves_are_those_of_the_face_whatever_its_size(canonical):
-    angle = 0.1 * np.sin(np.linspace(0, 2 * np.pi, 240))
-    cos, sin = np.cos(angle), np.sin(angle)
-    turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
-    shift = np.stack([0.2 * angle, -0.1 * angle], axis=-1)
-    moves = np.concatenate([turn, shift[..., None]], axis=-1)
-    pose = np.array([[40.0, 5.0, 100.0], [-5.0, 40.0, 80.0]])
-    points = geometry.apply(geometry.compose(pose, moves), canonical)
-    found = moves_module.head_moves(points)
-    np.testing.assert_allclose(found[0], [[1, 0, 0], [0, 1, 0]], atol=1e-9)
-    relative = geometry.compose(geometry.invert(moves[:1]), moves)
-    np.testing.assert_allclose(found, relative, atol=0.01)  # smoothed over time
-
-
-def test_a_short_head_movement_runs_there_and_back():
-    head = np.arange(4.0)[:, None, None] * np.ones((1, 2, 3))
-    taken = moves_module.repeated(head, 2, 8)[:, 0, 0]
-    np.testing.assert_array_equal(taken, [2, 3, 2, 1, 0, 1, 2, 3])
-    assert moves_module.repeated(None, 0, 3) is None
-    np.testing.assert_array_equal(moves_module.repeated(head[:1], 5, 3)[:, 0, 0], [0, 0, 0])
-
-
-def test_a_swaying_head_begins_at_rest_turns_without_growing_and_is_scaled():
-    head = moves_module.sway(1.0, 25.0)
-    assert np.allclose(head[0], [[1, 0, 0], [0, 1, 0]])
-    assert np.allclose(np.linalg.det(head[:, :, :2]), 1)
-    face = np.array([[0.0, 0.0], [0.0, 1.0]])
-
-    def shift(amount):
-        moved = geometry.apply(moves_module.sway(amount, 25.0), np.broadcast_to(face, (1000, 2, 2)))
-        return np.abs(moved - face).max()
-
-    assert 0.02 < shift(1.0) < 0.1 and shift(0.5) < 0.6 * shift(1.0) and shift(0.0) < 1e-12
-    jump = np.abs(np.diff(moves_module.repeated(head, 0, 3000), axis=0)).max()
-    assert jump < 0.02  # there and back, without a jump
