@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
 FARTHEST_PX = 1e6  # from the corner of a picture that a point of a face can lie
+SOUND_SUFFIXES = frozenset(".wav .flac .mp3 .ogg .opus .m4a .aac .aiff .aif .wma".split())
 SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
 
 
@@ -111,7 +112,7 @@ def open_studio(
 
 
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
-    """List the videos in which every picture, or picture in a folder, speaks every sound.
+    """List the videos in which every picture speaks every sound; folders and patterns give theirs.
 
     One picture and one sound become the file ``out``, more of them ``OUT/PICTURE_SOUND.mp4``.
 
@@ -119,9 +120,9 @@ def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[
     ------
     UsageError
         If two pictures or two sounds have the same name, ``out`` is no name of a video, or a folder
-        holds no picture.
+        or pattern gives no file.
     """
-    pairs = list(product(_pictures(images), audios))
+    pairs = list(product(_files(images, pictures, "picture"), _files(audios, _sounds, "sound")))
     if len(pairs) == 1:
         if out.suffix.lower() not in media.WRITTEN_SUFFIXES:
             kinds = " ".join(sorted(media.WRITTEN_SUFFIXES))
@@ -134,15 +135,27 @@ def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[
     return [Job(*pair, out / f"{name}.mp4", name=name) for pair, name in named]
 
 
-def _pictures(images: Iterable[Path]) -> list[Path]:
-    """The pictures themselves, and those in folders by their names."""
+def _files(given: Iterable[Path], inside: Callable[[Path], list[Path]], what: str) -> list[Path]:
+    """Files themselves, those that patterns name, and those in folders, by their names."""
     found = []
-    for image in images:
-        inside = pictures(image) if image.is_dir() else [image]
-        if not inside:
-            raise UsageError(f"{image}: no pictures in this folder")
-        found += inside
+    for path in given:
+        named = [path]
+        if not path.exists() and any(sign in str(path) for sign in "*?["):
+            root = Path(path.anchor)
+            named = sorted(root.glob(str(path.relative_to(root))))
+            if not named:
+                raise UsageError(f"{path}: no {what} is named so")
+        for one in named:
+            several = inside(one) if one.is_dir() else [one]
+            if not several:
+                raise UsageError(f"{one}: no {what}s in this folder")
+            found += several
     return found
+
+
+def _sounds(folder: Path) -> list[Path]:
+    kinds = media.VIDEO_SUFFIXES | SOUND_SUFFIXES
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in kinds)
 
 
 def of_corpus(

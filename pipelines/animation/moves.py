@@ -20,6 +20,7 @@ from tkit.zoo.nets.blink import State, generate
 AT_ONCE = 8  # frames that are made together
 # The jaw turns about its joints at the ears (points 0 and 16), where only the head could move it.
 HINGED = 1 - np.abs(np.arange(17) - 8) / 8
+BEFORE_S = 20.0  # that the eyes lived before the video, so that a blink may be just over
 BLINKS_FROM_S = 120.0  # of generated eyes, whose blinks are rearranged to another rate
 
 
@@ -126,6 +127,9 @@ class Eyes:
         while there < stop:
             count = round(BLINKS_FROM_S * self._own_fps) if self._rate_hz is not None else AT_ONCE
             module = self._blink.weights.module
+            if self._state is None:
+                before = round(BEFORE_S * self._own_fps)
+                self._state = generate(module, before, rng=self._rng)[1]
             moved, self._state = generate(module, count, rng=self._rng, state=self._state)
             if self._rate_hz is not None and self._canonical is not None:
                 moved = at_rate(

@@ -15,11 +15,11 @@ from tkit.errors import Fault, TkitError, UsageError
 @click.command(name="animate")
 @click.option(
     "--image", "images", type=_options.path, multiple=True, metavar="FILE",
-    help="Picture of a face, or a folder of them; may repeat, also as --image photos/*.png.",
+    help="Picture of a face, a folder of them, or a pattern (photos/*.png); may repeat.",
 )  # fmt: skip
 @click.option(
     "--audio", "audios", type=_options.path, multiple=True, metavar="FILE",
-    help="Speech: sound or video file; may repeat, as --image.",
+    help="Speech: sound or video file, a folder or a pattern; may repeat.",
 )  # fmt: skip
 @click.option(
     "--out", type=_options.path, required=True, metavar="F.mp4|DIR",

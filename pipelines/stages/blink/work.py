@@ -59,21 +59,11 @@ def nets(store: Store, config: Config) -> dict[str, nn.Module]:
 
 
 def estimate_hazard(store: Store, rows: list[Row], config: Config) -> np.ndarray:
-    """Hazard (gaps,) of the clips ``rows``.
-
-    How soon a blink follows another counts speakers as the batches do; how often one comes after a
-    long time, which differs most between people, counts all speakers alike.
-    """
+    """Hazard (gaps,) of the clips ``rows``, in which all speakers count alike, or all clips."""
     begins = {row: survey.begins(eyes_opening(store, row, config), row.fps) for row in rows}
-    clips = Counter(row.speaker for row in rows)
-
-    def weighted(power: float) -> np.ndarray:
-        weights = {row: clips[row.speaker] ** (power - 1) for row in rows}
-        return survey.hazard(begins, config.gaps, weights=weights)
-
-    if not config.balance_speakers:
-        return weighted(1.0)
-    return np.r_[weighted(config.balance_power)[:-1], weighted(0.0)[-1]]
+    clips = Counter(row.speaker for row in rows) if config.balance_speakers else Counter()
+    weights = {row: 1 / (clips[row.speaker] or 1) for row in rows}
+    return survey.hazard(begins, config.gaps, weights=weights)
 
 
 def read_eyes(store: Store, row: Row, config: Config) -> np.ndarray:

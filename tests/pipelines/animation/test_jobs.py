@@ -44,6 +44,17 @@ def test_a_folder_stands_for_its_pictures(tmp_path):
         jobs.of_files([tmp_path / "empty"], paths("x.wav"), Path("out"))
 
 
+def test_a_pattern_that_the_shell_left_alone_gives_its_files(tmp_path):
+    for name in ("b.png", "a.png", "c[1].png", "x.wav", "y.WAV", "notes.txt"):
+        (tmp_path / name).touch()
+    made = jobs.of_files([tmp_path / "?.png"], [tmp_path], Path("out"))
+    assert [job.name for job in made] == ["a_x", "a_y", "b_x", "b_y"]
+    (made,) = jobs.of_files([tmp_path / "c[1].png"], [tmp_path / "*.wav"], Path("out.mp4"))
+    assert (made.image.name, made.audio.name) == ("c[1].png", "x.wav")
+    with pytest.raises(UsageError, match="no picture is named so"):
+        jobs.of_files([tmp_path / "z*.png"], [tmp_path / "x.wav"], Path("out"))
+
+
 def test_a_pattern_of_the_shell_gives_all_its_files(monkeypatch):
     given = {}
 

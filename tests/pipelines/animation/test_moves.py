@@ -5,10 +5,12 @@ import pytest
 
 from tkit.errors import UsageError
 from tkit.face import geometry
-from tkit.pipelines.animation import blink_rate
+from tkit.pipelines.animation import blink_rate, moves
 from tkit.pipelines.stages.blink.survey import blinks_in
 from tkit.pipelines.stages.blink.work import EYES, eye_opening
 from tkit.seeds import generator
+from tkit.zoo.nets.blink import draw_begins
+from tkit.zoo.released import weights
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +62,16 @@ def test_rates_that_cannot_be_are_refused(canonical):
         blink_rate.at_rate(
             0 * moved, canonical, rate_hz=1.0, n_frames=500, fps=25.0, rng=generator(0)
         )
+
+
+def test_eyes_blink_as_often_at_the_beginning_as_later():
+    """As if they had lived before the video: the last blink was never, or just before."""
+    hazard = weights.load("blink").module.hazard.numpy()
+    rng, before = generator(0, "first"), round(moves.BEFORE_S * 25)
+    first = rest = 0.0
+    for _ in range(2000):
+        chance = rng.random(before + 300)
+        begins, _ = draw_begins(hazard, chance, since=len(hazard))
+        first += begins[before : before + 75].sum()
+        rest += begins[before + 75 :].sum()
+    assert first / 75 == pytest.approx(rest / 225, rel=0.1)

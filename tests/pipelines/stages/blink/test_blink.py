@@ -305,7 +305,7 @@ def test_eyes_rest_between_blinks():
     assert work.unrest(real, restless, torch.zeros_like(quiet)) == 0
 
 
-def test_the_hazard_counts_speakers_alike_after_a_long_time(store, stores, tmp_path):
+def test_the_hazard_counts_speakers_alike(store, stores, tmp_path):
     rows = store.select("all")
     balanced = work.estimate_hazard(store, rows, SMALL)
     pooled = work.estimate_hazard(store, rows, replace(SMALL, balance_speakers=False))
