@@ -20,7 +20,8 @@ Rows to hold it against: ``truth``, ``blur S``, the truth blurred by a Gaussian 
 
 ``--sheet`` writes 32 frames in an order drawn from ``--seed``, of unknown rows, each at the right
 of its truth: to be ranked by eye, from the sharpest on. ``--ranks`` takes these numbers and tells
-how the order agrees (Spearman) with that of each measure.
+how the order agrees (Spearman) with that of each measure. Of one such sheet (seed 4711, val, the
+released weights and those that were to be chosen from): energy .84, follow .74.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from tkit.pipelines.animation.moves import Eyes, Voice, sample_rate
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
+from tkit.pipelines.stages.texture import lids
+from tkit.pipelines.stages.texture.data import STILL
 from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
 
 UPPER_INNER, LOWER_INNER = plausible.INNER_LIP_PAIRS.T
@@ -109,7 +111,9 @@ def talk(
     studio : Studio
         ``round(duration * studio.fps)`` frames are made.
     watch : callable, optional
-        ``watch(points, rendered)`` is shown what every pass of the network saw and made.
+        ``watch(points, rendered)`` is shown what was asked for, and what every pass of the network
+        made of it; it leaves the eyes at rest, which :mod:`tkit.pipelines.stages.texture.lids`
+        shuts.
 
     Returns
     -------
@@ -157,9 +161,13 @@ class Sitter:
         size, module = studio.texture.weights.config.size, studio.texture.weights.module
         self.image = image
         self.person = person = look_at(image, points, canonical=canonical, size=size)
-        self.render = Renderer(module, person.crop, person.points)
+        calm = lids.calm_mask(person.points, size)
+        self.render = Renderer(module, person.crop, person.points, calm=calm)
+        self._to_crop = geometry.compose(person.transform, person.pose)
         self._paste = Paste(image, person.points, person.transform, size=size, pose=person.pose)
-        self._carry = Carry(geometry.compose(person.transform, person.pose), person.crop.shape)
+        self._carry = Carry(self._to_crop, person.crop.shape)
+        self._shut = lids.Lids(image, person.points, person.transform)
+        self._shut_crop = lids.Lids(person.crop, person.points, STILL)
 
     def voice(self, studio: Studio) -> Voice:
         """What moves the mouth of this face; :class:`WeightsError` as :class:`Voice` raises it."""
@@ -201,11 +209,12 @@ class Sitter:
                 head = repeated(studio.head, start, len(moved))
             elif sway:
                 head = sway.take(speech.loudness(start, len(moved)))
-            points = self.person.landmarks(said + look)
-            rendered = self.render(points)
+            points, rest = self.person.landmarks(said + look), self.person.landmarks(said)
+            rendered = self.render(rest)
             if watch:
                 watch(points, rendered)
-            yield from self._placed(rendered, head, studio.crop)
+            frames = self._placed(rendered, head, studio.crop)
+            yield from self._blinking(frames, points, rest, head, studio.crop)
 
     def _placed(
         self, rendered: Rendered, head: np.ndarray | None, crop: bool
@@ -219,6 +228,23 @@ class Sitter:
         maps = rendered.attention, rendered.colour, rendered.flow, heads
         for layers in zip(*maps, strict=True):
             yield self._paste(*layers)
+
+    def _blinking(
+        self,
+        frames: Iterator[np.ndarray],
+        points: np.ndarray,
+        rest: np.ndarray,
+        head: np.ndarray | None,
+        crop: bool,
+    ) -> Iterator[np.ndarray]:
+        """Yield frames with their eyes shut as far as in ``points``, beside those at ``rest``."""
+        if head is not None:
+            moved = geometry.compose(self._to_crop, head)
+            moved = geometry.compose(moved, geometry.invert(self._to_crop))
+            points, rest = geometry.apply(moved, points), geometry.apply(moved, rest)
+        shut = self._shut_crop if crop else self._shut
+        for frame, *face in zip(frames, points, rest, strict=True):
+            yield shut(frame, *face)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:

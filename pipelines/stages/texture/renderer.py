@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from tkit.face import drawing
 from tkit.pipelines.stages.texture.data import STILL
 from tkit.zoo.layers import winograd
-from tkit.zoo.layers.flow import landmark_flow
+from tkit.zoo.layers.flow import landmark_flow, warp
 from tkit.zoo.nets import texture
 
 
@@ -49,6 +49,9 @@ class Renderer:
         Its landmarks, pixels.
     at_once : int
         Frames in one pass of the network.
+    calm : ndarray (H, W) float32, optional
+        1 where the identity image is only carried along with the landmarks, 0 where the network
+        paints; by default it paints everywhere.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Renderer:
         points: np.ndarray,
         *,
         at_once: int = 8,
+        calm: np.ndarray | None = None,
     ) -> None:
         winograd.make_ready(module)
         self._module, self._at_once = module, at_once
@@ -67,6 +71,7 @@ class Renderer:
         with torch.inference_mode():
             self._identity = texture.image_tensor(identity[None]).to(self._device)
             self._lines = module.encode(self._drawings(points[None]))
+        self._calm = None if calm is None else torch.from_numpy(calm)[None, None].to(self._device)
 
     def __call__(self, points: np.ndarray, ground: np.ndarray | None = None) -> Rendered:
         """Render frames with landmarks (T, 68, 2).
@@ -88,14 +93,17 @@ class Renderer:
     def _pass(self, points: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, ...]:
         still = self._points.expand(len(points), -1, -1)
         where = torch.from_numpy(np.asarray(points, np.float64)), still
-        prior = landmark_flow(*where, torch.tensor(ground), size=self._shape[1])
+        prior = landmark_flow(*where, torch.tensor(ground), size=self._shape[1]).to(self._device)
         moved = self._module.encode(self._drawings(points)) - self._lines
-        image, attention, colour, flow = self._module.paint(
-            moved, self._identity, prior.to(self._device)
-        )
+        image, attention, colour, flow = self._module.paint(moved, self._identity, prior)
         if flow is None:
             flow = image.new_zeros(len(points), 2, *self._shape)
         flow = F.interpolate(flow, self._shape, mode="bilinear", align_corners=False)
+        if self._calm is not None:
+            carried = F.interpolate(prior[:, :2], self._shape, mode="bilinear", align_corners=False)
+            flow = flow + self._calm * (carried - flow)
+            attention = attention + self._calm * (1 - attention)
+            image = texture.compose(attention, colour, warp(self._identity, flow, mode="bicubic"))
         return (
             _array(image.add(1).mul(127.5).round().clamp(0, 255).byte()),
             _array(attention),
