@@ -118,13 +118,46 @@ def _pth(folder: Path) -> list[Path]:
 
     torch.save(Small.net().state_dict(), folder / "new.pth")
     torch.save(Small.net().state_dict(), folder / "old.pth", _use_new_zipfile_serialization=False)
+    head = {"classifier.1.weight": torch.zeros(2, 3)}  # as torchvision's files have beside the rest
+    torch.save(Small.net().state_dict() | head, folder / "torchvision.pth")
     return sorted(folder.iterdir())
 
 
 def _load_pth(path: Path) -> object:
     from tkit.zoo.checkpoints import load_into
 
-    return load_into(Small.net(), path, wanted="a layer").weight.shape
+    return load_into(Small.net(), path, wanted="a layer", spare="classifier.").weight.shape
+
+
+def _example(family: str) -> Callable[[Path], list[Path]]:
+    """The files that a metric's example writes."""
+
+    def seeds(folder: Path) -> list[Path]:
+        from tkit.metrics import METRICS
+
+        METRICS.families()[family].example(folder)
+        return sorted(folder.iterdir())
+
+    return seeds
+
+
+def _mat(path: Path) -> object:
+    from tkit.metrics import niqe
+
+    mean, cov = niqe.PRISTINE.load(path)
+    return mean.shape, cov.shape
+
+
+def _svm(path: Path) -> object:
+    from tkit.metrics import brisque
+
+    return brisque.LIVE.load(path.parent)(np.zeros(brisque.N_FEATURES))
+
+
+def _onnx(path: Path) -> object:
+    from tkit.metrics import csim
+
+    return csim.FACES.load(str(path)).getLayerNames()
 
 
 def _task(folder: Path) -> list[Path]:
@@ -340,6 +373,37 @@ def _read_words(path: Path) -> object:
     return len(read_alignment(path))
 
 
+def _manifest(folder: Path) -> list[Path]:
+    from tkit.clips import Clip, Word, columns, write_manifest
+
+    words = (Word(0.1, 0.5, "bin"), Word(0.5, 0.9, "blue"))
+    clips = [
+        Clip("s1/a", "s1", "s1/a.mp4", text="bin blue", words=words, split="train"),
+        Clip("s2/b", "s2", "/x/b.mp4", audio="b.wav", columns=columns(sex="female")),
+    ]
+    write_manifest(folder / "clips.jsonl", clips)
+    return [folder / "clips.jsonl"]
+
+
+def _read_manifest(path: Path) -> object:
+    from tkit.clips import read_manifest, validate
+
+    return [clip.words for clip in validate(read_manifest(path))]
+
+
+def _columns(folder: Path) -> list[Path]:
+    (folder / "splits.tsv").write_text("# drawn\ns1\ttrain\ns2/a, val\ns3\n")
+    (folder / "map.tsv").write_text("out_0001\ts1/a\nout_0002\ts1/b\n")
+    return sorted(folder.iterdir())
+
+
+def _read_columns(path: Path) -> object:
+    from tkit.corpora import read_splits
+    from tkit.scoring.pairing import read_map
+
+    return read_map(path) if path.name == "map.tsv" else read_splits(path).keys()
+
+
 def _labels(folder: Path) -> list[Path]:
     (folder / "x.mlf").write_text('#!MLF!#\n"*/01M/straightcam/sa1.lab"\n0 100000 sil\n1 2 ah\n.\n')
     return [folder / "x.mlf"]
@@ -452,6 +516,8 @@ OTHERS = [
     Target("stage", _stages, _stage),
     Target("pth", _pth, _load_pth),
     Target("task", _task, _read_task),
+    Target("mat", _example("niqe"), _mat),
+    Target("svm", _example("brisque"), _svm, text=True),
     Target("store", _store, _read_store, checked=True),
     Target("old-store", _old_store, _read_store),
     Target("cache", _cache, _read_cache, checked=True),
@@ -463,6 +529,8 @@ OTHERS = [
     Target("series", _series, _read_series),
     Target("openface", _openface, _read_openface, text=True),
     Target("checksums", _checksums, _read_checksums, text=True),
+    Target("manifest", _manifest, _read_manifest, text=True),
+    Target("columns", _columns, _read_columns, text=True),
     Target("words", _words, _read_words, text=True),
     Target("labels", _labels, _read_labels, text=True),
     Target("points", _points, _read_points),
@@ -473,3 +541,5 @@ OTHERS = [
     Target("archive", _archive, _unpack),
 ]
 TARGETS = {target.name: target for target in BINARY + OTHERS}
+# What a library of C++ is handed as it is, and falls: tried by hand, each in a process of its own.
+HANDED_ON = {"onnx": Target("onnx", _example("csim"), _onnx)}

@@ -1,10 +1,12 @@
 """What is installed here, and what is said where something is not."""
 
+import configparser
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
-from tkit.errors import TkitError
+from tkit.errors import TkitError, UsageError
 from tkit.installation import doctor, licences, requirements
 
 
@@ -70,6 +72,30 @@ def test_extras_that_are_not_installed_are_told_and_no_fault(asks):
     found = requirements.optional()
     assert found.keys() == {"cluster", "export"}  # nobody needs those of developers
     assert found["cluster"][0].trouble == "is not installed" and not found["export"][0].trouble
+
+
+def test_every_extra_says_what_it_is_for():
+    told = configparser.ConfigParser()
+    told.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
+    extras = {*told["options.extras_require"]}
+    assert extras == requirements.PURPOSES.keys() | requirements.DEVELOPERS
+
+
+def test_what_is_optional_has_one_line_with_what_it_is_for_and_the_way_to_it(asks, monkeypatch):
+    from tkit.metrics import ffmpeg
+
+    def absent():
+        raise UsageError("this metric needs ffmpeg: pip install 'talking-face-toolkit[quality]'")
+
+    monkeypatch.setattr(type(ffmpeg.FFMPEG), "load", lambda net: absent())
+    asks("no-such-package; extra == 'app'")
+    found = {one.what.partition(":")[0]: one for one in doctor.examine() if one.state != "ok"}
+    app = found["extra app, for tkit app and tkit study serve"]
+    assert (app.state, app.remedy) == ("missing", f"pip install '{requirements.NAME}[app]'")
+    features = found["network features, for fid, kid"]
+    assert features.remedy == "give it by --set fid.net=FILE or --set kid.net=FILE"
+    vmaf = found["network ffmpeg, for vif, vmaf, xpsnr"]
+    assert (vmaf.state, vmaf.remedy) == ("missing", f"pip install '{requirements.NAME}[quality]'")
 
 
 def test_without_metadata_the_way_to_them_is_told(monkeypatch):

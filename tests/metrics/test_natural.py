@@ -119,6 +119,38 @@ def test_files_of_another_kind_are_refused(tmp_path):
             METRICS.get("brisque")(pred=frames, gt=frames, model=str(folder))
 
 
+def test_arrays_of_matlab_are_those_that_scipy_wrote(tmp_path):
+    from scipy.io import savemat
+
+    rng = np.random.default_rng(0)
+    held = {"pop_mu": rng.normal(size=(1, 36)), "pop_cov": rng.normal(size=(36, 36))}
+    counts = {"pop_mu": np.arange(36)[None], "pop_cov": np.eye(36, dtype=np.uint8)}
+    for arrays, packed in ((held, False), (held, True), (counts, True)):
+        savemat(tmp_path / "x.mat", arrays, do_compression=packed)
+        mean, cov = niqe.PRISTINE.load(tmp_path / "x.mat")
+        np.testing.assert_array_equal(mean, arrays["pop_mu"][0])
+        np.testing.assert_array_equal(cov, arrays["pop_cov"])
+        whole = (tmp_path / "x.mat").read_bytes()
+        for size in (3, 100, 130, 200, len(whole) - 200):  # cut short
+            (tmp_path / "x.mat").write_bytes(whole[:size])
+            with pytest.raises(UsageError, match="not NIQE's parameters"):
+                niqe.PRISTINE.load(tmp_path / "x.mat")
+    savemat(tmp_path / "x.mat", {"pop_mu": np.ones(36) * 1j, "pop_cov": "text"})
+    with pytest.raises(UsageError, match="not NIQE's parameters"):
+        niqe.PRISTINE.load(tmp_path / "x.mat")
+
+
+def test_a_pickle_that_would_take_memory_beyond_its_size_is_refused(tmp_path):
+    METRICS.families()["brisque"].example(tmp_path)
+    good = (tmp_path / "normalize.pickle").read_bytes()
+    far = b"r\xff\xff\xff\x7f"  # a place in memory number 2**31 - 1
+    for data in (good[:11] + far + good[11:], b"\x95" + b"\xff" * 8 + b".", b"\x96" + b"\x7f" * 8):
+        (tmp_path / "normalize.pickle").write_bytes(data)
+        with pytest.raises(UsageError, match="holds no machine of BRISQUE") as refused:
+            brisque.LIVE.load(tmp_path)
+        assert "\n" not in str(refused.value)
+
+
 class Harmful:
     def __reduce__(self):
         return print, ("run",)

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from tkit import __version__
-from tkit.errors import Fault, TkitError, guarded
+from tkit.errors import Fault, TkitError, UsageError, guarded
 from tkit.installation import requirements
 from tkit.installation.requirements import Package
 from tkit.landmarks import LANDMARKERS
 from tkit.lips import SEGMENTERS
-from tkit.metrics import METRICS
+from tkit.metrics import METRICS, Network
 from tkit.registry import BackEnd
 from tkit.speech import ENCODERS
 from tkit.zoo.released import cards
 from tkit.zoo.released import weights as released_weights
 
 # Back-ends that work as tkit is installed: they take no file and need no extra.
-USED = frozenset({"dlib68", "dlib68-plain", "lipseg", "chars29", "phones", "logmel"})
+USED = frozenset(
+    {"dlib68", "dlib68-plain", "dlib68-plain-gray", "lipseg", "chars29", "phones", "logmel"}
+)
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,12 @@ def _install(package: Package) -> str:
 
 def _extra(extra: str, packages: list[Package]) -> Finding:
     lacking = [one for one in packages if one.trouble]
+    what = f"extra {extra}, {requirements.PURPOSES[extra]}"
     if not lacking:
         there = ", ".join(f"{one.wanted.name} {one.version}" for one in packages)
-        return Finding(f"extra {extra}: {there}")
+        return Finding(f"{what}: {there}")
     told = ", ".join(f"{one.wanted.name} {one.trouble}" for one in lacking)
-    return Finding(
-        f"extra {extra}: {told}", "missing", f"pip install '{requirements.NAME}[{extra}]'"
-    )
+    return Finding(f"{what}: {told}", "missing", f"pip install '{requirements.NAME}[{extra}]'")
 
 
 def _back_ends() -> Iterator[Finding]:
@@ -106,16 +107,41 @@ def _back_ends() -> Iterator[Finding]:
         for registry in (LANDMARKERS, SEGMENTERS, ENCODERS)
         for name in registry.names()
     ]
-    known += {id(net): net for family in METRICS.families().values()
-              if (net := family.network)}.values()  # fmt: skip
     for end in known:
         what = f"{end.kind} {end.name}"
         if end.name in USED:
             yield _trial(what, end.load)
         elif end.model and end.model.required:
             way = f"; or set {end.model.variable}" if end.model.variable else ""
-            needs = f"{what}: needs {end.model.what}"
+            needs = f"{what}, {end.title}: needs {end.model.what}"
             yield Finding(needs, "missing", f"give the file by {end.option}{way}")
+    yield from _networks()
+
+
+def _networks() -> Iterator[Finding]:
+    """Networks that metrics look through, one line for all metrics that take the same file."""
+    users: dict[tuple[str, str], list[tuple[str, Network]]] = {}
+    for name, family in METRICS.families().items():
+        if net := family.network:
+            file = net.model.what if net.model and net.model.required else ""
+            users.setdefault((net.name, file), []).append((name, net))
+    for (name, file), them in users.items():
+        what = f"network {name}, for {', '.join(user for user, _ in them)}"
+        if file:
+            ways = dict.fromkeys(net.option for _, net in them)
+            yield Finding(f"{what}: needs {file}", "missing", f"give it by {' or '.join(ways)}")
+        else:
+            yield _of_package(what, them[0][1])
+
+
+def _of_package(what: str, net: Network) -> Finding:
+    """Whether the package is there that brings a network; its own words tell how to get it."""
+    try:
+        net.load()
+    except UsageError as error:
+        _, _, way = str(error).partition(": ")
+        return Finding(f"{what}: {net.title}", "missing", way)
+    return Finding(f"{what}: works")
 
 
 def _trial(what: str, work: Callable[[], object]) -> Finding:

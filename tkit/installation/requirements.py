@@ -13,6 +13,17 @@ from tkit.errors import TkitError, one_line
 
 NAME = "talking-face-toolkit"
 DEVELOPERS = frozenset({"docs", "lint", "release", "test"})  # extras that nobody needs to work with
+PURPOSES = {  # of extras
+    "app": "for tkit app and tkit study serve",
+    "cluster": "for --cluster of prep and score",
+    "docs": "for make docs, in a checkout",
+    "export": "for tkit zoo export --format onnx",
+    "face-alignment": "for --landmarks face-alignment",
+    "identity": "for the metrics identity and identity-dtw",
+    "mesh": "for --landmarks mesh",
+    "quality": "an ffmpeg for the metrics vmaf, vmaf-neg, vif and xpsnr",
+    "transformers": "for --speech transformers",
+}
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,10 @@ def needed() -> list[Package]:
 
 
 def optional() -> dict[str, list[Package]]:
-    """Return the packages of each extra, which are not imported."""
+    """Return the packages of each extra with a purpose, which are not imported."""
     found: dict[str, list[Package]] = defaultdict(list)
     for extra, wanted in _declared():
-        if extra and extra not in DEVELOPERS:
+        if extra in PURPOSES:
             found[extra].append(_look_at(wanted, trial=False))
     return dict(found)
 

