@@ -53,5 +53,5 @@ METRIC = Metric(
     scores={"csim-source": Score("", "higher", finish)},
     limits="Of the network that was given, and of nothing else; a still is as good as a video.",
     checked="block means by hand, < 1e-6",
-    ms=4,
+    ms=2,
 )
