@@ -114,7 +114,7 @@ class Remembered:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray | None:
         """Return what the function that it stands for returns."""
-        key = frame.shape, hashlib.blake2b(np.ascontiguousarray(frame)).digest()
+        key = frame.shape, hashlib.blake2b(frame.tobytes()).digest()
         if key not in self._known:
             if len(self._known) >= self._most:
                 del self._known[next(iter(self._known))]  # the oldest

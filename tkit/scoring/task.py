@@ -89,7 +89,7 @@ def prepared(
     found = with_files(found, audio=paths["audio"], source=paths["source"])
     if any(BASELINES[row].other_sound for row in plan.rows):
         found = with_other_sounds(found)
-    measure = recoding.measure
+    measure: Measure = recoding.measure
     if asked.resume:
         measure = remembering(measure, Path(asked.resume))
     parts = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
