@@ -25,6 +25,7 @@ from tkit.report import Cell
 from tkit.scoring import protocols
 
 NOISE = 6  # levels
+ROUNDING = 1e-9  # what nothing is at most
 ORDER = "gt", "static", "gt-lag3", "noise", "detector-noise", "other-sound"
 
 
@@ -63,7 +64,7 @@ def shown(cell: Cell) -> str:
         return "n/a" if cell.note.startswith(("n/a", "inf")) else "-"
     if math.isinf(cell.value):
         return "inf"
-    return f"{cell.value:.3g}"
+    return f"{cell.value:.3g}" if abs(cell.value) > ROUNDING else "0"
 
 
 def main() -> None:

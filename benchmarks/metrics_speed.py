@@ -61,7 +61,9 @@ def milliseconds(family: Metric, inputs: dict[str, np.ndarray], folder: Path) ->
     some = Scorer("", family, next(iter(family.scores.values())))
     call = {key: given[key] for key in family.inputs} | settings
     best = float("inf")
-    for _ in range(4):
+    for run in range(4):
+        if not family.needs.of_points:  # other pixels: what was seen may be remembered
+            call |= {key: call[key] ^ np.uint8(1 << run) for key in ("pred", "gt") if key in call}
         start = _cpu_s()
         some.measure(**call)
         best = min(best, _cpu_s() - start)

@@ -42,7 +42,7 @@ def stand_in(files):
 
         return network
 
-    models.vgg16, models.alexnet, models.squeezenet1_1 = make("vgg"), make("alex"), None
+    models.vgg16, models.alexnet, models.squeezenet1_1 = map(make, ("vgg", "alex", "squeeze"))
     vision.models, vision.transforms = models, types.ModuleType("torchvision.transforms")
     sys.modules |= {"torchvision": vision, "torchvision.models": models,
                     "torchvision.transforms": vision.transforms}  # fmt: skip
@@ -51,10 +51,12 @@ def stand_in(files):
 def main() -> None:
     """Write the file beside this one."""
     folder = Path(tempfile.mkdtemp())
-    nets = ("alex", "vgg")
+    nets = ("alex", "vgg", "squeeze")
     stand_in({net: backbones.write_random(folder / f"net-{net}.pth", net) for net in nets})
     import lpips
     from DISTS_pytorch.DISTS_pt import DISTS
+
+    from tkit.metrics.lpips import write_random_heads
 
     def tensors(frames):
         return torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2))).float() / 255
@@ -64,6 +66,9 @@ def main() -> None:
     heads = METRICS.families()["lpips"].example(folder)["heads"]
     model = lpips.LPIPS(net="alex", model_path=heads, verbose=False)
     found["lpips"] = model(pred, gt, normalize=True).mean().item()
+    heads = write_random_heads(folder / "heads-squeeze.pth", "squeeze")
+    model = lpips.LPIPS(net="squeeze", model_path=heads, verbose=False)
+    found["lpips_squeeze"] = model(pred, gt, normalize=True).mean().item()
     weights = torch.load(METRICS.families()["dists"].example(folder)["heads"])
     model = DISTS(load_weights=False)
     model.alpha, model.beta = (nn.Parameter(weights[name]) for name in ("alpha", "beta"))

@@ -205,9 +205,18 @@ def test_its_interval_leaves_out_speakers(tmp_path):
         ours = report.methods["ours"][name]
         assert ours.low < ours.value < ours.high and ours.n == 12
         assert report.methods["gt"][name].value < ours.value
-    few = METRICS.get("fvd").score.remark({"gt": (np.zeros((12, 64)),)})
-    assert few.startswith("12 clips for") and "12 clips for" in report.methods["ours"]["fvd"].note
-    assert "the value is far too high, kvd is not (fvd)" in " ".join(report.table().split())
+
+
+def test_a_table_of_few_clips_has_the_remark(tmp_path):
+    for side, seed in (("gt", 0), ("ours", 1)):
+        for index, clip in enumerate(clips(4, seed=seed)):
+            (tmp_path / side).mkdir(exist_ok=True)
+            np.save(tmp_path / side / f"c{index}.npy", clip)
+    settings = {"fvd": {"net": METRICS.families()["fvd"].example(tmp_path)["net"], "length": 4}}
+    report = scoring.score(tmp_path / "ours", tmp_path / "gt", metrics="fvd", settings=settings)
+    said = "4 clips for 6 features: the value is far too high, kvd is not"
+    assert report.methods["ours"]["fvd"].note.endswith(said)
+    assert said in " ".join(report.table().split())
 
 
 @pytest.mark.slow

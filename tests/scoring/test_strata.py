@@ -8,7 +8,7 @@ import pytest
 from tkit import clips, scoring
 from tkit.errors import UsageError
 from tkit.report import Report, grid, tables
-from tkit.scoring import strata
+from tkit.scoring import parts as parting
 
 CLIPS = [f"s{speaker}/{name}" for speaker in range(1, 7) for name in "ab"]
 SEX = {"s1": "female", "s2": "female", "s3": "female", "s4": "male", "s5": "male"}
@@ -88,25 +88,25 @@ def test_damaged_strata_are_no_report(report):
 
 def test_a_clip_of_its_own_column_goes_before_its_speaker(folder):
     columns = {"s1": {"sex": "female"}, "s1/b": {"sex": "male"}}
-    parts = strata.of_clips(["s1/a", "s1/b", "s9/c"], columns, ["sex"])
+    parts = parting.of_clips(["s1/a", "s1/b", "s9/c"], columns, ["sex"])
     assert parts == {"sex": {"female": ["s1/a"], "male": ["s1/b"], "unknown": ["s9/c"]}}
 
 
 def test_columns_are_read_from_tables_manifests_and_stores(folder, tiny_store, tmp_path):
-    assert strata.read(folder / "clips.tsv")["s1/b"] == {"part": "odd"}
-    assert strata.read(folder / "speakers.csv")["s4"] == {"sex": "male"}
+    assert parting.read(folder / "clips.tsv")["s1/b"] == {"part": "odd"}
+    assert parting.read(folder / "speakers.csv")["s4"] == {"sex": "male"}
     about = clips.columns(emotion="glad")
     clips.write_manifest(tmp_path / "m.jsonl", [clips.Clip("s1/a", "s1", "a.mp4", columns=about)])
-    assert strata.read(tmp_path / "m.jsonl") == {"s1/a": {"emotion": "glad"}}
-    assert strata.read(tiny_store)
+    assert parting.read(tmp_path / "m.jsonl") == {"s1/a": {"emotion": "glad"}}
+    assert parting.read(tiny_store)
 
 
 def test_the_sex_of_speakers_of_grid_is_known_without_a_table(tmp_path):
     for clip in ("s1/bbaf2n", "s4/bbaf3s"):
         (tmp_path / clip).parent.mkdir()
         (tmp_path / f"{clip}.mpg").touch()
-    columns = strata.of_corpus(tmp_path)
-    parts = strata.of_clips(["s1/bbaf2n", "s4/bbaf3s"], columns, ["sex"])
+    columns = parting.of_corpus(tmp_path)
+    parts = parting.of_clips(["s1/bbaf2n", "s4/bbaf3s"], columns, ["sex"])
     assert parts["sex"] == {"female": ["s4/bbaf3s"], "male": ["s1/bbaf2n"]}
 
 

@@ -40,7 +40,8 @@ def command(
       tkit study report study --csv mos.csv
       tkit agree scores.json mos.csv
     """
-    from tkit.report import Report, agreement, formats
+    from tkit.report import Report, formats
+    from tkit.study import agreement
 
     files = {"json": json_file, "markdown": markdown_file}
     outputs = {kind: path for kind, path in files.items() if path is not None}

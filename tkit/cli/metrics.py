@@ -8,7 +8,7 @@ import click
 
 from tkit.cli import _options
 
-SHORT = {"gt": "gt", "wave": "sound", "source": "source"}  # of what a metric needs, in the list
+MARKS = {"gt": "g", "wave": "s", "source": "p"}  # of what a metric needs, in the list
 
 
 @click.group("metrics", invoke_without_command=True)
@@ -40,15 +40,14 @@ def list_all() -> None:
     for name in METRICS.names():
         metric = METRICS.get(name)
         unit = metric.unit_of(metric.settings({}))
-        needs = ", ".join(SHORT[key] for key in metric.required if key in SHORT)
-        title = f"{metric.title} [{needs}]" if needs else metric.title
-        rows.append([name, tables.ARROWS[metric.better], unit, metric.needs.view, title])
+        needs = "".join(MARKS.get(key, "") for key in metric.required)
+        looks = f"{metric.needs.view} {needs}".rstrip()
+        about = [name, tables.ARROWS[metric.better], unit, looks]
+        rows.append([*about, metric.title])
     for line in tables.listed(rows, width=_options.columns()):
         click.echo(line)
-    click.echo(
-        "\n↑ higher, ↓ lower is better; → nearer to the ground truth's own\n"
-        "[gt, sound, source]: what is needed beside; tkit score goes without gt, too"
-    )
+    click.echo("\n↑ higher, ↓ lower is better; → nearer to the ground truth's own")
+    click.echo("  g: needs the ground truth (--gt), s: a sound, p: the source picture (--source)")
 
 
 @command.command("show")

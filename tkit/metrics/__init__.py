@@ -324,14 +324,10 @@ class Scorer:
     @property
     def required(self) -> tuple[str, ...]:
         """Which of :data:`INPUTS` it cannot do without; a frame rate is always known."""
-        taken = inspect.signature(self.family.measure).parameters
-        empty = inspect.Parameter.empty
-        return tuple(
-            key
-            for key in self.family.inputs
-            if key != "fps"
-            and (taken[key].default is empty or (key == "gt" and self.score.of_truth))
-        )
+        taken = inspect.signature(self.family.measure).parameters.values()
+        free = {one.name for one in taken if one.default is not inspect.Parameter.empty} | {"fps"}
+        free -= {"gt"} if self.score.of_truth else set()
+        return tuple(key for key in self.family.inputs if key not in free)
 
     @property
     def title(self) -> str:

@@ -140,5 +140,5 @@ METRIC = Metric(
     "has full marks, and of quiet or noisy sound there is little to say. No network is "
     "involved, so it is no LSE.",
     checked="hums of known loudness and lag: lag exact; numpy.corrcoef at every lag, < 1e-12",
-    ms=0.02,
+    ms=0.04,
 )

@@ -295,5 +295,5 @@ METRIC = Metric(
     limits="Learned of four kinds of distortion; those of generated faces were not among them. "
     "Read it beside the ground truth's value.",
     checked="brisque 0.2.0, < 1e-4 (features < 1e-6)",
-    ms=8,
+    ms=10,
 )

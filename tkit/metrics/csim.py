@@ -23,7 +23,7 @@ import numpy as np
 from tkit.errors import ScoreError, UsageError
 from tkit.files import require_path
 from tkit.metrics import MISSING_FACE, Metric, Need, Network, Param, Score, Stats
-from tkit.metrics.identity import crop, embeddings
+from tkit.metrics.identity import Remembered, crop, embeddings
 from tkit.registry import ModelFile
 
 SIDE_PX = 112
@@ -48,16 +48,22 @@ def measure(
     UsageError
         If the file is no such network, or the models that find faces are not installed.
     """
-    by_file = partial(embed, weights)
-    mine, truth = embeddings(by_file, pred=pred, gt=gt, step=step, missing_face=missing_face)
+    mine, truth = embeddings(
+        embedder(weights), pred=pred, gt=gt, step=step, missing_face=missing_face
+    )
     return {"frames": len(mine), "cosine": float((mine * truth).sum())}
 
 
-def embed(weights: str, frame: np.ndarray) -> np.ndarray | None:
-    """Unit embedding (D,) of the largest face of an RGB frame by a network; None without one.
+@lru_cache
+def embedder(weights: str) -> Remembered:
+    """What gives unit embeddings (D,) of the largest face of RGB frames by a network; None without.
 
-    Raises :class:`UsageError` if the file is no such network.
+    It raises :class:`UsageError` if the file is no such network.
     """
+    return Remembered(partial(_embedded, weights))
+
+
+def _embedded(weights: str, frame: np.ndarray) -> np.ndarray | None:
     import cv2
 
     net, face = _net(weights), crop(frame)

@@ -191,5 +191,5 @@ METRIC = Metric(
     "than the band may find a frame that it fits.",
     checked="every path of small tables, and the full recursion at 120 frames, < 1e-9; band 0 is "
     "the frame-wise score",
-    ms=0.1,
+    ms=0.2,
 )

@@ -189,5 +189,4 @@ METRIC = Metric(
     "time: shuffled frames are as good. Features of a network that learned objects say "
     "little of mouths.",
     checked="SciPy's matrix square root, 1e-14 relative",
-    ms=0,
 )

@@ -208,5 +208,4 @@ METRIC = Metric(
     "not the sound.",
     checked="SciPy's matrix square root, < 1e-6; pair by pair, 1e-9 relative; black against white "
     "in the known file 151.256, if you have it",
-    ms=0,
 )

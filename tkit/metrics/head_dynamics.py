@@ -102,5 +102,5 @@ METRIC = Metric(
     limits="How much the head moves, not whether it moves with the speech. The tracker's noise is "
     "in it, in head-speed most of all.",
     checked="as pose-distance; similarities that turn the picture, < 1e-4 degrees",
-    ms=0.3,
+    ms=0.2,
 )

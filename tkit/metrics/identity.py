@@ -13,6 +13,7 @@ that from the embedding of the first true frame.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -100,8 +101,28 @@ def crop(frame: np.ndarray) -> np.ndarray | None:
     return laid
 
 
-def embed(frame: np.ndarray) -> np.ndarray | None:
-    """Unit embedding (128,) of the largest face of an RGB frame; None without one."""
+class Remembered:
+    """Embeddings of the frames seen last, known again by their pixels.
+
+    All methods and control rows of a clip stand beside the same ground truth, and most rows show
+    frames of it: each is looked at once.
+    """
+
+    def __init__(self, embed: Callable[[np.ndarray], np.ndarray | None], most: int = 4096) -> None:
+        self._embed, self._most = embed, most
+        self._known: dict[tuple[Any, ...], np.ndarray | None] = {}
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray | None:
+        """Return what the function that it stands for returns."""
+        key = frame.shape, hashlib.blake2b(frame.tobytes()).digest()
+        if key not in self._known:
+            if len(self._known) >= self._most:
+                del self._known[next(iter(self._known))]  # the oldest
+            self._known[key] = self._embed(frame)
+        return self._known[key]
+
+
+def _embedded(frame: np.ndarray) -> np.ndarray | None:
     import cv2
 
     face = crop(frame)
@@ -132,6 +153,9 @@ def _open() -> tuple[Any, Any]:
     detector = cv2.FaceDetectorYN.create(str(paths[0]), "", (320, 320), 0.7)
     return detector, cv2.FaceRecognizerSF.create(str(paths[1]), "")
 
+
+embed = Remembered(_embedded)
+"""Unit embedding (128,) of the largest face of an RGB frame (H, W, 3); None without one."""
 
 SFACE = Network(
     name="sface",
@@ -186,5 +210,5 @@ METRIC = Metric(
     limits="One network's view of a face: poses, expressions and light move it, and people whom it "
     "has not learned to tell apart are one. A still is as good as a video.",
     checked="a face with itself 1, and 0 of acd, < 1e-6",
-    ms=4,
+    ms=18,
 )

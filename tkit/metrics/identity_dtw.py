@@ -78,5 +78,5 @@ METRIC = Metric(
     limits="As identity; an alignment never has a lower cosine than none, so that values of two "
     "bands are not comparable.",
     checked="every path of small tables, < 1e-9; band 0 is the frame-wise cosine",
-    ms=20,
+    ms=90,
 )

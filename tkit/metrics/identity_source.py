@@ -101,5 +101,5 @@ METRIC = Metric(
     limits="As identity: one network's view of a face, and a still is as good as a video. Of a "
     "source in which the head is turned away it says little.",
     checked="a face with itself is 1, < 1e-6",
-    ms=4,
+    ms=9,
 )

@@ -224,5 +224,5 @@ METRIC = Metric(
     "--recode says how far an encoder moves it.",
     checked="the sum pair by pair with torch, < 1e-6; MFCC are those of python_speech_features, "
     "1e-5",
-    ms=60,
+    ms=77,
 )

@@ -89,5 +89,5 @@ METRIC = Metric(
     citation="Wang, Simoncelli and Bovik, Multi-scale structural similarity, Asilomar 2003",
     limits="What SSIM cannot say. Pictures under 176 pixels have no five scales, and no value.",
     checked="the definition in NumPy and OpenCV, < 1e-9",
-    ms=2,
+    ms=1.4,
 )

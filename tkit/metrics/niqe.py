@@ -221,5 +221,5 @@ METRIC = Metric(
     limits="Statistics of natural scenes; smooth skin without background has a value of its own, "
     "so it is read beside the ground truth's. It knows no face and no time.",
     checked="scikit-video 1.1.11, equal (features 5e-9)",
-    ms=15,
+    ms=10,
 )

@@ -50,5 +50,5 @@ METRIC = Metric(
     "large as the tracker's errors. Where the head is in the picture is not looked at.",
     checked="projections turned by known angles and OpenCV's solvePnP, < 1e-5 degrees; 1 px of "
     "noise at 48 px between the eyes <= 2 degrees, 95 % <= 1.3",
-    ms=0.3,
+    ms=0.2,
 )

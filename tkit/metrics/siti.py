@@ -97,5 +97,5 @@ METRIC = Metric(
     citation="ITU-T Recommendation P.910, 2008, sections 5.3.1 and 5.3.2",
     limits="How much there is to see, not whether it is right: noise is detail and change, too.",
     checked="ffmpeg's siti, < 1e-4",
-    ms=0.5,
+    ms=2,
 )

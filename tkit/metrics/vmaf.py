@@ -61,5 +61,5 @@ METRIC = Metric(
     "values of crops rank and say nothing else. vmaf, not vmaf-neg, can be raised by "
     "sharpening.",
     checked="the filter, called another way, < 1e-5",
-    ms=12,
+    ms=8,
 )

@@ -57,5 +57,5 @@ METRIC = Metric(
     limits="As PSNR, with weights of how well an error is seen; no face, no time beyond two "
     "frames.",
     checked="the filter, called another way, < 1e-4 dB",
-    ms=8,
+    ms=2,
 )

@@ -11,7 +11,7 @@ from tkit.errors import Fault, UsageError, guarded
 from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.report import CONTROL_ROWS, Unscored
-from tkit.scoring import protocols, recoding, strata
+from tkit.scoring import parts, protocols, recoding
 from tkit.scoring.baselines import BASELINES
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, unscored
@@ -89,11 +89,11 @@ def prepared(
     found = with_files(found, audio=paths["audio"], source=paths["source"])
     if any(BASELINES[row].other_sound for row in plan.rows):
         found = with_other_sounds(found)
-    measure = recoding.measure
+    measure: Measure = recoding.measure
     if asked.resume:
         measure = remembering(measure, Path(asked.resume))
-    parts = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
-    return Task(plan, list(methods), found, rejects, measure, parts)
+    by_text = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
+    return Task(plan, list(methods), found, rejects, measure, by_text)
 
 
 def plan_of(
@@ -145,8 +145,8 @@ def _parts(asked: Asked, root: Path, clips: list[ClipFiles]) -> dict[str, dict[s
         return {}
     if not by:
         raise UsageError(f"{asked.columns} is looked at by no column: give --by, too")
-    known = strata.of_corpus(root) if asked.columns is None else strata.read(asked.columns)
-    return strata.of_clips((files.clip for files in clips), known, by)
+    known = parts.of_corpus(root) if asked.columns is None else parts.read(asked.columns)
+    return parts.of_clips((files.clip for files in clips), known, by)
 
 
 def _require_no_truth(rows: Sequence[str], choices: Mapping[str, Any]) -> None:

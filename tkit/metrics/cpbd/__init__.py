@@ -160,5 +160,5 @@ METRIC = Metric(
     limits="Sharpness of upright edges, of the face or of anything behind it. Noise raises it, the "
     "size of the picture lowers it; a clip may be sharp and wrong.",
     checked="cpbd 1.0.7, all digits; the authors' MATLAB code by emulation, 1e-9",
-    ms=0.3,
+    ms=0.4,
 )

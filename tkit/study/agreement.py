@@ -262,7 +262,8 @@ def _both(
 
 def _signs(x: np.ndarray) -> np.ndarray:
     """Which of two is more (N, N): 1, 0 or -1; infinite ones are equal to each other."""
-    return np.greater.outer(x, x).astype(np.float64) - np.less.outer(x, x).astype(np.float64)
+    more: np.ndarray = np.greater.outer(x, x).astype(np.float64)
+    return more - more.T
 
 
 def of_ranks(x: np.ndarray, y: np.ndarray, drawn: np.ndarray) -> np.ndarray:

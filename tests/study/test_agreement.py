@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from tkit.errors import ScoreError, UsageError
-from tkit.report import Cell, ClipScore, Report, agreement
+from tkit.report import Cell, ClipScore, Report
+from tkit.study import agreement
 
 METHODS, N_CLIPS = [f"m{number}" for number in range(6)], 40
 

@@ -1,7 +1,7 @@
-"""Strata: scores of the clips that share a text, as the sex of their speakers.
+"""Parts of the clips: those of a speaker, by their names, and those that share a text.
 
-What is known of clips stands in columns of texts, by the name of the clip or of its speaker: in a
-table of the user's, a manifest, a store, or the corpus itself.
+What else is known of clips stands in columns of texts, as the sex of their speakers, by the name of
+the clip or of its speaker: in a table of the user's, a manifest, a store, or the corpus itself.
 """
 
 from __future__ import annotations
@@ -9,16 +9,49 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tkit.errors import CorpusError, UsageError, did_you_mean
 from tkit.files import require_path
 from tkit.parsing import read_text
-from tkit.scoring.speakers import speaker_of
+from tkit.scoring import statistics
 
-UNKNOWN = "unknown"  # the stratum of clips of which a column says nothing
+UNKNOWN = "the speakers are unknown (clips of a known one lie in its folder, s1/clip)"
+UNTOLD = "unknown"  # the stratum of clips of which a column says nothing
 KEYS = "clip", "id", "speaker"  # what the first column of a table may be called
 Columns = Mapping[str, Mapping[str, str]]  # name of a clip or a speaker to column to text
+
+
+def speaker_of(clip: str) -> str:
+    """The first folder of a clip's name; the clip itself where it lies in none."""
+    return PurePosixPath(clip).parts[0]
+
+
+def speakers_of(clips: Iterable[str]) -> list[str]:
+    """Speaker of each clip; empty where they are unknown, as a clip lies in no folder."""
+    clips = list(clips)
+    return [speaker_of(clip) for clip in clips] if all("/" in clip for clip in clips) else []
+
+
+def too_few(speakers: Sequence[str]) -> str:
+    """Why there is no interval; empty if speakers are enough."""
+    number = len(set(speakers))
+    if number >= statistics.MIN_SPEAKERS:
+        return ""
+    if not number:
+        return f"no interval: {UNKNOWN}"
+    return f"no interval: {counted(number, 'speaker')} too few"
+
+
+def counted(number: int, noun: str) -> str:
+    """Begin a sentence about so many of something.
+
+    Examples
+    --------
+    >>> counted(1, "speaker"), counted(2, "blink")
+    ('1 speaker is', '2 blinks are')
+    """
+    return f"{number} {noun} is" if number == 1 else f"{number} {noun}s are"
 
 
 def read(path: str | Path) -> Columns:
@@ -120,6 +153,6 @@ def of_clips(
         parts: dict[str, list[str]] = defaultdict(list)
         for clip in names:
             rows = (columns.get(clip, {}), columns.get(speaker_of(clip), {}))
-            parts[next((row[column] for row in rows if column in row), UNKNOWN)].append(clip)
-        found[column] = dict(sorted(parts.items(), key=lambda part: (part[0] == UNKNOWN, part[0])))
+            parts[next((row[column] for row in rows if column in row), UNTOLD)].append(clip)
+        found[column] = dict(sorted(parts.items(), key=lambda part: (part[0] == UNTOLD, part[0])))
     return found
