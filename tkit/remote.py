@@ -86,8 +86,8 @@ def names(url: str) -> set[str]:
     return {PurePosixPath(one).name for one in found}
 
 
-def fetch_some(url: str, paths: Iterable[Path]) -> None:
-    """Copy files of the folder at a URL to these paths, by their names; those that are there."""
+def fetch_some(url: str, paths: Iterable[Path]) -> int:
+    """Copy files of a folder at a URL to these paths, by their names; return how many there are."""
     there = names(url)
     wanted = [path for path in paths if path.name in there]
     with _told(url):
@@ -95,6 +95,7 @@ def fetch_some(url: str, paths: Iterable[Path]) -> None:
         for start in range(0, len(wanted), AT_ONCE):
             some = wanted[start : start + AT_ONCE]
             system.get([f"{place}/{path.name}" for path in some], [str(path) for path in some])
+    return len(wanted)
 
 
 def remove(url: str, gone: Sequence[str]) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
-from tkit import remote
 from tkit.clips import Clip, Reject
 from tkit.errors import CorpusError
 from tkit.files import claimed, sweep
@@ -112,21 +111,17 @@ def prepare(
     folder = Path(f"{out}.parts").absolute()  # workers elsewhere stand in another folder
     with claimed(out):
         chosen = choose_clips(source)
-        rejects = chosen.rejects
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
-        if parts_url:
-            remote.require_room(parts_url)
         names = {
             clip: folder / parts.part_name(clip, settings, encoder.signature)
             for clip in chosen.clips
         }
-        if fresh and parts_url:
-            remote.remove(parts_url, [path.name for path in names.values()])
+        way = parts.Way(parts_url, names.values(), fresh=fresh)
         about: dict[str, Any] = {"jobs": jobs, "cluster": cluster}
-        failed = _make_parts(names, settings, parts_url, strict=strict, progress=progress, **about)
+        failed = _make_parts(names, settings, way, strict=strict, progress=progress, **about)
         kept, refused = assembly.usable(
             [pair for pair in names.items() if pair[0].id not in failed]
         )
@@ -136,16 +131,15 @@ def prepare(
             built,
             assembly.info_of(corpus, chosen.scheme, settings, encoder),
             kept,
-            [*rejects, *refused, *failed.values()],
+            [*chosen.rejects, *refused, *failed.values()],
             splits=chosen.splits,
             crop_size=settings.crops * settings.crop_size,
         )
-        _require_all([one for one in summary.rejects if one not in rejects], strict=strict)
+        _require_all([one for one in summary.rejects if one not in chosen.rejects], strict=strict)
         built.replace(out)
         if not summary.failed:  # else the next run has only these to make
             shutil.rmtree(folder)
-            if parts_url:
-                remote.remove(parts_url, [path.name for path in names.values()])
+            way.clear()
     return replace(summary, missing=chosen.missing)
 
 
@@ -157,7 +151,7 @@ def _require_all(rejects: list[Reject], *, strict: bool) -> None:
 def _make_parts(
     names: dict[Clip, Path],
     settings: Settings,
-    parts_url: str,
+    way: parts.Way,
     *,
     strict: bool,
     progress: bool,
@@ -171,14 +165,11 @@ def _make_parts(
     def unmade() -> dict[Clip, Path]:
         return {clip: path for clip, path in names.items() if not parts.is_sound(path)}
 
-    if parts_url:  # of a run before
-        remote.fetch_some(parts_url, unmade().values())
-    todo, make = unmade(), parts.send_part if parts_url else parts.make_part
-    calls = [
-        (clip, f"{parts_url.rstrip('/')}/{path.name}" if parts_url else path, settings)
-        for clip, path in todo.items()
-    ]
-    made = parallel.run(make, calls, lost=parts.reject_of, **how) if calls else ()
+    todo = unmade()
+    if way.fetch(todo.values()):  # of a run before
+        todo = unmade()
+    calls = [(clip, way.to(path), settings) for clip, path in todo.items()]
+    made = parallel.run(way.make, calls, lost=parts.reject_of, **how) if calls else ()
     done, rejected, failed = len(names) - len(calls), 0, {}
     with bar(len(names), initial=done, desc="prep", unit="clip", show=progress) as shown:
         for reject in made:
@@ -189,11 +180,10 @@ def _make_parts(
             rejected += reject is not None
             shown.set_postfix(rejected=rejected)
             shown.update()
-    if parts_url:
-        remote.fetch_some(parts_url, todo.values())
+    way.fetch(todo.values())
     missing = sum(not path.exists() for clip, path in names.items() if clip.id not in failed)
     if missing:
-        folder = parts_url or next(iter(names.values())).parent
+        folder, _, _ = str(way.to(next(iter(names.values())))).rpartition("/")
         raise CorpusError(
             f"{missing} of {len(names)} parts are not in {folder}: do the cluster's workers see "
             "this folder under the same path? if not, give --parts URL"

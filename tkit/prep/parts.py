@@ -12,6 +12,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -135,6 +136,46 @@ def send_part(clip: Clip, url: str, settings: Settings) -> Reject | None:
             sent = guarded(remote.send, path, url)
             reject = reject_of(sent, clip) if isinstance(sent, Fault) else reject
     return reject
+
+
+class Way:
+    """The way of parts from those who make them to their folder: straight, or over a URL.
+
+    Parameters
+    ----------
+    url : str
+        Of a folder, or nothing.
+    paths : iterable of Path
+        The parts.
+    fresh : bool
+        Forget those of a run before.
+
+    Raises
+    ------
+    RemoteError
+        If nothing can be written there.
+    """
+
+    def __init__(self, url: str, paths: Iterable[Path], *, fresh: bool) -> None:
+        self._url, self._names = url.rstrip("/"), [path.name for path in paths]
+        self.make: Callable[..., Reject | None] = send_part if url else make_part
+        if url:
+            remote.require_room(url)
+        if fresh:
+            self.clear()
+
+    def to(self, path: Path) -> Path | str:
+        """Where a part is written."""
+        return f"{self._url}/{path.name}" if self._url else path
+
+    def fetch(self, paths: Iterable[Path]) -> int:
+        """Bring parts to their folder, as far as they are there; return how many."""
+        return remote.fetch_some(self._url, paths) if self._url else 0
+
+    def clear(self) -> None:
+        """Remove what lies on the way."""
+        if self._url:
+            remote.remove(self._url, self._names)
 
 
 def _prepare_here(clip: Clip, settings: Settings) -> dict[str, np.ndarray] | Fault:

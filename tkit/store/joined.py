@@ -132,32 +132,21 @@ class Joined(Store):
         self.clips = list(self._rows())
         _require_once([row.id for row in self.clips], "clip")
         people = [
-            (self._named(store, name), store, neutral)
+            (self._named(store, name), neutral, store.canonical)
             for store in self._stores
             for name, neutral in store.speakers.items()
         ]
-        _require_once([name for name, _, _ in people], "speaker")
+        names, neutrals = [name for name, _, _ in people], np.stack([own for _, own, _ in people])
+        _require_once(names, "speaker")
         training = {row.speaker for row in self.clips if row.split == "train"}
-        chosen = [neutral for name, _, neutral in people if name in training]
-        self.canonical = geometry.mean_neutral(
-            np.stack(chosen or [neutral for _, _, neutral in people])
-        )
+        chosen = [name in training for name in names]
+        self.canonical = geometry.mean_neutral(neutrals[chosen] if any(chosen) else neutrals)
         rigid = geometry.RIGID_INDEX
-        self._turns = {
-            name: geometry.similarity(neutral[rigid], self.canonical[rigid])
-            for name, _, neutral in people
-        }
-        self.speakers = {
-            name: geometry.apply(self._turns[name], neutral) for name, _, neutral in people
-        }
-        # Of displacement: off the scale of the old faces, turned, onto that of the new ones.
-        self._scales = {
-            name: (
-                geometry.axis_scale(neutral, store.canonical),
-                geometry.axis_scale(self.speakers[name], self.canonical),
-            )
-            for name, store, neutral in people
-        }
+        turns = geometry.similarity(neutrals[:, rigid], self.canonical[rigid])
+        self._turns = dict(zip(names, turns, strict=True))
+        self.speakers = dict(zip(names, geometry.apply(turns, neutrals), strict=True))
+        self._faces = {name: (own, canonical) for name, own, canonical in people}
+        self._scales: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.rejects = [
             replace(reject, id=self._named(store, reject.id))
             for store in self._stores
@@ -209,6 +198,12 @@ class Joined(Store):
 
     def _moved(self, displacement: np.ndarray, row: Row) -> np.ndarray:
         """Displacement on the common canonical face."""
+        if row.speaker not in self._scales:  # of all speakers they would take long to find
+            self._scales[row.speaker] = (
+                geometry.axis_scale(*self._faces[row.speaker]),
+                geometry.axis_scale(self.speakers[row.speaker], self.canonical),
+            )
+        # Off the scale of the old faces, turned, onto that of the new ones.
         old, new = self._scales[row.speaker]
         turn = self._turns[row.speaker][:, :2]
         moved: np.ndarray = (displacement / old) @ turn.T * new
