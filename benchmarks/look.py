@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from tkit.face import crops, geometry
 from tkit.pipelines.animation.jobs import open_studio
 from tkit.pipelines.animation.moves import sample_rate
 from tkit.pipelines.animation.render import talk
-from tkit.seeds import generator
+from tkit.seeds import generator, stable_seed
 from tkit.tracking import FrontEnds
 
 FPS, SECONDS, SHOWN = 25.0, 2.0, 12
@@ -47,7 +48,7 @@ def main() -> None:
     studio = open_studio(weights, pose="auto", fps=FPS, blink_rate=1.0)
     rows = []
     for name, photo, wave, truth in cases(args.root, sample_rate(studio.motion)):
-        made = list(talk(photo, wave, studio))
+        made = list(talk(photo, wave, replace(studio, seed=stable_seed(0, name))))
         for frames in (made, truth):
             if len(frames):
                 rows.append(strip(frames, photo))
@@ -147,7 +148,7 @@ def dark_skin(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
     share = _filled(photo, np.concatenate([points[:17], brow]))
     for part in (geometry.RIGHT_EYE, geometry.LEFT_EYE, slice(60, 68)):
         share = share - _filled(photo, points[part])
-    return _blended(photo, photo * np.array([0.45, 0.35, 0.30]), np.clip(share, 0, 1))
+    return _blended(photo, photo * np.array([0.58, 0.44, 0.38]), np.clip(share, 0, 1))
 
 
 def turned(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -179,10 +180,11 @@ def open_mouth(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def painting(photo: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Paint it: flat patches with soft edges."""
+    """Paint it: flat patches without fine detail."""
     import cv2
 
-    return cv2.stylization(photo, sigma_s=12, sigma_r=0.35)
+    flat = cv2.pyrMeanShiftFiltering(photo, sp=6, sr=28)
+    return cv2.edgePreservingFilter(flat, flags=cv2.RECURS_FILTER, sigma_s=8, sigma_r=0.25)
 
 
 def _px(point: np.ndarray) -> tuple[int, int]:
