@@ -74,6 +74,11 @@ LOADED = ("tkit.", "torch", "numba", "scipy.", "cv2", "skimage.", "matplotlib.py
 # (file, source line, change): why nobody can tell the difference.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "tkit/metrics/psnr.py",
+        "return [np.ascontiguousarray(array).reshape(-1) for array in arrays]",
+        "1 to 2",
+    ): "NumPy takes any negative number for the rest",
+    (
         "tkit/scoring/statistics.py",
         "sums = [(b * weights**power).sum(-1) for power in range(3)]",
         "3 to 4",
