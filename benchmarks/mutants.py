@@ -20,7 +20,8 @@ Times are those of the processor, so that a busy machine kills nothing; the test
 pass without the change, or nothing is said of the mutant ("unsure", counted as not killed).
 
 With ``--resume`` a folder keeps what the tests called and what became of each mutant, and a run
-that was interrupted goes on. After a change of tests or code it wants another folder.
+that was interrupted goes on. After a change of tests or code it wants another folder. Where time is
+short: ``--longest 6`` at first, and then ``--again`` with more for those that survived.
 """
 
 from __future__ import annotations
@@ -392,6 +393,7 @@ def main() -> None:
         "--longest", type=float, default=30.0,
         help="Seconds of the tests that are tried on a mutant, as they take without it.",
     )  # fmt: skip
+    parser.add_argument("--again", action="store_true", help="Try those that survived again.")
     parser.add_argument("--only", default="", help="Modules whose path has this in it.")
     parser.add_argument("--watch", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("tests", nargs="*", default=TESTS)
@@ -412,6 +414,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         results = folder / f"{options.seed}{options.only.replace('/', '-')}.jsonl"
         known = read(results)
+        if options.again:
+            known = {key: found for key, found in known.items() if found["what"] != "survived"}
         todo = [one for one in with_controls(drawn) if str(one.key) not in known]
         watch = watched(options.tests, folder / "watched.json")
         for one in todo[: options.at_most]:
