@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # torch comes from its pin: a bare `torch` would pull gigabytes of CUDA packages.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs lint format dist leg leg-oldest clean
+.PHONY: demo test coverage docs lint format dist leg leg-oldest clean
 
 $(VENV)/.installed: setup.py setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -18,6 +18,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/pytest
+
+# Which lines and branches the tests reach, or some of them: make coverage TESTS=tests/metrics
+coverage: $(VENV)/.installed
+	$(BIN)/python benchmarks/reached.py $(TESTS)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

@@ -1,10 +1,10 @@
 """Kill runs at random moments and run them again: are the results equal, and is nothing left over?
 
 Kills the run itself and, where it has workers, every other time one of them, which the run must
-survive. Prints, for each command, how many were killed; how many runs of those that were then let
-go on to their end made what a run makes that nobody disturbed; how many of them failed; hidden
-files that were left; and processes that lived on for 10 s without the run, with the longest time
-that one did.
+survive; a training ends in one line that says how to go on, and counts as failed. Prints, for each
+command, how many were killed; how many runs of those that were then let go on to their end made
+what a run makes that nobody disturbed; how many of them failed; hidden files that were left; and
+processes that lived on for 10 s without the run, with the longest time that one did.
 
     python benchmarks/kills.py --kills 20
     python benchmarks/kills.py --only prep-2 --kills 5

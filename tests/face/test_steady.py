@@ -88,6 +88,11 @@ def test_noise_is_measured_without_slow_motion():
     assert noise_variance(track) == pytest.approx(0.9 * 2 * 0.02**2, rel=0.1)
 
 
+def test_what_differs_more_than_noise_does_is_motion_in_every_frame_and_stays():
+    track = np.random.default_rng(0).normal(0, 0.1, (40, 6, 2))
+    np.testing.assert_allclose(average_alike(track), track, atol=1e-6)
+
+
 def test_averaging_divides_pure_noise_by_the_frames_it_takes():
     track = np.random.default_rng(0).normal(0, 0.005, (400, 20, 2))
     smooth = average_alike(track)

@@ -95,6 +95,13 @@ def test_the_correlation_is_numpys_at_the_best_lag():
     assert value("av-lag", points, points, **given) == max(found, key=found.get)
 
 
+def test_a_mouth_that_hardly_opens_follows_the_sound_as_well():
+    points, wave = spoken()
+    little = points.mean(axis=0) + 0.01 * (points - points.mean(axis=0))
+    wide, small = (value("av-corr", p, points, wave=wave, fps=FPS) for p in (points, little))
+    assert small == pytest.approx(wide, abs=1e-6)
+
+
 def test_a_resting_mouth_has_no_lag():
     points, wave = spoken()
     still = points[:1].repeat(75, axis=0)
