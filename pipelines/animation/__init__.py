@@ -28,6 +28,7 @@ def animate(
     pose: str | Path = "auto",
     blink_rate: float | None = None,
     expression: float = 1.0,
+    style: str | Path | None = None,
     fps: float = 25.0,
     crop: bool = False,
     seed: int = 0,
@@ -57,6 +58,8 @@ def animate(
         Blinks a second; by default as learned.
     expression : float
         How far speech moves the mouth: 0 not at all, 1 as learned.
+    style : path, optional
+        A video of a few seconds of the person speaking: the mouth opens as far as there.
     fps : float
         Frames a second.
     crop : bool
@@ -122,6 +125,7 @@ def animate(
         speech_weights=speech_weights,
         blink_rate=blink_rate,
         expression=expression,
+        style=Path(style) if style else None,
     )
     ((job, _),) = made
     return job.out

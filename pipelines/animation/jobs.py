@@ -81,6 +81,7 @@ def open_studio(
     *,
     front_ends: FrontEnds | None = None,
     pose: str | Path = "still",
+    style: Path | None = None,
     **settings: Any,
 ) -> Studio:
     """Load the stages and what finds faces.
@@ -93,6 +94,8 @@ def open_studio(
     front_ends : FrontEnds, optional
     pose : path, "still" or "auto"
         Movement of the head: none, by itself, or as :func:`read_head` reads it.
+    style : path, optional
+        A video of the person, whose habit :func:`read_style` measures.
     **settings
         Other fields of :class:`Studio`.
     """
@@ -108,7 +111,10 @@ def open_studio(
         settings["sway"] = 1.0
     elif str(pose) != "still":
         settings["head"] = read_head(Path(pose), landmarker)
-    return Studio(**stages, landmarker=landmarker, **settings)
+    studio = Studio(**stages, landmarker=landmarker, **settings)
+    if style is None:
+        return studio
+    return replace(studio, expression=studio.expression * read_style(style, studio))
 
 
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
@@ -269,6 +275,37 @@ def read_head(path: Path, landmarker: Track) -> np.ndarray:
         return head_moves(_read_points(require_path(path, "file of points")))
     clip = media.read_clip(require_path(path, "video"))
     return head_moves(tracking.track_clip(clip, landmarker, video=str(path), max_gap=10).points)
+
+
+def read_style(video: Path, studio: Studio) -> float:
+    """Measure how far somebody opens the mouth in a video, beside what is heard there.
+
+    Raises
+    ------
+    UsageError
+        If the file does not exist, is shorter than a second or nobody speaks in it.
+    MediaError
+        If it cannot be read, or has no sound.
+    NoFaceError
+        If the face is lost for long.
+    """
+    from tkit import tracking
+    from tkit.pipelines.animation.moves import Voice, sample_rate
+    from tkit.pipelines.animation.speech import Speech
+    from tkit.pipelines.stages.motion import habit
+
+    rate_hz = sample_rate(studio.motion)
+    media.require_audible(require_path(video, "video"))
+    clip = media.read_clip(video, sample_rate=rate_hz)
+    points = tracking.track_clip(clip, studio.landmarker, video=str(video), max_gap=10).points
+
+    def hear(picture: np.ndarray) -> np.ndarray:
+        voice = Voice(studio.motion, picture=picture, speech_weights=studio.speech_weights)
+        speech = Speech([clip.wave], rate_hz=rate_hz, fps=clip.fps, n_frames=len(points))
+        return np.concatenate([moved for _, moved in voice.parts(speech)])
+
+    canonical = studio.motion.weights.module.canonical.numpy(force=True).astype(np.float64)
+    return habit.of_person(points.astype(np.float64), hear, canonical=canonical, fps=clip.fps)
 
 
 def _read_points(path: Path) -> np.ndarray:

@@ -56,6 +56,10 @@ from tkit.errors import Fault, TkitError, UsageError
     help="How far speech moves the mouth: 0 not at all, 1 as learned.",
 )  # fmt: skip
 @click.option(
+    "--style", type=_options.path, metavar="VIDEO",
+    help="A few seconds of the person speaking: the mouth opens as far as there.",
+)  # fmt: skip
+@click.option(
     "--fps", type=_options.Number(1, 120), default=25.0, show_default=True,
     help="Frames a second.",
 )  # fmt: skip

@@ -456,6 +456,22 @@ def test_the_head_moves_as_in_another_video(work, capsys, face):
     assert code == 2 and "not points (T, 68, 2)" in err
 
 
+def test_the_mouth_opens_as_far_as_in_a_video_of_the_person(work, capsys, monkeypatch, astronaut):
+    assert call(capsys, "--style", "none.mp4")[0] == 2
+    assert call(capsys, "--crop")[0] == 0
+    before = media.read_clip("out.mp4").frames.astype(float)
+    still = np.repeat(astronaut[None], 20, axis=0)
+    media.write_video("style.mp4", still, fps=25.0, wave=babble(0.8), sample_rate=16000)
+    code, err = call(capsys, "--style", "style.mp4", "--force")
+    assert code == 2 and "0.8 s are too few to tell a habit" in err
+    monkeypatch.setattr(jobs, "read_style", lambda video, studio: 2.0)
+    assert call(capsys, "--crop", "--style", "style.mp4", "--force")[0] == 0
+    wider = media.read_clip("out.mp4").frames.astype(float)
+    assert call(capsys, "--crop", "--expression", "2", "--force")[0] == 0
+    np.testing.assert_array_equal(media.read_clip("out.mp4").frames, wider)
+    assert (wider != before).any()
+
+
 def test_the_clips_of_a_corpus_are_animated_under_their_names(
     work, capsys, tiny_store_crops, write_clip
 ):
