@@ -55,7 +55,10 @@ MODULES = [
         ROOT / "tkit" / "face" / f"{name}.py"
         for name in ("geometry", "blinks", "steady", "plausible")
     ),
-    *(ROOT / "tkit" / "scoring" / f"{name}.py" for name in ("statistics", "comparing", "summary")),
+    *(
+        ROOT / "tkit" / "scoring" / f"{name}.py"
+        for name in ("statistics/__init__", "comparing", "summary")
+    ),
 ]
 TESTS = ["tests/metrics", "tests/face", "tests/scoring"]
 SAYS = " fails: "
@@ -80,12 +83,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "1 to 2",
     ): "NumPy takes any negative number for the rest",
     (
-        "tkit/scoring/statistics.py",
+        "tkit/scoring/statistics/__init__.py",
         "sums = [(b * weights**power).sum(-1) for power in range(3)]",
         "3 to 4",
     ): "the fourth sum is not used",
     (
-        "tkit/scoring/statistics.py",
+        "tkit/scoring/statistics/__init__.py",
         "n = np.where(counts.sum(-1) > 1, counts.sum(-1), np.nan)",
         "1 to 2",
     ): "of two speakers both intervals are the same",

@@ -5,7 +5,7 @@ import pytest
 
 from tkit import scoring
 from tkit.report import Report, tables
-from tkit.scoring.parts import speakers_of
+from tkit.scoring.statistics.parts import speakers_of
 
 PSNR = scoring.Protocol("p", {"psnr": {}})
 BOTH = scoring.Protocol("p", {"psnr": {}, "ssim": {}})

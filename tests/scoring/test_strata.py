@@ -8,7 +8,7 @@ import pytest
 from tkit import clips, scoring
 from tkit.errors import UsageError
 from tkit.report import Report, grid, tables
-from tkit.scoring import parts as parting
+from tkit.scoring.statistics import parts as parting
 
 CLIPS = [f"s{speaker}/{name}" for speaker in range(1, 7) for name in "ab"]
 SEX = {"s1": "female", "s2": "female", "s3": "female", "s4": "male", "s5": "male"}

@@ -74,7 +74,8 @@ def score(
         Columns whose texts part the clips: the scores of each part stand beside those of all.
     columns : path, optional
         Table of what is known of the clips or their speakers, a manifest or a store; see
-        :func:`tkit.scoring.parts.read`. By default what the corpus says, if the folder is one.
+        :func:`tkit.scoring.statistics.parts.read`. By default what the corpus says, if the folder
+        is one.
     landmarks_model : str
         Model file of a landmark back-end that takes one.
     jobs : int

@@ -11,7 +11,7 @@ from tkit.metrics import Scorer
 from tkit.report import ClipScore, Comparison
 from tkit.scoring import statistics
 from tkit.scoring.measuring import Plan
-from tkit.scoring.parts import UNKNOWN, counted, speakers_of
+from tkit.scoring.statistics.parts import UNKNOWN, counted, speakers_of
 
 STATIC = "static"  # the control row that every method is compared with, too
 

@@ -20,8 +20,8 @@ from tkit.scoring import statistics
 from tkit.scoring.baselines import BASELINES
 from tkit.scoring.comparing import compare
 from tkit.scoring.measuring import Measured, Plan
-from tkit.scoring.parts import counted, speaker_of, speakers_of, too_few
 from tkit.scoring.protocols import POLICIES, Protocol
+from tkit.scoring.statistics.parts import counted, speaker_of, speakers_of, too_few
 from tkit.scoring.view import points_tokens
 
 MOST_SLOW = 20  # speakers, or blocks of them, that are left out of a score that takes seconds

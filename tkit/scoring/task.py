@@ -11,12 +11,13 @@ from tkit.errors import Fault, UsageError, guarded
 from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
 from tkit.report import CONTROL_ROWS, Unscored
-from tkit.scoring import parts, protocols, recoding
+from tkit.scoring import protocols, recoding
 from tkit.scoring.baselines import BASELINES
 from tkit.scoring.cache import Measure, remembering
 from tkit.scoring.measuring import Measured, Plan, unscored
 from tkit.scoring.pairing import ClipFiles, name_methods, pair, with_files, with_other_sounds
 from tkit.scoring.protocols import Protocol
+from tkit.scoring.statistics import parts
 
 
 @dataclass(frozen=True, kw_only=True)
