@@ -3,8 +3,8 @@
     python benchmarks/animate_speed.py --image face.png --audio speech.wav
         [--texture texture-lite --texture texture-paper] [--threads 2] [--seconds 10]
 
-With the weights loaded. **first**: seconds to the first frame, which finds the face, encodes ten
-seconds of speech and renders. **frames/s**: all that follows it, drawing, network, paste and
+With the weights loaded. **first**: seconds to the first frame, which finds the face, encodes up to
+24 seconds of speech and renders. **frames/s**: all that follows it, drawing, network, paste and
 encoding, into the full picture and as the bare crop. **network**: frames/s of the network alone.
 Without ``--image`` the astronaut of scikit-image speaks, without ``--audio`` noise is heard.
 """

@@ -174,6 +174,7 @@ def test_a_tilted_picture_gives_the_same_face(astronaut, face, canonical):
 
 
 STILL = np.zeros((128, 128, 2), np.float32)
+PAGE = os.sysconf("SC_PAGE_SIZE")
 REST = np.zeros((1, 4))
 
 
@@ -334,6 +335,24 @@ def test_a_face_goes_where_its_head_goes(astronaut, face, canonical):
     columns, rows = (slice(*side) for side in np.rint([face.min(0), face.max(0)]).astype(int).T)
     assert np.abs(moved - there)[rows, columns].mean() < 4
     assert np.abs(moved - still)[rows, columns].mean() > 15
+
+
+def test_a_minute_takes_no_more_memory_than_twenty_seconds(work, astronaut, stages, landmarker):
+    """Sound from a file, a moving head and the written video among them."""
+    mediafiles.write_sound("minute.wav", babble(60.0))
+    studio = Studio(**stages, landmarker=landmarker, fps=2.0, sway=1.0)
+    used = {}
+
+    def watched(frames):
+        for number, frame in enumerate(frames):
+            used[number] = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+            yield frame
+
+    speech = Speech(media.SoundPieces("minute.wav", 16000), rate_hz=16000, fps=2.0)
+    frames = watched(render.talk(astronaut[:256, 96:352], speech, studio))
+    ear = iter(media.SoundPieces("minute.wav", 48000))
+    assert media.write_video("minute.mp4", frames, fps=2.0, wave=ear, sample_rate=48000) == 120
+    assert used[119] - used[40] < 5e6
 
 
 def test_blinks_take_the_same_time_at_any_frame_rate(stages):
