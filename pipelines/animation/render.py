@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from tkit.pipelines.animation.moves import Eyes, Voice, sample_rate
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
-from tkit.pipelines.stages.texture import lids
+from tkit.pipelines.stages.texture import lids, teeth
 from tkit.pipelines.stages.texture.data import STILL
 from tkit.pipelines.stages.texture.renderer import Rendered, Renderer
 
@@ -161,8 +162,13 @@ class Sitter:
         size, module = studio.texture.weights.config.size, studio.texture.weights.module
         self.image = image
         self.person = person = look_at(image, points, canonical=canonical, size=size)
-        calm = lids.calm_mask(person.points, size)
-        self.render = Renderer(module, person.crop, person.points, calm=calm)
+        calm, lips = lids.calm_mask(person.points, size), None
+        self._teeth = self._teeth_crop = None
+        if teeth.shows(person.crop, person.points):  # which a network would stretch
+            calm[:], lips = 1, partial(teeth.carried, still=person.points)
+            self._teeth = teeth.Teeth(image, person.points, person.transform)
+            self._teeth_crop = teeth.Teeth(person.crop, person.points, STILL)
+        self.render = Renderer(module, person.crop, person.points, calm=calm, lips=lips)
         self._to_crop = geometry.compose(person.transform, person.pose)
         self._paste = Paste(image, person.points, person.transform, size=size, pose=person.pose)
         self._carry = Carry(self._to_crop, person.crop.shape)
@@ -214,7 +220,7 @@ class Sitter:
             if watch:
                 watch(points, rendered)
             frames = self._placed(rendered, head, studio.crop)
-            yield from self._blinking(frames, points, rest, head, studio.crop)
+            yield from self._finished(frames, points, rest, head, studio.crop)
 
     def _placed(
         self, rendered: Rendered, head: np.ndarray | None, crop: bool
@@ -229,7 +235,7 @@ class Sitter:
         for layers in zip(*maps, strict=True):
             yield self._paste(*layers)
 
-    def _blinking(
+    def _finished(
         self,
         frames: Iterator[np.ndarray],
         points: np.ndarray,
@@ -237,14 +243,15 @@ class Sitter:
         head: np.ndarray | None,
         crop: bool,
     ) -> Iterator[np.ndarray]:
-        """Yield frames with their eyes shut as far as in ``points``, beside those at ``rest``."""
+        """Yield frames with eyes shut as far as in ``points``, beside ``rest``, and with teeth."""
         if head is not None:
             moved = geometry.compose(self._to_crop, head)
             moved = geometry.compose(moved, geometry.invert(self._to_crop))
             points, rest = geometry.apply(moved, points), geometry.apply(moved, rest)
         shut = self._shut_crop if crop else self._shut
-        for frame, *face in zip(frames, points, rest, strict=True):
-            yield shut(frame, *face)
+        show = self._teeth_crop if crop else self._teeth
+        for frame, face, open_eyed in zip(frames, points, rest, strict=True):
+            yield shut(show(frame, open_eyed) if show else frame, face, open_eyed)
 
 
 def look_at(image: np.ndarray, points: np.ndarray, *, canonical: np.ndarray, size: int) -> Person:

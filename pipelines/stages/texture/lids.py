@@ -136,7 +136,8 @@ class _Eye:
         linear = np.array([[cos, sin], [-sin, cos]]) / width
         local = np.column_stack([linear, -linear @ corners.mean(axis=0)])
         points, over = geometry.apply(local, eye), geometry.apply(local, brow)
-        upper, lower = (np.polyfit(*points[index].T, 3) for index in ([0, 1, 2, 3], [0, 5, 4, 3]))
+        rows = points[[0, 1, 2, 3]], points[[0, 5, 4, 3]]
+        upper, lower = (np.polyfit(row[:, 0], row[:, 1], 3) for row in rows)
         free = float(np.polyval(upper, 0) - over[:, 1].max())
         back = geometry.invert(geometry.compose(local, transform))
         box, x, y = _around(image, back, AROUND, np.array([-AROUND, AROUND]))
@@ -184,8 +185,9 @@ class _Eye:
         import cv2
 
         where = geometry.apply(self.place, np.stack([x, y], axis=-1)).astype(np.float32)
+        columns, rows = where[..., 0], where[..., 1]
         sharp, soft = (
-            cv2.remap(image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(image, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             for image in (self.sharp, self.smooth)
         )
         found: np.ndarray = sharp + smooth[..., None].astype(np.float32) * (soft - sharp)

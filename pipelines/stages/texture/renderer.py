@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,8 @@ class Renderer:
     calm : ndarray (H, W) float32, optional
         1 where the identity image is only carried along with the landmarks, 0 where the network
         paints; by default it paints everywhere.
+    lips : callable, optional
+        Given the flow (H, W, 2), in pixels, of what is carried to landmarks (68, 2), another one.
     """
 
     def __init__(
@@ -62,9 +65,10 @@ class Renderer:
         *,
         at_once: int = 8,
         calm: np.ndarray | None = None,
+        lips: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> None:
         winograd.make_ready(module)
-        self._module, self._at_once = module, at_once
+        self._module, self._at_once, self._lips = module, at_once, lips
         self._device = next(module.parameters()).device
         self._shape = identity.shape[:2]
         self._points = torch.from_numpy(np.asarray(points, np.float64))[None]
@@ -101,6 +105,11 @@ class Renderer:
         flow = F.interpolate(flow, self._shape, mode="bilinear", align_corners=False)
         if self._calm is not None:
             carried = F.interpolate(prior[:, :2], self._shape, mode="bilinear", align_corners=False)
+            if self._lips:
+                half = self._shape[1] / 2
+                faces = zip(_array(carried * half), points, strict=True)
+                moved_px = np.stack([self._lips(one, face) for one, face in faces])
+                carried = torch.from_numpy(moved_px / half).permute(0, 3, 1, 2).to(carried)
             flow = flow + self._calm * (carried - flow)
             attention = attention + self._calm * (1 - attention)
             image = texture.compose(attention, colour, warp(self._identity, flow, mode="bicubic"))

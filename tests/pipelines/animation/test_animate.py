@@ -583,7 +583,7 @@ def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):
     below = ((0, len(large) - len(small)), (0, 0), (0, 0))
     both = np.hstack([np.pad(small, below, mode="edge"), large])
     media.write_image("two.png", both)
-    code, err = call(capsys, image="two.png")
+    code, err = call(capsys, "--pose", "still", "--expression", "3", image="two.png")
     assert code == 0 and "2 faces" in err
     # Python says it where it was called, before anything is loaded.
     with (
@@ -592,8 +592,8 @@ def test_of_two_faces_the_largest_speaks(work, capsys, astronaut):
     ):
         tkit.animate("two.png", "speech.wav", "again.mp4", motion="nowhere.safetensors")
     assert caught[0].filename == __file__
-    frame = next(media.iter_frames("out.mp4"))
-    changed = (np.abs(frame.astype(float) - both).max(axis=-1) > 40).sum(axis=0)  # not the codec
+    frames = media.read_clip("out.mp4").frames.astype(float)
+    changed = (np.ptp(frames, axis=0).max(axis=-1) > 20).sum(axis=0)  # not the codec
     assert changed[small.shape[1] :].sum() > 1000 and changed[: small.shape[1]].sum() < 100
 
 
