@@ -40,7 +40,7 @@ def export(
         net=stage.released,
         config=module.config,
         module=module,
-        record=record(stage, config, store, steps=steps) | terms,
+        record={**record(stage, config, store, steps=steps), **terms},
     )
     scores: dict[str, float] = {}
     if has(store, config.val_split):
