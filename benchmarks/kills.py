@@ -40,7 +40,7 @@ RUNS = {
     "train-2": (TRAIN + " --workers 2 --out out", "--resume"),
     "score": ("score --pred IN/a --gt IN/gt --metrics psnr,ssim --resume kept --json out/x.json"
               " --force --jobs 2", ""),
-    "animate": ("animate --corpus IN/short.h5 --root IN/short --split= --out out --resume", ""),
+    "animate": ("animate --corpus IN/short.h5 --root IN/short --split= --out out", "--resume"),
 }  # fmt: skip
 AT_ONCE = 5  # kills before a run is let go on to its end
 STARTING = 0.2  # share of the kills before a run has written anything

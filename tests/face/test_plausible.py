@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkit.face import geometry, plausible
+from tkit.pipelines.animation.carry import Carry
 from tkit.pipelines.animation.render import JAW_FOLLOWS, SMILE, Person, close_lips, share_of_picture
 
 SIZE = 128
@@ -146,13 +147,16 @@ def test_a_head_that_moves_takes_the_face_along(stores):
     poses = stores.head_pose("a", 30)
     head = geometry.head_motion(geometry.apply(poses, canonical))
     assert head[0] == pytest.approx(np.array([[1, 0, 0], [0, 1, 0]]), abs=1e-9)
-    one = person(canonical, canonical)
-    moved = stores.displacement(np.full(30, 0.3), np.zeros(30), np.zeros(30))
-    still, moving = one.landmarks(moved), one.landmarks(moved, head=head)
-    assert moving[0] == pytest.approx(still[0], abs=1e-9)
-    back = geometry.apply(geometry.invert(head), level(one, moving))
-    assert back == pytest.approx(level(one, still), abs=1e-9)
-    assert np.ptp(moving, axis=0).max() > 1
+    pose = np.array([[40.0, 0, 120], [0, 40.0, 100]])
+    carry = Carry(pose, (240, 260))
+    corner = np.array([side.start for side in carry.region[::-1]])
+    for one in head[::5]:
+        there = geometry.compose(pose, geometry.compose(one, geometry.invert(pose)))
+        at = np.rint(geometry.apply(there, geometry.apply(pose, canonical[17:])))
+        x, y = (at - corner).astype(int).T
+        back = geometry.apply(geometry.invert(there), at)  # where the picture shows that place
+        assert carry(one)[y, x] + corner == pytest.approx(back, abs=0.01)
+    assert np.ptp(head[:, :, 2], axis=0).max() * 40 > 1
 
 
 def test_a_face_is_on_its_head_if_its_mouth_is_above_its_eyes(stores):
