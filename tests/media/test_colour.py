@@ -1,7 +1,5 @@
 """Colours are those that the stream states: matrix, range, depth; others are refused by name."""
 
-from types import SimpleNamespace
-
 import av
 import numpy as np
 import pytest
