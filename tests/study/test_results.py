@@ -79,3 +79,30 @@ def test_a_preference_speaks_of_both_methods():
     assert (ours.method, ours.question, ours.score) == ("a", "preferred to b", 1)
     assert (theirs.method, theirs.question, theirs.score) == ("b", "preferred to a", 0)
     assert set(results.agreement([ours, theirs])) == {"preference"}
+
+
+@pytest.fixture
+def two_methods():
+    scores = {("a|b", "s1/1"): 8, ("a|b", "s2/1"): 6, ("c_d", "s1/1"): 5}
+    said = [Rating(method, clip, rater, "realism", score) for rater in ("r1", "r2")
+            for (method, clip), score in scores.items()]  # fmt: skip
+    table = results.means(said, by_folder=True)
+    return results.Results(said, table, {"realism": NAN}, 2, ["r9"], ["r2"])
+
+
+def test_markdown_has_the_table_and_no_name_breaks_it(two_methods):
+    header, rule, first, second, _, *notes = results.as_markdown(two_methods).splitlines()
+    assert header == "| method | ratings | s1 ↑ | s2 ↑ | average ↑ |"
+    assert rule == "|---|---:|---:|---:|---:|"
+    assert first == r"| a\|b | 4 | 8.00 | 6.00 | 7.00 |"
+    assert second.startswith(r"| c\_d | 2 | 5.00 | - |")
+    assert notes[0] == "- 2 raters: too few for intervals"
+    assert any("not defined" in line for line in notes)
+    assert notes[-2].endswith("failed: r9") and notes[-1].endswith("counted: r2")
+
+
+def test_latex_has_the_best_in_bold_where_there_is_another(two_methods):
+    text = results.as_latex(two_methods)
+    assert r"\textbf{8.00}" in text and r"\textbf{5.00}" not in text
+    assert r"\textbf{6.00}" not in text  # alone in its column
+    assert r"c\_d" in text and r"\toprule" in text and "% 2 raters" in text

@@ -77,4 +77,4 @@ def _matrix(data: memoryview, order: str) -> tuple[str, np.ndarray]:
 def _numbers(kind: int, data: memoryview, order: str) -> np.ndarray:
     if kind not in KINDS:
         raise ValueError(f"it holds values of a kind {kind}")
-    return np.frombuffer(data, order + KINDS[kind])
+    return np.frombuffer(data, np.dtype(order + KINDS[kind]))
