@@ -152,9 +152,14 @@ def workers_of(run: subprocess.Popen) -> list[int]:
 
 def has_begun(run: subprocess.Popen, work: Path) -> None:
     """Wait until a run, having imported what it needs, writes something."""
-    before = set(work.rglob("*"))
-    while run.poll() is None and set(work.rglob("*")) <= before | {work / "said.txt"}:
+    before = entries(work)
+    while run.poll() is None and entries(work) <= before | {work / "said.txt"}:
         time.sleep(0.02)
+
+
+def entries(work: Path) -> set[Path]:
+    """All that is below a folder, in which others may make and remove folders meanwhile."""
+    return {Path(at, name) for at, folders, files in os.walk(work) for name in folders + files}
 
 
 def try_out(what: str, inputs: Path, kills: int, rng: random.Random) -> Found:
