@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tkit import jobs as parallel
 from tkit import media
 from tkit.clips import Clip
 from tkit.corpora import CORPORA, default_root
@@ -329,13 +330,16 @@ def make_all(
     tell: Callable[[str], None] | None = None,
     debug: Path | None = None,
     there: str = "refuse",
+    processes: int = 1,
+    cluster: str = "",
     progress: bool = False,
     **settings: Any,
 ) -> Iterator[tuple[Job, int | Fault]]:
-    """Make videos one after the other; nothing is loaded before all inputs have been looked at.
+    """Make videos; nothing is loaded before all inputs have been looked at.
 
-    Of several, one that cannot be made does not keep the others from being made. Each says in its
-    metadata what it was made with (:mod:`tkit.pipelines.animation.mark`).
+    Of several, one that cannot be made does not keep the others from being made, and each is made
+    by one thread, so that any number of processes gives the same bytes. Each says in its metadata
+    what it was made with (:mod:`tkit.pipelines.animation.mark`).
 
     Parameters
     ----------
@@ -351,6 +355,10 @@ def make_all(
     there : str
         What becomes of videos that are there: ``refuse``; ``replace``; or ``keep``, to go on with
         an interrupted run, those that are not older than their picture and sound.
+    processes : int
+        Of this machine, side by side.
+    cluster : str
+        Address of a Dask scheduler whose workers see the same folders, or ``local``.
     progress : bool
         Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **settings
@@ -397,19 +405,77 @@ def make_all(
             tell(f"{name}: {getattr(studio, name).weights.path}")
         if kept:
             tell(f"{len(kept)} video{'s are' if len(kept) > 1 else ' is'} kept")
-    faults = []
-    for job in todo:
-        about: dict[str, Any] = {"debug": debug, "comment": comment, "progress": progress}
-        with claimed(job.out):
-            if len(jobs) == 1:
+    about: dict[str, Any] = {"debug": debug, "comment": comment, "progress": progress}
+    if len(jobs) == 1:
+        for job in todo:
+            with claimed(job.out):
                 yield job, make(job, studio, **about)
-                return
-            made = guarded(make, job, studio, name=job.audio.name, **about)
+        return
+    faults = []
+    if processes == 1 and not cluster:
+        results = ((job, _one_of_many(job, studio, about)) for job in todo)
+    else:
+        opening = _opening(studio, front_ends, settings)
+        about |= {"debug": _moved(debug), "progress": False}
+        calls = [(job, opening, about) for job in _absolute(todo)]
+        results = parallel.run(
+            _elsewhere, calls, jobs=processes, cluster=cluster, ordered=True, lost=_lost
+        )
+    for job, (_, made) in zip(todo, results, strict=True):
         if isinstance(made, Fault):
             faults.append(f"{job.name}: {made.reason}")
         yield job, made
     if todo and len(faults) == len(jobs):
         raise TkitError(f"none of {len(jobs)} videos could be made; the first: {faults[0]}")
+
+
+def _one_of_many(job: Job, studio: Studio, about: Mapping[str, Any]) -> int | Fault:
+    """Make one video by one thread, as several sum up in another order."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with claimed(job.out):
+            return guarded(make, job, studio, name=job.audio.name, **about)
+    finally:
+        torch.set_num_threads(threads)
+
+
+# What a process opened its studio with, and the studio: every job of a run asks for the same.
+_OPENED: list[tuple[dict[str, Any], Studio]] = []
+
+
+def _elsewhere(
+    job: Job, opening: dict[str, Any], about: Mapping[str, Any]
+) -> tuple[Job, int | Fault]:
+    """Make one video in a process that opens the studio for its first one."""
+    if not _OPENED or _OPENED[0][0] != opening:
+        _OPENED[:] = [(opening, open_studio(**opening))]
+    return job, _one_of_many(job, _OPENED[0][1], about)
+
+
+def _opening(studio: Studio, front_ends: FrontEnds, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`open_studio` takes to open the same studio in another folder."""
+    stages = {name: getattr(studio, name) for name in ("motion", "blink", "texture")}
+    paths = {name: stage.weights.path.absolute() for name, stage in stages.items()}
+    moved = {key: _moved(value) for key, value in settings.items()}
+    return {"weights": paths, "front_ends": front_ends, **moved}
+
+
+def _absolute(jobs: Iterable[Job]) -> list[Job]:
+    return [
+        replace(job, image=_moved(job.image), audio=_moved(job.audio), out=_moved(job.out))
+        for job in jobs
+    ]
+
+
+def _moved(value: Any) -> Any:
+    return value.absolute() if isinstance(value, Path) else value
+
+
+def _lost(fault: Fault, job: Job, *_: Any) -> tuple[Job, Fault]:
+    return job, fault
 
 
 def make(

@@ -76,6 +76,8 @@ from tkit.errors import Fault, TkitError, UsageError
     help="Keep the videos that an interrupted run finished, make the rest.",
 )
 @click.option("--strict", is_flag=True, help="Stop at the first of several that cannot be made.")
+@_options.jobs
+@click.option("--cluster", default="", metavar="URL", help="Dask scheduler to make several on.")
 @_options.force
 @_options.quiet
 def command(
@@ -90,6 +92,7 @@ def command(
     resume: bool,
     force: bool,
     strict: bool,
+    jobs: int,
     **options: Any,
 ) -> None:
     """Make a still face speak: picture + sound to video.
@@ -118,17 +121,18 @@ def command(
         raise UsageError("--corpus brings its own pictures and sounds; drop --image and --audio")
     if not corpus and not (images and audios):
         raise UsageError("give --image and --audio, or --corpus")
-    from tkit.pipelines.animation import jobs
+    from tkit.pipelines.animation import jobs as animation
 
     options["pose"] = options["pose"] or ("still" if corpus else "auto")
     if corpus:
-        todo = jobs.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
+        todo = animation.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
     else:
-        todo = jobs.of_files(images, audios, out)
+        todo = animation.of_files(images, audios, out)
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
     say = partial(click.echo, err=True)
     options |= {"there": "keep" if resume else "replace" if force else "refuse", "progress": True}
-    for job, made in jobs.make_all(todo, weights, warn=say, tell=say, **options):
+    options |= {"processes": jobs}
+    for job, made in animation.make_all(todo, weights, warn=say, tell=say, **options):
         if isinstance(made, Fault):
             if strict:
                 raise TkitError(f"{job.name}: {made.reason} (--strict)")

@@ -472,6 +472,23 @@ def test_the_mouth_opens_as_far_as_in_a_video_of_the_person(work, capsys, monkey
     assert (wider != before).any()
 
 
+@pytest.mark.slow
+def test_any_number_of_processes_makes_the_same_videos(work, capsys, astronaut):
+    media.write_image("other.png", astronaut[:300, 60:460])
+    asked = ["animate", "--image", "face.png", "other.png", "--audio", "speech.wav", "--fps", "10"]
+    made = []
+    for where in ([], ["--jobs", "2"], ["--cluster", "local"]):
+        out = Path(f"out{len(made)}")
+        with pytest.raises(SystemExit) as stop:
+            main([*asked, "--out", str(out), *where])
+        said = capsys.readouterr()
+        assert not stop.value.code, said.err
+        assert said.out.count(": 6 frames, 0.60 s") == 2
+        made.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert made[0].keys() == {"face_speech.mp4", "other_speech.mp4"}
+    assert made[0] == made[1] == made[2]
+
+
 def test_the_clips_of_a_corpus_are_animated_under_their_names(
     work, capsys, tiny_store_crops, write_clip
 ):
