@@ -25,7 +25,7 @@ from tkit.metrics import METRICS
 from tkit.pipelines.animation import jobs as videos
 from tkit.pipelines.animation import render
 from tkit.prep import assembly, parts
-from tkit.scoring import measuring, task
+from tkit.scoring import measuring, recoding
 from tkit.store import Store
 
 
@@ -281,7 +281,7 @@ def test_one_clip_of_one_method_fails_in_any_step(pictures, monkeypatch, step, e
         lost = {("a", "x", "psnr")}
     else:
         patched = raising(error, measuring.measure_clip, lambda files, _: files.clip == "x")
-        monkeypatch.setattr(task, "measure_clip", patched)
+        monkeypatch.setattr(recoding, "measure_clip", patched)
         lost = {row for row in ALL if row[1] == "x"}
     report = score(pictures)
     assert scored(report) == ALL - lost, report.rejects

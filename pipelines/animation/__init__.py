@@ -113,11 +113,13 @@ def animate(
     made = jobs.make_all(
         todo,
         {"motion": motion, "blink": blink, "texture": texture},
+        jobs.Way(
+            there="replace" if force else "refuse",
+            debug=Path(debug) if debug else None,
+            progress=progress,
+        ),
         front_ends=front_ends,
         warn=lambda remark: warnings.warn(remark, stacklevel=4),  # at the caller of animate
-        debug=Path(debug) if debug else None,
-        there="replace" if force else "refuse",
-        progress=progress,
         pose=pose,
         fps=fps,
         seed=seed,

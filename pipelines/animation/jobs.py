@@ -321,18 +321,40 @@ def _read_points(path: Path) -> np.ndarray:
     return np.asarray(points, np.float64)
 
 
+@dataclass(frozen=True)
+class Way:
+    """How videos are made; they are the same in any way.
+
+    Parameters
+    ----------
+    there : str
+        What becomes of videos that are there: ``refuse``; ``replace``; or ``keep``, to go on with
+        an interrupted run, those that are not older than their picture and sound.
+    jobs : int
+        Processes of this machine.
+    cluster : str
+        Address of a Dask scheduler whose workers see the same folders, or ``local``.
+    debug : Path, optional
+        As :func:`make` takes it.
+    progress : bool
+        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
+    """
+
+    there: str = "refuse"
+    jobs: int = 1
+    cluster: str = ""
+    debug: Path | None = None
+    progress: bool = False
+
+
 def make_all(
     jobs: Sequence[Job],
     weights: Mapping[str, str | Path | Trained | None],
+    way: Way | None = None,
     *,
     front_ends: FrontEnds | None = None,
     warn: Callable[[str], None],
     tell: Callable[[str], None] | None = None,
-    debug: Path | None = None,
-    there: str = "refuse",
-    processes: int = 1,
-    cluster: str = "",
-    progress: bool = False,
     **settings: Any,
 ) -> Iterator[tuple[Job, int | Fault]]:
     """Make videos; nothing is loaded before all inputs have been looked at.
@@ -345,22 +367,12 @@ def make_all(
     ----------
     weights : mapping
         As :func:`open_studio` takes them.
+    way : Way, optional
     front_ends : FrontEnds, optional
     warn : callable
         Receives what may surprise: which of several faces will speak.
     tell : callable, optional
         Receives which weights are used.
-    debug : Path, optional
-        As :func:`make` takes it.
-    there : str
-        What becomes of videos that are there: ``refuse``; ``replace``; or ``keep``, to go on with
-        an interrupted run, those that are not older than their picture and sound.
-    processes : int
-        Of this machine, side by side.
-    cluster : str
-        Address of a Dask scheduler whose workers see the same folders, or ``local``.
-    progress : bool
-        Show it on stderr: a bar on a terminal, elsewhere a line now and then.
     **settings
         Pose, and fields of :class:`Studio`, for :func:`open_studio`.
 
@@ -385,12 +397,12 @@ def make_all(
     from tkit.pipelines.animation.mark import mark, require_same
     from tkit.tracking import FrontEnds
 
-    front_ends = front_ends or FrontEnds()
+    way, front_ends = way or Way(), front_ends or FrontEnds()
     for job in jobs:
-        refuse_overwrite(job.out, force=there != "refuse")
-    if debug:
-        refuse_overwrite(debug, force=True, folder=True)
-    kept = {job.out for job in jobs if there == "keep" and job.is_made()}
+        refuse_overwrite(job.out, force=way.there != "refuse")
+    if way.debug:
+        refuse_overwrite(way.debug, force=True, folder=True)
+    kept = {job.out for job in jobs if way.there == "keep" and job.is_made()}
     todo = [job for job in jobs if job.out not in kept]
     # Clips of a corpus, whose frames are counted, were looked at by tkit prep.
     for remark in look_at_inputs([job for job in todo if not job.n_frames], front_ends):
@@ -405,28 +417,47 @@ def make_all(
             tell(f"{name}: {getattr(studio, name).weights.path}")
         if kept:
             tell(f"{len(kept)} video{'s are' if len(kept) > 1 else ' is'} kept")
-    about: dict[str, Any] = {"debug": debug, "comment": comment, "progress": progress}
+    about: dict[str, Any] = {
+        "debug": way.debug, "comment": comment, "progress": way.progress,
+    }  # fmt: skip
     if len(jobs) == 1:
         for job in todo:
             with claimed(job.out):
                 yield job, make(job, studio, **about)
         return
     faults = []
-    if processes == 1 and not cluster:
-        results = ((job, _one_of_many(job, studio, about)) for job in todo)
-    else:
-        opening = _opening(studio, front_ends, settings)
-        about |= {"debug": _moved(debug), "progress": False}
-        calls = [(job, opening, about) for job in _absolute(todo)]
-        results = parallel.run(
-            _elsewhere, calls, jobs=processes, cluster=cluster, ordered=True, lost=_lost
-        )
-    for job, (_, made) in zip(todo, results, strict=True):
+    opening = {"front_ends": front_ends, **settings}
+    for job, made in zip(todo, _side_by_side(todo, studio, opening, way, about), strict=True):
         if isinstance(made, Fault):
             faults.append(f"{job.name}: {made.reason}")
         yield job, made
     if todo and len(faults) == len(jobs):
         raise TkitError(f"none of {len(jobs)} videos could be made; the first: {faults[0]}")
+
+
+def _side_by_side(
+    jobs: Sequence[Job],
+    studio: Studio,
+    settings: Mapping[str, Any],
+    way: Way,
+    about: dict[str, Any],
+) -> Iterator[int | Fault]:
+    """Make videos in processes, which open the same studio by themselves, or in this one."""
+    if way.jobs == 1 and not way.cluster:
+        yield from (_one_of_many(job, studio, about) for job in jobs)
+        return
+    stages = {name: getattr(studio, name) for name in ("motion", "blink", "texture")}
+    opening = {name: _moved(value) for name, value in settings.items()}
+    opening["weights"] = {name: _moved(stage.weights.path) for name, stage in stages.items()}
+    about = about | {"debug": _moved(way.debug), "progress": False}
+    yield from parallel.run(
+        _elsewhere,
+        [(_moved_job(job), opening, about) for job in jobs],
+        jobs=way.jobs,
+        cluster=way.cluster,
+        ordered=True,
+        lost=lambda fault, *_: fault,
+    )
 
 
 def _one_of_many(job: Job, studio: Studio, about: Mapping[str, Any]) -> int | Fault:
@@ -446,36 +477,20 @@ def _one_of_many(job: Job, studio: Studio, about: Mapping[str, Any]) -> int | Fa
 _OPENED: list[tuple[dict[str, Any], Studio]] = []
 
 
-def _elsewhere(
-    job: Job, opening: dict[str, Any], about: Mapping[str, Any]
-) -> tuple[Job, int | Fault]:
+def _elsewhere(job: Job, opening: dict[str, Any], about: Mapping[str, Any]) -> int | Fault:
     """Make one video in a process that opens the studio for its first one."""
     if not _OPENED or _OPENED[0][0] != opening:
         _OPENED[:] = [(opening, open_studio(**opening))]
-    return job, _one_of_many(job, _OPENED[0][1], about)
+    return _one_of_many(job, _OPENED[0][1], about)
 
 
-def _opening(studio: Studio, front_ends: FrontEnds, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`open_studio` takes to open the same studio in another folder."""
-    stages = {name: getattr(studio, name) for name in ("motion", "blink", "texture")}
-    paths = {name: stage.weights.path.absolute() for name, stage in stages.items()}
-    moved = {key: _moved(value) for key, value in settings.items()}
-    return {"weights": paths, "front_ends": front_ends, **moved}
-
-
-def _absolute(jobs: Iterable[Job]) -> list[Job]:
-    return [
-        replace(job, image=_moved(job.image), audio=_moved(job.audio), out=_moved(job.out))
-        for job in jobs
-    ]
+def _moved_job(job: Job) -> Job:
+    return replace(job, image=_moved(job.image), audio=_moved(job.audio), out=_moved(job.out))
 
 
 def _moved(value: Any) -> Any:
+    """Return a path as it reads in other folders; anything else as it is."""
     return value.absolute() if isinstance(value, Path) else value
-
-
-def _lost(fault: Fault, job: Job, *_: Any) -> tuple[Job, Fault]:
-    return job, fault
 
 
 def make(

@@ -8,7 +8,7 @@ import pytest
 from tkit import media, scoring
 from tkit.errors import ConfigError, UnknownNameError, UsageError
 from tkit.report import CONTROL_ROWS, Unscored, formats, leaderboard, tables
-from tkit.scoring import cache, measuring, protocols, task
+from tkit.scoring import cache, measuring, protocols, recoding
 from tkit.scoring.pairing import read_map
 from tkit.tracking.pieces import CONTEXT, PIECE, Tracker
 
@@ -213,7 +213,7 @@ def test_a_dask_cluster_gives_the_same_report(folders):
 def test_resuming_measures_only_what_changed(folders, monkeypatch):
     calls = []
     real = measuring.measure_clip
-    monkeypatch.setattr(task, "measure_clip", lambda f, p: calls.append(f.clip) or real(f, p))
+    monkeypatch.setattr(recoding, "measure_clip", lambda f, p: calls.append(f.clip) or real(f, p))
     first = score(folders, resume=folders / "kept")
     assert len(calls) == 4
     assert tables.as_json(score(folders, resume=folders / "kept")) == tables.as_json(first)

@@ -93,6 +93,8 @@ def command(
     force: bool,
     strict: bool,
     jobs: int,
+    cluster: str,
+    debug: Path | None,
     **options: Any,
 ) -> None:
     """Make a still face speak: picture + sound to video.
@@ -130,9 +132,9 @@ def command(
         todo = animation.of_files(images, audios, out)
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}
     say = partial(click.echo, err=True)
-    options |= {"there": "keep" if resume else "replace" if force else "refuse", "progress": True}
-    options |= {"processes": jobs}
-    for job, made in animation.make_all(todo, weights, warn=say, tell=say, **options):
+    there = "keep" if resume else "replace" if force else "refuse"
+    way = animation.Way(there, jobs, cluster, debug, progress=True)
+    for job, made in animation.make_all(todo, weights, way, warn=say, tell=say, **options):
         if isinstance(made, Fault):
             if strict:
                 raise TkitError(f"{job.name}: {made.reason} (--strict)")

@@ -15,13 +15,14 @@ NAME = "talking-face-toolkit"
 DEVELOPERS = frozenset({"docs", "lint", "release", "test"})  # extras that nobody needs to work with
 PURPOSES = {  # of extras
     "app": "for tkit app and tkit study serve",
-    "cluster": "for --cluster of prep and score",
+    "cluster": "for --cluster of prep, score and animate",
     "docs": "for make docs, in a checkout",
     "export": "for tkit zoo export --format onnx",
     "face-alignment": "for --landmarks face-alignment",
     "identity": "for the metrics identity and identity-dtw",
     "mesh": "for --landmarks mesh",
     "quality": "an ffmpeg for the metrics vmaf, vmaf-neg, vif and xpsnr",
+    "remote": "for clips at URLs and prep --parts",
     "transformers": "for --speech transformers",
 }
 
