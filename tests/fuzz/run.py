@@ -2,7 +2,7 @@
 
     python tests/fuzz/run.py --seconds 60 --out fuzzed [TARGET ...]
 
-Without names all are tried but ``onnx``, which OpenCV reads, and falls. Ends with 1 if one has
+Without names all are tried but ``onnx``, of which each try takes a process. Ends with 1 if one has
 fallen.
 """
 
@@ -21,10 +21,10 @@ def one(name: str, seconds: float, seed: int, out: Path) -> None:
     import warnings
 
     from fuzzing import fuzz
-    from targets import HANDED_ON, TARGETS
+    from targets import BY_HAND, TARGETS
 
     warnings.simplefilter("ignore")
-    tally = fuzz((TARGETS | HANDED_ON)[name], out / name, seed=seed, seconds=seconds)
+    tally = fuzz((TARGETS | BY_HAND)[name], out / name, seed=seed, seconds=seconds)
     counts = tally.counts
     print(
         f"{name:12} {counts.total():8} tried {counts['read']:8} read {counts['refused']:8} refused "
@@ -38,10 +38,10 @@ def one(name: str, seconds: float, seed: int, out: Path) -> None:
 
 def main() -> None:
     """Fuzz the targets that are named, one after the other."""
-    from targets import HANDED_ON, TARGETS
+    from targets import BY_HAND, TARGETS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("targets", nargs="*", choices=[[], *TARGETS, *HANDED_ON], default=[])
+    parser.add_argument("targets", nargs="*", choices=[[], *TARGETS, *BY_HAND], default=[])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=None)

@@ -14,6 +14,8 @@ the signature.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,17 @@ from tkit.metrics.identity import Remembered, crop, embeddings
 from tkit.registry import ModelFile
 
 SIDE_PX = 112
+# A network is first tried in a process of its own, which damaged ones were seen to end.
+TRIAL = """
+import sys, cv2, numpy
+net = cv2.dnn.readNetFromONNX(sys.argv[1])
+try:
+    net.setInput(numpy.zeros((1, 3, int(sys.argv[2]), int(sys.argv[2])), numpy.float32))
+    net.forward()
+except cv2.error:
+    pass  # a network all the same, of which is said later what it does not take
+"""
+TRIAL_S = 60
 
 
 def measure(
@@ -89,10 +102,12 @@ def _open(path: str) -> Any:
     import cv2
 
     require_path(path, "network")
+    trial = [sys.executable, "-c", TRIAL, path, str(SIDE_PX)]
     try:
-        return cv2.dnn.readNetFromONNX(path)
-    except cv2.error as error:
+        subprocess.run(trial, check=True, capture_output=True, timeout=TRIAL_S)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise UsageError(f"{path}: not an ONNX network that OpenCV can read") from error
+    return cv2.dnn.readNetFromONNX(path)
 
 
 FACES = Network(
