@@ -50,7 +50,9 @@ class Carry:
         x, y = np.moveaxis(geometry.apply(geometry.invert(self._pose), places), -1, 0)
         away = np.hypot(x / HALF_WIDTH, y / np.where(y < 0, ABOVE, BELOW))
         edge = np.minimum(places, limit - 1 - places).min(axis=-1)
-        share = _smooth(2 - away) * _smooth(edge / (BORDER * np.hypot(*self._pose[:, 0])))
+        share = geometry.smooth_step(2 - away) * geometry.smooth_step(
+            edge / (BORDER * np.hypot(*self._pose[:, 0]))
+        )
         return cv2.resize(share.astype(np.float32), size.tolist(), interpolation=cv2.INTER_LINEAR)
 
     def __call__(self, head: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ class Carry:
         """
         rows, columns = self.region
         inside = self._pose - [[0, 0, columns.start], [0, 0, rows.start]]
-        moved = geometry.compose(inside, geometry.compose(head, geometry.invert(inside)))
+        moved = geometry.about(inside, head)
         back = (geometry.invert(moved) - np.eye(2, 3)).astype(np.float32)
         source = np.empty((*self._share.shape, 2), np.float32)
         for axis, still in enumerate((self._x, self._y)):
@@ -85,7 +87,7 @@ class Carry:
     def box(self, area: tuple[slice, slice], head: np.ndarray) -> tuple[slice, slice]:
         """Rows and columns of the region that a part of the picture takes, still or moved."""
         start = np.array([self.region[1].start, self.region[0].start])
-        moved = geometry.compose(self._pose, geometry.compose(head, geometry.invert(self._pose)))
+        moved = geometry.about(self._pose, head)
         x, y = ((side.start, side.stop) for side in area[::-1])
         corners = np.array([[a, b] for a in x for b in y], np.float64)
         both = np.concatenate([corners, geometry.apply(moved, corners)]) - start
@@ -93,10 +95,3 @@ class Carry:
         left, top = np.clip(np.floor(both.min(axis=0)), 0, limit).astype(int)
         right, bottom = np.clip(np.ceil(both.max(axis=0)) + 1, 0, limit).astype(int)
         return slice(top, bottom), slice(left, right)
-
-
-def _smooth(part: np.ndarray) -> np.ndarray:
-    """0 to 1 without a kink."""
-    part = np.clip(part, 0, 1)
-    found: np.ndarray = part * part * (3 - 2 * part)
-    return found

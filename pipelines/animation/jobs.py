@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CRF = 8  # H.264's constant quality: such videos are measured, and compression shall not count
 FARTHEST_PX = 1e6  # from the corner of a picture that a point of a face can lie
-SOUND_SUFFIXES = frozenset(".wav .flac .mp3 .ogg .opus .m4a .aac .aiff .aif .wma".split())
+SOUND_SUFFIXES = media.SOUND_SUFFIXES | set(".opus .aiff .aif .wma".split())
 SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 16 kHz
 
 

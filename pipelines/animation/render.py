@@ -245,8 +245,7 @@ class Sitter:
     ) -> Iterator[np.ndarray]:
         """Yield frames with eyes shut as far as in ``points``, beside ``rest``, and with teeth."""
         if head is not None:
-            moved = geometry.compose(self._to_crop, head)
-            moved = geometry.compose(moved, geometry.invert(self._to_crop))
+            moved = geometry.about(self._to_crop, head)
             points, rest = geometry.apply(moved, points), geometry.apply(moved, rest)
         shut = self._shut_crop if crop else self._shut
         show = self._teeth_crop if crop else self._teeth

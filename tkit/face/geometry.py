@@ -89,6 +89,18 @@ def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     return np.concatenate([linear, shift[..., None]], axis=-1)
 
 
+def about(pose: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """Return a movement in the coordinates that ``pose`` maps from, as it is where that maps to."""
+    return compose(pose, compose(move, invert(pose)))
+
+
+def smooth_step(share: np.ndarray) -> np.ndarray:
+    """0 to 1 without a kink; what is less or more is cut off."""
+    share = np.clip(share, 0, 1)
+    found: np.ndarray = share * share * (3 - 2 * share)
+    return found
+
+
 def inter_ocular(points: np.ndarray) -> np.ndarray:
     """Distance between the eye centres (mean of six points each); (...,) in the points' unit."""
     right = points[..., RIGHT_EYE, :].mean(axis=-2)

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -73,6 +74,16 @@ def run(
         done = _in_processes(function, calls, min(jobs, len(calls)))
     results = ((index, _found(result, lost, calls[index])) for index, result in done)
     yield from _in_order(results) if ordered else (result for _, result in results)
+
+
+def peak_bytes() -> float | None:
+    """Most memory that this process has had; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # of Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def _found(result: Any, lost: Callable[..., Any] | None, call: Call) -> Any:

@@ -25,7 +25,7 @@ import numpy as np
 from tkit.errors import ScoreError, UsageError
 from tkit.files import require_path
 from tkit.metrics import MISSING_FACE, Metric, Need, Network, Param, Score, Stats
-from tkit.metrics.identity import Remembered, crop, embeddings
+from tkit.metrics.identity import Remembered, crop, embeddings, mean_cosine
 from tkit.registry import ModelFile
 
 SIDE_PX = 112
@@ -122,11 +122,6 @@ FACES = Network(
 _net = lru_cache(FACES.load)
 
 
-def finish(stats: Stats) -> float:
-    """Mean cosine, -1 to 1."""
-    return stats["cosine"] / stats["frames"]
-
-
 def _example(folder: Path) -> dict[str, Any]:
     """Write a network that takes the mean of blocks; return a person, and lit from a side."""
     import onnx
@@ -163,7 +158,7 @@ METRIC = Metric(
     measure=measure,
     network=FACES,
     example=_example,
-    scores={"csim": Score("", "higher", finish)},
+    scores={"csim": Score("", "higher", mean_cosine)},
     limits="Of the network that was given, and of nothing else; as identity, a still is as good as "
     "a video.",
     checked="block means by hand, < 1e-6",

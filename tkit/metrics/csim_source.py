@@ -21,7 +21,8 @@ import numpy as np
 from tkit.metrics import Metric, Need, Score, Stats
 from tkit.metrics.csim import FACES, embedder
 from tkit.metrics.csim import METRIC as CSIM
-from tkit.metrics.identity_source import cosines, finish
+from tkit.metrics.identity import mean_cosine
+from tkit.metrics.identity_source import cosines
 
 NETWORK = replace(FACES, setting="csim-source.weights")
 
@@ -50,7 +51,7 @@ METRIC = Metric(
     measure=measure,
     network=NETWORK,
     example=_example,
-    scores={"csim-source": Score("", "higher", finish)},
+    scores={"csim-source": Score("", "higher", mean_cosine)},
     limits="Of the network that was given, and of nothing else; a still is as good as a video.",
     checked="block means by hand, < 1e-6",
     ms=2,

@@ -167,7 +167,7 @@ SFACE = Network(
 _models = lru_cache(SFACE.load)
 
 
-def _cosine(stats: Stats) -> float:
+def mean_cosine(stats: Stats) -> float:
     """Mean cosine, -1 to 1; above 0.363 SFace says the same person."""
     return stats["cosine"] / stats["frames"]
 
@@ -197,7 +197,7 @@ METRIC = Metric(
     network=SFACE,
     example=_example,
     scores={
-        "identity": Score("", "higher", _cosine, title="Cosine of SFace embeddings"),
+        "identity": Score("", "higher", mean_cosine, title="Cosine of SFace embeddings"),
         "acd": Score(
             "",
             "closer",

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import ScoreError
-from tkit.metrics import MISSING_FACE, Metric, Need, Param, Score, Stats
+from tkit.metrics import Metric, Need, Score, Stats
 from tkit.metrics.identity import METRIC as IDENTITY
-from tkit.metrics.identity import SFACE, embed
+from tkit.metrics.identity import SFACE, embed, mean_cosine
 from tkit.metrics.pictures import alone
 
 
@@ -74,11 +74,6 @@ def cosines(
     return {"frames": len(found), "cosine": sum(found)}
 
 
-def finish(stats: Stats) -> float:
-    """Mean cosine, -1 to 1; above 0.363 SFace says the same person."""
-    return stats["cosine"] / stats["frames"]
-
-
 def _example(folder: Path) -> dict[str, Any]:
     """The pair of ``identity``: a person, and two darker frames of the same."""
     given = IDENTITY.example(folder) if IDENTITY.example else {}
@@ -90,14 +85,11 @@ METRIC = Metric(
     citation=IDENTITY.citation,
     needs=Need("own-frames", whole=True),
     inputs=("pred", "source"),
-    params={
-        "step": Param(5.0, "of how many frames one is looked at"),
-        "missing_face": MISSING_FACE,
-    },
+    params=IDENTITY.params,
     measure=measure,
     network=SFACE,
     example=_example,
-    scores={"identity-source": Score("", "higher", finish)},
+    scores={"identity-source": Score("", "higher", mean_cosine)},
     limits="As identity: one network's view of a face, and a still is as good as a video. Of a "
     "source in which the head is turned away it says little.",
     checked="a face with itself is 1, < 1e-6",

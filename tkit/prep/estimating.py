@@ -17,6 +17,7 @@ import numpy as np
 
 from tkit.clips import Clip, Reject
 from tkit.errors import CorpusError
+from tkit.jobs import peak_bytes
 from tkit.prep import assembly, parts
 from tkit.prep.settings import Settings, encoder_of
 from tkit.prep.sources import Source, choose_clips
@@ -119,7 +120,7 @@ def estimate(
         for clip, path in track(todo, len(todo), desc="estimate", unit="clip", show=progress):
             rejects.append(parts.make_part(clip, path, settings))
             laps.append(perf_counter())
-        peak = _peak_bytes()
+        peak = round(peak_bytes() or 0)
         there = [(clip, path) for clip, path in todo[1:] if path.exists()]
         for _ in range(2):  # the first time something has to be loaded
             laps.append(perf_counter())
@@ -169,12 +170,3 @@ def _spread(clips: list[Clip]) -> list[Clip]:
     """Some clips, evenly spread."""
     count = min(TIMED, len(clips))
     return [clips[(2 * index + 1) * len(clips) // (2 * count)] for index in range(count)]
-
-
-def _peak_bytes() -> int:
-    """Most memory that this process has had."""
-    import resource  # Unix alone has it
-    import sys
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most

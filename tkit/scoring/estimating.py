@@ -6,7 +6,6 @@ import math
 import os
 import pickle
 import socket
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -142,21 +141,11 @@ def _cost(files: ClipFiles, plan: Plan, measure: Measure) -> _Cost:
     found = measured(files, plan, measure)
     seconds = time.perf_counter() - start
     process = socket.gethostname(), os.getpid()
-    return _Cost(process, seconds, _peak_bytes(), len(pickle.dumps(found)))
+    return _Cost(process, seconds, parallel.peak_bytes(), len(pickle.dumps(found)))
 
 
 def _lost(fault: Fault, *_: Any) -> _Cost:
     return _Cost(("", 0), math.nan, None, 0)
-
-
-def _peak_bytes() -> float | None:
-    """Most memory that this process has had; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # of Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def _summed(costs: list[_Cost], n_clips: int, took_s: float, *, note: str) -> Estimate:
@@ -175,7 +164,7 @@ def _summed(costs: list[_Cost], n_clips: int, took_s: float, *, note: str) -> Es
     memory: float | None = None
     if peaks and all(peaks):
         kept = COPIES * n_clips * sum(c.result_bytes for c in costs) / len(costs)
-        here = _peak_bytes() or 0.0
+        here = parallel.peak_bytes() or 0.0
         is_here = (socket.gethostname(), os.getpid()) in by_process
         memory = sum(peaks) + kept + (0.0 if is_here else here)
     return Estimate(n_clips, len(costs), n_processes, seconds, clip_s, memory, note)

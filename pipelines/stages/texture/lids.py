@@ -41,8 +41,7 @@ def calm_mask(points: np.ndarray, size: int) -> np.ndarray:
     """
     unit = float(geometry.inter_ocular(points))
     below = points[geometry.EYES, 1].max() + 0.5 * CALM * unit
-    share = np.clip((below + CALM * unit - np.arange(size)) / (CALM * unit), 0, 1)
-    smooth = share**2 * (3 - 2 * share)
+    smooth = geometry.smooth_step((below + CALM * unit - np.arange(size)) / (CALM * unit))
     return np.repeat(smooth[:, None], size, axis=1).astype(np.float32)
 
 

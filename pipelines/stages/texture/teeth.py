@@ -75,10 +75,10 @@ def carried(flow: np.ndarray, points: np.ndarray, still: np.ndarray) -> np.ndarr
         exact[:, column, 1] = np.interp(within, knots, back[:, column]) - within
     exact[..., 0] = from_x - x
     aside = ASIDE * np.ptp(corners)
-    share = 1 - np.clip(np.maximum(corners[0] - x, x - corners[1]) / aside, 0, 1)
+    share = geometry.smooth_step(1 - np.maximum(corners[0] - x, x - corners[1]) / aside)
     below = 1 + (to[-1] - y[:, None]) / (BELOW * geometry.inter_ocular(still))
     rows = np.clip(np.minimum((y[:, None] - to[0] + 2) / 4, below), 0, 1)
-    share = (rows * share**2 * (3 - 2 * share))[..., None]
+    share = (rows * share)[..., None]
     found: np.ndarray = flow + share * (exact - flow)
     return found
 

@@ -109,9 +109,9 @@ def reshape_points(points: np.ndarray, look: Look) -> np.ndarray:
     new[geometry.MOUTH, 1] += 0.5 * look.nose_length * points[33, 1]
 
     jaw = points[geometry.JAW]
-    low = _smoothstep((jaw[:, 1] - 0.3) / 1.0)
+    low = geometry.smooth_step((jaw[:, 1] - 0.3) / 1.0)
     new[geometry.JAW, 0] *= 1 + look.jaw * low
-    new[geometry.JAW, 1] += look.chin * _smoothstep((jaw[:, 1] - 0.7) / 1.0)
+    new[geometry.JAW, 1] += look.chin * geometry.smooth_step((jaw[:, 1] - 0.7) / 1.0)
     return _resize(new, look)
 
 
@@ -147,11 +147,6 @@ def _to_units(points: np.ndarray) -> np.ndarray:
 
 def _to_pixels(points: np.ndarray) -> np.ndarray:
     return points * IOD_PX + EYES_AT
-
-
-def _smoothstep(x: np.ndarray) -> np.ndarray:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def _mouth_closing_maps(
