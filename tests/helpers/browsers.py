@@ -8,7 +8,9 @@ import pytest
 
 BROWSER, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required")  # fmt: skip
+         "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required",
+         # A microphone that beeps every second, which pages may use.
+         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")  # fmt: skip
 WIDE, NARROW = (1400, 1000), (400, 900)
 
 # The contrast of every text with what is behind it (WCAG 2): those below what AA asks for.

@@ -1,5 +1,7 @@
 """The app in a real browser: a photo and a WAV become a video, which follows its sound."""
 
+import time
+import urllib.request
 import wave
 
 import browsers
@@ -46,9 +48,15 @@ def speak(browser):
     browser.wait("return !document.querySelector('#download').hidden", seconds=120)
 
 
-def test_a_photo_and_a_wav_become_a_video(opened, tmp_path):
-    import urllib.request
+def fetched(browser, element, path):
+    link = browser.run("const at = document.querySelector(arguments[0]); return at.href || at.src",
+                       element)  # fmt: skip
+    with urllib.request.urlopen(link) as reply:
+        path.write_bytes(reply.read())
+    return path
 
+
+def test_a_photo_and_a_wav_become_a_video(opened, tmp_path):
     browser, *_ = opened
     still = browser.run("return document.querySelector('#picture').toDataURL()")
     speak(browser)
@@ -57,10 +65,7 @@ def test_a_photo_and_a_wav_become_a_video(opened, tmp_path):
     assert browser.run("return document.querySelector('#picture').toDataURL()") != still
     assert browser.run("return document.querySelector('#attention').width") == 128
     assert 0 < float(browser.run("return document.body.dataset.firstMs")) < 5000
-    link = browser.run("return document.querySelector('#download').href")
-    with urllib.request.urlopen(link) as reply:
-        (tmp_path / "talking.mp4").write_bytes(reply.read())
-    clip = media.read_clip(tmp_path / "talking.mp4")
+    clip = media.read_clip(fetched(browser, "#download", tmp_path / "talking.mp4"))
     assert clip.frames.shape == (50, 288, 360, 3) and np.abs(clip.wave).max() > 0.1
     assert browser.complaints == []
 
@@ -75,6 +80,28 @@ def test_the_frame_is_that_of_the_sound_after_a_seek(opened):
         )  # fmt: skip
         wanted = str(int(time_s * 25 + 1e-6))
         assert browser.wait("return document.body.dataset.drawn === arguments[0]", wanted)
+
+
+def test_what_the_microphone_hears_is_spoken(opened, tmp_path):
+    browser, *_ = opened
+    browser.run("document.querySelector('#record').click()")
+    browser.wait("return document.querySelector('#record.on')")
+    time.sleep(1.5)  # a beep is heard
+    browser.run("document.querySelector('#record').click()")
+    told = browser.wait(
+        "const told = document.querySelector('#sound-drop .said').textContent;"
+        "return told.startsWith('recording') && told"
+    )
+    seconds = float(told.removeprefix("recording, ").removesuffix(" s"))
+    assert 1 <= seconds <= 4
+    assert browser.wait("return !document.querySelector('#record.on')")
+    heard = media.read_audio(fetched(browser, "audio", tmp_path / "heard.wav"))
+    assert abs(len(heard) / 16000 - seconds) <= 0.06 and np.abs(heard).max() > 0.05
+    browser.wait("return !document.querySelector('#speak').disabled", seconds=60)
+    speak(browser)
+    clip = media.read_clip(fetched(browser, "#download", tmp_path / "talking.mp4"))
+    assert abs(len(clip.frames) / 25 - seconds) <= 0.1
+    assert browser.complaints == []
 
 
 def test_a_file_that_is_no_photo_is_said_and_the_page_goes_on(opened):
