@@ -328,13 +328,14 @@ def put_in(mutant: Mutant) -> None:
     compiled = compile(mutant.tree(), str(mutant.path), "exec", dont_inherit=True)
     new = {(code.co_qualname, code.co_firstlineno): code for code in codes(compiled)}
     for one in gc.get_objects():
-        if isinstance(one, FunctionType) and one.__code__.co_filename == str(mutant.path):
+        # Not isinstance, which asks proxies of what is no more.
+        if type(one) is FunctionType and one.__code__.co_filename == str(mutant.path):
             code = new.get((one.__code__.co_qualname, one.__code__.co_firstlineno))
             if code is not None and len(code.co_freevars) == len(one.__code__.co_freevars):
                 one.__code__ = code
-        elif isinstance(one, Kernel) and mutant.function in names_of(one):
+        elif type(one) is Kernel and mutant.function in names_of(one):
             one._call = None  # the others stay as they are loaded
-        elif isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("tkit"):
+        elif type(one) is functools._lru_cache_wrapper and one.__module__.startswith("tkit"):
             one.cache_clear()
 
 
@@ -364,7 +365,9 @@ def killer(mutant: Mutant, tests: list[str], limit_s: float, kept: Path) -> str:
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
-        os.environ |= {"NUMBA_CACHE_DIR": str(kept), "HYPOTHESIS_STORAGE_DIRECTORY": str(kept)}
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(kept)
+        if not mutant.is_control:  # whose machine code is the real one
+            os.environ["NUMBA_CACHE_DIR"] = str(kept)
         limit = int(time.process_time() + limit_s) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         code = 1
@@ -402,6 +405,7 @@ def main() -> None:
     parser.add_argument("tests", nargs="*", default=TESTS)
     options = parser.parse_args()
     os.chdir(ROOT)
+    sys.dont_write_bytecode = False  # pytest rewrites the assertions of a hundred modules: once
     if options.watch:
         import pytest
 

@@ -270,6 +270,14 @@ def test_the_public_detector_counts_the_same_blinks():
         assert [[b.onset_s, b.onset_s + b.duration_s] for b in found] == spans
 
 
+def test_open_eyes_of_a_short_clip_are_those_of_the_whole_clip():
+    """Of a third of the frames, in the middle: before and after the eyes look down."""
+    down, opened, shut = [0.2] * 34, [0.3] * 14, [0.06] * 3
+    ((blink,), looks) = blinks.detect(np.array([*down, *opened, *shut, *opened, *down]), fps=FPS)
+    assert (blink.apex_s, blink.depth) == (pytest.approx(49 / FPS), pytest.approx(0.8))
+    assert [look.depth for look in looks] == pytest.approx([1 / 3] * 2)
+
+
 def test_a_tagged_clip_with_a_squint_and_a_look_down_between_two_blinks():
     tagged = json.loads((DATA / "tagged_clip.json").read_text(encoding="utf-8"))
     found, _ = blinks.detect(np.array(tagged["ear"]), fps=30.0)

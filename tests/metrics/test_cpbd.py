@@ -37,6 +37,8 @@ def test_undecided_blocks_ask_the_whole_canny_map(monkeypatch):
     images = [
         RNG.integers(0, 256, (130, 150), dtype=np.uint8),
         (128 + np.rint(RNG.normal(0, 0.3, (100, 129)))).astype(np.uint8),
+        # From blocks without an edge to those that are full of them: some are on the verge.
+        (128 + np.rint(RNG.normal(0, np.linspace(0.1, 2, 1024), (192, 1024)))).astype(np.uint8),
         np.where(RNG.random((128, 128)) < 0.0005, 90, 100).astype(np.uint8),
         np.tile(np.arange(128, dtype=np.uint8) // 9 * 20, (128, 1)).T.copy(),
     ]
@@ -56,6 +58,17 @@ def test_a_picture_without_edges():
     assert metric.finish(metric.measure(pred=flat, gt=flat)) == 0.0
     with pytest.raises(ScoreError, match="frame 0 has no edge in whole blocks"):
         metric.measure(pred=flat, gt=flat, empty="error")
+
+
+def test_a_picture_that_brightens_to_the_right_alone_has_no_edge():
+    """As in the package, which measures nothing where all angles of gradients are zero."""
+    step = np.tile(np.repeat([0, 30, 60], [60, 1, 67]), (128, 1)).astype(np.uint8)
+    ramp = np.arange(128, dtype=np.uint8) // 2
+    for picture in (step, step + ramp, step.T.copy()):
+        assert edge_counts(picture) == (0, 0)
+    for picture in (step[:, ::-1].copy(), step + ramp + ramp[:, None]):
+        sharp, edges = edge_counts(picture)
+        assert sharp == edges > 0
 
 
 @pytest.mark.parametrize("mode", cpbd.MODES)

@@ -140,6 +140,19 @@ def test_arrays_of_matlab_are_those_that_scipy_wrote(tmp_path):
         niqe.PRISTINE.load(tmp_path / "x.mat")
 
 
+def test_a_machine_is_read_as_it_was_written(tmp_path):
+    """Features are counted from 1 and left out where they are zero, as libsvm writes them."""
+    METRICS.families()["brisque"].example(tmp_path)
+    head = "svm_type epsilon_svr\nkernel_type rbf\ngamma 0.5\nrho -3\nSV\n"
+    (tmp_path / "svm.txt").write_text(head + "-2 1:0.25 36:-1\n7.5 2:1e-3\n")
+    machine = brisque.LIVE.load(tmp_path)
+    vectors = np.zeros((2, 36))
+    vectors[0, 0], vectors[0, 35], vectors[1, 1] = 0.25, -1, 1e-3
+    assert machine.gamma == 0.5 and machine.rho == -3 and machine.weights.tolist() == [-2, 7.5]
+    np.testing.assert_array_equal(machine.vectors, vectors)
+    assert machine.low.tolist() == [-1] * 36 and machine.high.tolist() == [2] * 36
+
+
 def test_a_pickle_that_would_take_memory_beyond_its_size_is_refused(tmp_path):
     METRICS.families()["brisque"].example(tmp_path)
     good = (tmp_path / "normalize.pickle").read_bytes()

@@ -1,7 +1,5 @@
 """Series of frames: what scoring saw, of faces drawn so that it is known before."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -42,7 +40,7 @@ def drawn(tmp_path_factory):
     landmarks.__path__.append(str(entries))
     yield
     landmarks.__path__.remove(str(entries))
-    sys.modules.pop("tkit.landmarks.watched", None)
+    # The module stays: what scoring has opened once, a process keeps.
 
 
 def levels(*values):

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkit.errors import UsageError
 from tkit.speech.windows import WINDOW, centre_rows, windows
 
 
+@settings(deadline=None)
 @given(
     n_frames=st.integers(1, 200),
     fps=st.sampled_from([12.5, 24.0, 25.0, 29.97, 30.0, 50.0, 60.0]),
@@ -38,6 +39,7 @@ def test_features_that_start_after_the_clip_are_refused():
         windows(np.zeros((10, 2)), 5, fps=25, rate_hz=50, offset_s=3.0)
 
 
+@settings(deadline=None)
 @given(
     n_frames=st.integers(1, 100),
     fps=st.sampled_from([12.5, 25.0, 29.97, 50.0, 60.0]),
