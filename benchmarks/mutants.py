@@ -31,6 +31,7 @@ import ast
 import contextlib
 import functools
 import gc
+import io
 import json
 import os
 import random
@@ -454,10 +455,16 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 def watched(tests: list[str], path: Path) -> Watch:
     """Which tests call what: as kept, or seen now by a process of its own."""
+    import pytest
+
     if not path.exists():
         subprocess.run([sys.executable, __file__, "--watch", path, *tests], check=True)
     watch = Watch()
     watch.load(path)
+    # Forks find pytest's plugins loaded, too, which takes longer than most tests; but not the tests,
+    # some of which call kernels at once: what links machine code does not outlive a fork.
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(["-q", "-p", "no:cacheprovider", "--collect-only", "tests/conftest.py"])
     gc.collect()
     return watch
 
