@@ -461,8 +461,8 @@ def watched(tests: list[str], path: Path) -> Watch:
         subprocess.run([sys.executable, __file__, "--watch", path, *tests], check=True)
     watch = Watch()
     watch.load(path)
-    # Forks find pytest's plugins loaded, too, which takes longer than most tests; but not the tests,
-    # some of which call kernels at once: what links machine code does not outlive a fork.
+    # Forks find pytest's plugins loaded, too, which takes longer than most tests; but not the
+    # tests, some of which call kernels at once: what links machine code does not outlive a fork.
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(["-q", "-p", "no:cacheprovider", "--collect-only", "tests/conftest.py"])
     gc.collect()

@@ -30,6 +30,22 @@ def test_both_directions_and_a_flipped_picture_count_alike():
     assert edge_counts(255 - image) == pytest.approx(edge_counts(image), rel=0.02)
 
 
+def test_counts_of_drawn_pictures_stay():
+    """Golden, of 0.4.0: noise, smooth noise, and stripes of ever stronger noise, in each mode."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (134, 204), dtype=np.uint8)
+    blocks = np.lib.stride_tricks.sliding_window_view(noise, (5, 5))
+    soft = (blocks.sum(axis=(2, 3)) // 5 % 256).astype(np.uint8)
+    faint = (128 + rng.integers(-1, 2, (130, 200)) * (np.arange(200) // 40)).astype(np.uint8)
+    found = {mode: [edge_counts(image, mode=mode) for image in (noise, soft, faint)]
+             for mode in cpbd.MODES}  # fmt: skip
+    assert found == {
+        "port": [(3265, 3618), (2892, 3929), (823, 823)],
+        "matlab": [(3189, 3520), (2888, 3936), (232, 232)],
+        "atvgnet": [(3254, 5920), (2420, 6444), (235, 241)],
+    }
+
+
 def test_undecided_blocks_ask_the_whole_canny_map(monkeypatch):
     """The compiled shortcut and scikit-image's map accept the same blocks."""
     from tkit.metrics.cpbd import canny, port

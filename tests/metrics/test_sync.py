@@ -6,7 +6,7 @@ import syncnets
 import torch
 
 from tkit.errors import ScoreError
-from tkit.metrics import METRICS, lse
+from tkit.metrics import METRICS, av, lse
 
 N_FRAMES = 24
 
@@ -78,3 +78,9 @@ def test_a_clip_that_an_evaluator_would_drop_is_named(clip):
     with pytest.raises(ScoreError, match="24 frames at 25 a second, where at least 51"):
         scores(frames, wave, weights, least_frames=51)
     assert "least:51" in METRICS.get("lse-d").tokens({"weights": "", "least_frames": 51.0})
+
+
+def test_a_steady_sound_has_one_energy_at_rates_that_do_not_divide_16_khz():
+    """Frames at 30 fps last 533 or 534 samples: energy is that of a sample, not of a frame."""
+    energy = av.energy_db(np.full(16000, 0.5), n_frames=30, fps=30.0)
+    np.testing.assert_allclose(energy, av.FLOOR_DB, atol=1e-9)
