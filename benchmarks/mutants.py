@@ -108,6 +108,32 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if opened < max(REOPENED * lower, REOPENED_SIGMAS * noise):",
         "Lt to LtE, 0",
     ): "a tie of measured numbers",
+    (
+        "tkit/face/blinks.py",
+        "back = (last - first + 1) / fps <= PARTIAL_S + 1e-9",
+        "LtE to Lt, 0",
+    ): "numbers of frames over a rate do not meet the bound with its 1e-9",
+    (
+        "tkit/metrics/kernels.py",
+        "mx, my = flat[:n_out], flat[n_out : 2 * n_out]",
+        "Mult to Div",
+    ): "machine code asks where a view begins, and never for its end",
+    (
+        "tkit/metrics/cpbd/canny.py",
+        "upright = ay > ax if step > 0 else ay >= ax",
+        "Gt to GtE, 0",
+    ): "at a tie all weight is the corner's, upright or not",
+    (
+        "tkit/metrics/dists.py",
+        "gt = rng.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)"
+        ".repeat(2, axis=1).repeat(2, axis=2)",
+        "2 to 3",
+    ): "an example of another size is as good",
+    (
+        "tkit/metrics/csim.py",
+        '[helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, 147])],',
+        "1 to 2",
+    ): "what an example's network declares of its result is not used",
 }
 
 

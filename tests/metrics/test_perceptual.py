@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tkit.errors import ScoreError, UsageError, WeightsError
-from tkit.metrics import METRICS, backbones
+from tkit.metrics import METRICS, backbones, identity_source
 from tkit.metrics.lpips import write_random_heads
 
 VALUES = json.loads((Path(__file__).parents[1] / "data" / "golden_perceptual.json").read_text())
@@ -84,3 +84,16 @@ def test_a_classifier_in_the_file_is_left_out(tmp_path):
     loaded = backbones.load(path, "alex").state_dict()
     assert loaded.keys() == state.keys()
     assert [len(loaded[f"features.{i}.bias"]) for i in (0, 3, 6, 8, 10)] == [64, 192, 384, 256, 256]
+
+
+def test_frames_without_a_face_are_refused_or_left_out_as_asked():
+    faces = np.array([10, 0, 10], np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+
+    def embed(frame):
+        return np.array([0.6, 0.8]) if frame.any() else None
+
+    given = {"pred": faces, "source": faces, "step": 1}
+    with pytest.raises(ScoreError, match="no face in frame 1 of the prediction"):
+        identity_source.cosines(embed, **given, missing_face="error")
+    left = identity_source.cosines(embed, **given, missing_face="skip")
+    assert left == {"frames": 2, "cosine": pytest.approx(2.0)}
