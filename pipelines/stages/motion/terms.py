@@ -10,7 +10,9 @@ from tkit.face.geometry import MOUTH
 LIPS_SHUT = 0.2  # of the range of a sequence's lip gap
 OTHER = 0.25  # weight of jaw and place of the mouth beside its shape
 SMOOTH = 1e-3  # inter-ocular distances: below it a distance counts as a square, whose slope is 0
-STILL = 5e-3  # inter-ocular distances: a mouth whose width deviates less does not change it
+# Inter-ocular distances that a mouth's width deviates by (people do by .03 in speech): less is
+# nothing but tremble, and of the second half counts.
+STILL, QUIET = 5e-3, 2e-2
 
 
 def squared_error(pred: Tensor, gt: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -67,15 +69,17 @@ def lip_width(points: Tensor) -> Tensor:
 
 
 def discord(*, pred: Tensor, gt: Tensor) -> Tensor:
-    """How far signals (n, T) are from following the true ones: 0 if they do, 1 if they are still.
+    """How far widths (n, T) are from following the true ones: 0 if they do, 1 if they are still.
 
-    One less the concordance correlation of each about its own mean (Lin 1989), mean over the
-    signals. Errors of distance alone make small what is heard badly, as the mean is the safest
-    guess; this asks for the right size as well as for the right course, of all people alike.
+    One less the concordance correlation of each about its own mean (Lin 1989); mean, in which
+    widths that hardly change count little. Errors of distance alone make small what is heard badly,
+    as the mean is the safest guess; this asks for the right size as well as for the right course.
     """
-    pred, gt = (signal - signal.mean(dim=-1, keepdim=True) for signal in (pred, gt))
-    power = pred.square().mean(dim=-1) + gt.square().mean(dim=-1) + STILL**2
-    return (1 - 2 * (pred * gt).mean(dim=-1) / power).mean()
+    pred, gt = (width - width.mean(dim=-1, keepdim=True) for width in (pred, gt))
+    power = gt.square().mean(dim=-1)
+    both = pred.square().mean(dim=-1) + power + STILL**2
+    followed = 2 * (pred * gt).mean(dim=-1) / both
+    return ((1 - followed) * power / (power + QUIET**2)).mean()
 
 
 def lip_gap(points: Tensor) -> Tensor:
