@@ -15,9 +15,10 @@ distance beside the static and the mean mouth, correlation; another seed differs
     the defaults                                                   .500  .566  .842
     without the loss on the width (``width_weight = 0``)           .487  .551  .846
 
-The width then goes .86 of the real one, correlated by .58; with it 1.00 and .56. A loss that asks
-as much of widths that hardly change has .500 and .495 of static (two seeds); half the weight is no
-better on four people. Multiplying the width afterwards, by 1.2, costs .006 and the same on val.
+The width then goes .86 of the real one, correlated by .58; with it 1.00 and .56. Another seed
+without it: .489 of static, .87 and .56. A loss that asks as much of widths that hardly change has
+.500 and .495 of static (two seeds); half the weight is no better on four people. Multiplying the
+width afterwards, by 1.2, costs .006 and the same on val.
 
 Before, when the stage did not know the picture (``waits = false``):
 
