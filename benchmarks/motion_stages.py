@@ -3,8 +3,8 @@
     python benchmarks/motion_stages.py --store grid.h5 --grid /data/grid --split val --split test
 
 * Each clip: mouth distance beside that of the neutral, of the mean mouth and of the mouth of the
-  first frame, correlation of the opening, lag in frames, share of p, b and m at which the lips
-  close, jitter beside the real one.
+  first frame, correlation of opening and width and their spread over the real one, lag in frames,
+  share of p, b and m at which the lips close, jitter beside the real one.
 * Means by picture: *its first frame*, as above and for ``tkit animate``; the first frame of
   *another clip* of the speaker, where there is one; *shut lips*. *streamed*: its first frame, and
   the sound in pieces of 40 ms.
@@ -38,8 +38,9 @@ from tkit.zoo.nets.blink import generate
 
 PIECE_S = 0.04
 MINUTES = 10
-COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "lmd_picture", "opening_corr", "lag_frames",
-           "closed", "jitter", "jitter_real")  # fmt: skip
+COLUMNS = ("lmd", "lmd_static", "lmd_mean_pose", "lmd_picture", "opening_corr",
+           "opening_spread", "width_corr", "width_spread", "lag_frames", "closed", "jitter",
+           "jitter_real")  # fmt: skip
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ from tkit.face.plausible import signed_area
 from tkit.metrics import METRICS
 from tkit.metrics.pictures import to_gray
 from tkit.pipelines.stages.texture.data import CropReader
-from tkit.pipelines.stages.texture.regions import mouth_box
+from tkit.pipelines.stages.texture.regions import inside_lips, mouth_box
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.stages.texture.work import psnr
 from tkit.pipelines.training import runs
@@ -72,14 +72,7 @@ class Truth:
     @property
     def inside(self) -> np.ndarray:
         """Whether a pixel lies inside the inner lips or near them; (T, H, W) bool."""
-        import cv2
-
-        found = np.zeros(self.frames.shape[:3], np.uint8)
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN_PX + 1,) * 2)
-        for mask, points in zip(found, self.points, strict=True):
-            lips = np.rint(points[geometry.INNER_LIPS]).astype(np.int32)
-            mask[:] = cv2.dilate(cv2.fillPoly(mask, [lips], 1), disc)
-        return found.astype(bool)
+        return inside_lips(self.points, size=self.frames.shape[1], margin_px=MARGIN_PX)
 
 
 def read(store: Store, row: Row) -> Truth:

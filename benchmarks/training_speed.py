@@ -24,6 +24,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+import cv2
 import torch
 from torch.profiler import ProfilerActivity, profile
 
@@ -37,6 +38,7 @@ from tkit.store import Store
 FRAMES = {"motion": "displacement", "blink": "real", "texture": "frames"}  # of a batch, by stage
 DRAWN, READ = 40, 3000  # batches and crops that are timed
 WAITS = {"cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy"}
+BOTH = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
 LOOKS = {"aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select"}
 
 
@@ -52,7 +54,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--precision", default="no")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--record", action="store_true", help="record a step as a CUDA graph")
+    parser.add_argument("--no-record", dest="record", action="store_false", help="no CUDA graph")
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -110,6 +112,7 @@ def drawing(stage: Any, config: Any, store: Store) -> float:
     """Frames a second that one thread draws."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    cv2.setNumThreads(0)
     draw = stage.batches(store, config, config.train_split)
     draw(0)
     start, count = process_time(), 0
@@ -144,7 +147,7 @@ def work(trainer: loop.Trainer, batches: list[dict[str, torch.Tensor]]) -> tuple
         start = process_time()
         advance(trainer, iter(batches), len(batches))
         spent = process_time() - start
-        with profile(activities=[ProfilerActivity.CPU]) as seen:
+        with profile(activities=BOTH[:1], acc_events=True) as seen:
             for batch in batches:
                 found = trainer.stage.losses(trainer.nets, batch, trainer.config)
                 for player, parameters in trainer.parameters.items():
@@ -154,7 +157,7 @@ def work(trainer: loop.Trainer, batches: list[dict[str, torch.Tensor]]) -> tuple
         looked = sum(row.count for row in seen.key_averages() if row.key in LOOKS)
         return 1e3 * spent / len(batches), looked / len(batches)
     finish()
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+    with profile(activities=BOTH, acc_events=True) as seen:
         for batch in batches:
             trainer.advance(batch)
     rows = seen.key_averages()

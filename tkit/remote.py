@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from tkit.errors import RemoteError, UsageError, one_line
 
+# By the modules that raise them, which are loaded with a kind of URL.
+RAISED = {"aiohttp": ["ClientError"], "botocore.exceptions": ["BotoCoreError", "ClientError"]}
 AT_ONCE = 256  # files that are fetched side by side, where the kind of URL allows it
 
 
@@ -114,12 +116,19 @@ def remove(url: str, gone: Sequence[str]) -> None:
 
 
 def require_room(url: str) -> None:
-    """Make the folder at a URL and write in it once; errors are those of :func:`fetch`."""
+    """Make the folder at a URL and write in it once; errors are those of :func:`fetch`.
+
+    A bucket is not made: one that is not there is more likely misspelt.
+    """
     with _told(url):
         system, place = _system(url)
-        system.makedirs(place, exist_ok=True)
-        system.pipe_file(f"{place}/.written", b"?")
-        system.rm_file(f"{place}/.written")
+        if system.root_marker:  # else there are no folders, but names with slashes in a bucket
+            system.makedirs(place, exist_ok=True)
+        try:
+            system.pipe_file(f"{place}/.written", b"?")
+            system.rm_file(f"{place}/.written")
+        except FileNotFoundError as error:
+            raise RemoteError(f"{url}: no such folder or bucket; make it first") from error
 
 
 def _system(url: str) -> tuple[Any, str]:
@@ -149,6 +158,11 @@ def _told(url: str) -> Iterator[None]:
 
 
 def _failures() -> tuple[type[BaseException], ...]:
-    """What the libraries raise of a server that does not answer, or says no."""
-    aiohttp = sys.modules.get("aiohttp")
-    return (OSError, TimeoutError, *((aiohttp.ClientError,) if aiohttp else ()))
+    """What the libraries raise of a server that does not answer, or says no, or of missing keys."""
+    kinds = [
+        getattr(sys.modules[module], name)
+        for module, names in RAISED.items()
+        if module in sys.modules
+        for name in names
+    ]
+    return (OSError, TimeoutError, *kinds)

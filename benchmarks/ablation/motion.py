@@ -8,7 +8,7 @@ The stores are of the same clips with different speech features; the first is th
 
 * *released*: the weights in the zoo, if they are of the first store's features;
 * *paper*: the experiment paper-motion; *defaults*: those of ``tkit train motion``;
-* *no PCA start*, *no temporal loss*, *no picture*: the defaults without it;
+* *no PCA start*, *no temporal loss*, *no width loss*, *no picture*: the defaults without it;
 * *defaults, NAME*: the defaults on the features of another store.
 
 **lmd/static**, **lmd/mean**: mouth distance beside that of the neutral and of the mean mouth;
@@ -52,6 +52,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "defaults": {},
     "no PCA start": {"pca_init": False},
     "no temporal loss": {"temporal_weight": 0.0},
+    "no width loss": {"width_weight": 0.0},
     "no picture": {"waits": False},
 }
 Table = dict[str, list[float]]

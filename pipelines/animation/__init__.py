@@ -59,7 +59,7 @@ def animate(
     expression : float
         How far speech moves the mouth: 0 not at all, 1 as learned.
     style : path, optional
-        A video of a few seconds of the person speaking: the mouth opens as far as there.
+        A video of a few seconds of the person speaking: the mouth moves as far as there.
     fps : float
         Frames a second.
     crop : bool

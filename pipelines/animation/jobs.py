@@ -115,7 +115,7 @@ def open_studio(
     studio = Studio(**stages, landmarker=landmarker, **settings)
     if style is None:
         return studio
-    return replace(studio, expression=studio.expression * read_style(style, studio))
+    return replace(studio, habit=read_style(style, studio))
 
 
 def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
@@ -278,8 +278,8 @@ def read_head(path: Path, landmarker: Track) -> np.ndarray:
     return head_moves(tracking.track_clip(clip, landmarker, video=str(path), max_gap=10).points)
 
 
-def read_style(video: Path, studio: Studio) -> float:
-    """Measure how far somebody opens the mouth in a video, beside what is heard there.
+def read_style(video: Path, studio: Studio) -> np.ndarray:
+    """Measure how far somebody moves the mouth in a video (2,), beside what is heard there.
 
     Raises
     ------

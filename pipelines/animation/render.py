@@ -206,10 +206,11 @@ class Sitter:
             canonical=self.person.canonical,
         )
         sway = Sway(studio.sway, fps=studio.fps, seed=studio.seed) if studio.sway else None
+        reach = studio.expression * (1 if studio.habit is None else studio.habit)
         for start, moved in mouth:
             look = eyes.take(start, len(moved), speech.n_frames)
             still = share_of_picture(start, len(moved), fps=studio.fps)[:, None, None]
-            said = (1 - still) * studio.expression * moved + still * self.person.displacement
+            said = (1 - still) * reach * moved + still * self.person.displacement
             head = None
             if studio.head is not None:
                 head = repeated(studio.head, start, len(moved))

@@ -64,7 +64,7 @@ class Common:
         "no", "Mixed precision; fp64: double, to compare.", choices=("no", "bf16", "fp64")
     )
     threads: int = option(0, "Threads of the CPU; 0: as torch decides.", low=0)
-    record: bool = option(False, "On a GPU, record a step as one CUDA graph (not tried yet).")
+    record: bool = option(True, "On a GPU, record a step as one CUDA graph.")
     workers: int = option(
         -1, "Processes that draw batches ahead; -1: for a GPU as many as pay, else none.", low=-1
     )

@@ -1,10 +1,10 @@
 """Clips that lie at URLs, and parts that go over one: no folder is shared by the workers."""
 
 import functools
-import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -138,27 +138,52 @@ def test_workers_that_share_no_folder_give_the_same_bytes(corpus, server, tmp_pa
     assert out.read_bytes() == (corpus / "x.h5").read_bytes()
 
 
-@pytest.mark.slow
-def test_a_bucket_holds_clips_and_parts(corpus, tmp_path, monkeypatch):
-    pytest.importorskip("s3fs", reason="needs the extra remote")
+@pytest.fixture
+def bucket(corpus, monkeypatch):
+    """The same below ``s3://corpus/c``, on a server of this machine; ``s3://scratch`` is empty."""
+    s3fs = pytest.importorskip("s3fs", reason="needs the extra remote")
     moto = pytest.importorskip("moto.server", reason="needs the package moto[server]")
-    made = moto.ThreadedMotoServer(port=0)
+    made = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     made.start()
-    try:
-        host, port = made.get_host_and_port()
-        for name, value in {
-            "FSSPEC_S3_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-        }.items():
-            monkeypatch.setenv(name, value)
-        fsspec.config.set_conf_env(fsspec.config.conf, os.environ)
-        system = fsspec.filesystem("s3")
-        system.mkdir("bucket")
-        system.put(str(corpus), "bucket/c", recursive=True)
-        about = {"manifest": "s3://bucket/c/clips.jsonl", "parts_url": "s3://bucket/parts"}
-        prep.prepare("folder", None, tmp_path / "x.h5", **about, **FAST)
-        assert (tmp_path / "x.h5").read_bytes() == Path(corpus, "x.h5").read_bytes()
-        assert remote.names("s3://bucket/parts") == set()
-    finally:
-        made.stop()
+    endpoint = "http://{}:{}".format(*made.get_host_and_port())
+    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", endpoint)  # for workers, which begin with it
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": endpoint})
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    system = fsspec.filesystem("s3")
+    system.mkdir("corpus")
+    system.mkdir("scratch")
+    system.put(str(corpus), "corpus/c", recursive=True)
+    yield "s3://corpus/c"
+    s3fs.S3FileSystem.clear_instance_cache()
+    urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"").close()  # it outlives servers
+    made.stop()
+
+
+@pytest.mark.slow
+def test_a_bucket_holds_clips_and_parts(bucket, corpus, tmp_path):
+    """Skipped without its packages.
+
+    ``pip install --target s3 s3fs 'moto[server]'``, then
+    ``PYTHONPATH=s3 python -m pytest tests/prep/test_remote.py -k bucket``.
+    """
+    out = tmp_path / "x.h5"
+    about = {"manifest": f"{bucket}/clips.jsonl", "jobs": 2, **FAST}
+    prep.prepare("folder", None, out, parts_url="s3://scratch/deep/parts", **about)
+    assert out.read_bytes() == Path(corpus, "x.h5").read_bytes()
+    assert remote.names("s3://scratch/deep/parts") == set()
+    with pytest.raises(RemoteError, match=r"s3://misspelt/parts: no such folder or bucket"):
+        prep.prepare("folder", None, out, parts_url="s3://misspelt/parts", **about)
+    assert not fsspec.filesystem("s3").exists("misspelt")
+
+
+@pytest.mark.slow
+def test_a_bucket_without_keys_is_one_sentence(bucket, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where others may lie
+    fsspec.filesystem("s3").clear_instance_cache()
+    with pytest.raises(RemoteError, match=r"s3://corpus/c/clips\.jsonl: .*credentials") as told:
+        read_manifest(f"{bucket}/clips.jsonl")
+    assert told.value.again  # no fault of what lies there

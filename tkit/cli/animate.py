@@ -57,7 +57,7 @@ from tkit.errors import Fault, TkitError, UsageError
 )  # fmt: skip
 @click.option(
     "--style", type=_options.path, metavar="VIDEO",
-    help="A few seconds of the person speaking: the mouth opens as far as there.",
+    help="A few seconds of the person speaking: the mouth moves as far as there.",
 )  # fmt: skip
 @click.option(
     "--fps", type=_options.Number(1, 120), default=25.0, show_default=True,

@@ -25,7 +25,8 @@ from tkit.errors import TkitError
 
 DEPTH = 4  # levels of a tree; other depths are refused
 N_NODES, N_LEAVES = 2**DEPTH - 1, 2**DEPTH
-TOGETHER = 100  # frames at once: their brightness, 500 numbers each, stays near the processor
+TOGETHER = 96  # frames at once: their brightness, 500 numbers each, stays near the processor
+WHOLE = 16  # frames are made up to a multiple of so many, that compiled loops have no rest
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ class Trees:
         return np.concatenate(parts) if parts else np.empty((0, *self.mean.shape))
 
     def _fit(self, greys: np.ndarray, boxes: np.ndarray, nearest: bool) -> np.ndarray:
-        count, (n_trees, size) = len(greys), (self.leaves.shape[1], self.mean.size)
+        count = -(-len(greys) // WHOLE) * WHOLE  # those beyond the pictures see black
+        n_trees, size = self.leaves.shape[1], self.mean.size
         shapes = np.repeat(self.mean.reshape(1, size), count, axis=0)
-        seen = np.empty((self.anchors.shape[1], count), np.float32)
+        seen = np.zeros((self.anchors.shape[1], count), np.float32)
         turns, ends = np.empty(count, np.int32), np.empty((n_trees, count), np.int32)
         for anchors, offsets, nodes, limits, leaves in zip(
             self.anchors, self.offsets, self.nodes, self.limits, self.leaves, strict=True
@@ -93,7 +95,7 @@ class Trees:
             descend(seen, nodes, limits, turns, ends)
             move(leaves, ends, shapes)
         corner, side = boxes[:, None, :2] - boxes[:, None, 2:] / 2, boxes[:, None, 2:]
-        points: np.ndarray = corner + side * shapes.reshape(count, -1, 2)
+        points: np.ndarray = corner + side * shapes[: len(greys)].reshape(-1, *self.mean.shape)
         return points
 
 
@@ -113,6 +115,7 @@ def look(
 ) -> None:
     """Fill ``seen`` (P, T) with the brightness of a cascade's pixels in every picture.
 
+    There may be fewer pictures than it has room for.
     Beyond its edges a picture goes on as its last pixels.
     """
     height, width = greys.shape[1:]

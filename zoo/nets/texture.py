@@ -151,6 +151,8 @@ class Generator(nn.Module):
         identity_landmarks: Tensor,
         identity: Tensor,
         prior: Tensor | None = None,
+        *,
+        mode: str | None = None,
     ) -> Maps:
         """Render frames.
 
@@ -165,15 +167,24 @@ class Generator(nn.Module):
         prior : Tensor (B, 4, h, w), optional
             From :func:`tkit.zoo.layers.flow.landmark_flow`, for a generator that carries; by
             default nothing has moved.
+        mode : str, optional
+            How the carried image is sampled; by default bilinearly in training, else bicubically.
         """
         moved = self.encode(landmarks) - self.encode(identity_landmarks)
-        return self.paint(moved, identity, prior)
+        return self.paint(moved, identity, prior, mode=mode)
 
     def encode(self, landmarks: Tensor) -> Tensor:
         """Features (B, landmark_width, h, w) of landmark images (B, 1, H, W)."""
         return self.landmarks(F.pixel_unshuffle(landmarks, self.config.fold))
 
-    def paint(self, moved: Tensor, identity: Tensor, prior: Tensor | None = None) -> Maps:
+    def paint(
+        self,
+        moved: Tensor,
+        identity: Tensor,
+        prior: Tensor | None = None,
+        *,
+        mode: str | None = None,
+    ) -> Maps:
         """Render frames from the difference of their landmark features and the identity's."""
         fold, joint = self.config.fold, [moved]
         flow: Tensor | None = None
@@ -190,8 +201,9 @@ class Generator(nn.Module):
         colour = torch.tanh(F.pixel_shuffle(colour, fold))
         if flow is not None:
             flow = flow + FLOW_UNIT * corrections[0]
-            # Sharper, but slow to train through: bilinear costs a fifth of the CPBD.
-            identity = warp(identity, flow, mode="bilinear" if self.training else "bicubic")
+            # Bicubic is slow to train through on a CPU; bilinear costs a fifth of the CPBD.
+            mode = mode or ("bilinear" if self.training else "bicubic")
+            identity = warp(identity, flow, mode=mode)
         return Maps(compose(attention, colour, identity), attention, colour, flow)
 
     def _maps(self, joint: Tensor) -> tuple[Tensor, ...]:

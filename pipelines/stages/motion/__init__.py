@@ -38,6 +38,9 @@ class Config(Common):
     landmark_weight: float = option(1.0, "Weight of the loss on displacement.", low=0)
     temporal_weight: float = option(0.5, "Weight of the loss on first differences.", low=0)
     mouth_weight: float = option(1.0, "Weight of a mouth point beside one of the jaw.", low=0)
+    width_weight: float = option(
+        0.02, "Weight of a width that does not follow the real one.", low=0
+    )
     closure_weight: float = option(0.5, "Weight of the opening where the lips are shut.", low=0)
     one_scale: bool = option(True, "Standardise the features alike, not each column by itself.")
     feature_noise: float = option(
@@ -58,6 +61,7 @@ LOGGED = {
     "loss": Meaning("Loss", "what is minimised: the weighted sum of the terms below"),
     "landmark": Meaning("Landmarks", "error of the displacement of mouth and jaw (eq. 3)"),
     "temporal": Meaning("Steps", "the same of the differences of consecutive frames (eq. 4)"),
+    "width": Meaning("Width", "how far the mouth's width is from following the real one (0 to 2)"),
     "closure": Meaning("Closure", "how far lips are apart where they should meet"),
     "spoken": Meaning("Speech alone", "loss of the face that does not wait for speech"),
     "waiting": Meaning(
@@ -85,6 +89,11 @@ STAGE = Stage(
         "opening_corr": Quantity(
             "correlation of mouth opening", "", "higher", of_clips=True, heading="Opening"
         ),
+        "opening_spread": Quantity("spread of mouth opening over the real one"),
+        "width_corr": Quantity(
+            "correlation of mouth width", "", "higher", of_clips=True, heading="Width"
+        ),
+        "width_spread": Quantity("spread of mouth width over the real one"),
         "closed": Quantity(
             "share of p, b and m with closed lips",
             "",

@@ -1,4 +1,4 @@
-"""What a moving mouth is measured by: distance, opening, closed lips, lag, jitter."""
+"""What a moving mouth is measured by: distance, opening, width, closed lips, lag, jitter."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ END_SHUT = frozenset({"m"})
 AROUND_S = 0.08  # by which a word's aligned border may miss the closure
 MOUTH_SHUT = 0.25  # of the range of a clip's opening
 MAX_LAG = 6  # frames
+RIGHT_CORNER, LEFT_CORNER = 48, 54  # of the outer lips
 
 
 def distance(*, pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
@@ -39,11 +40,28 @@ def opening(points: np.ndarray) -> np.ndarray:
     return geometry.mouth_opening(points) / geometry.inter_ocular(points)
 
 
+def width(points: np.ndarray) -> np.ndarray:
+    """Mouth width (T,) of points (T, 68, 2), in inter-ocular distances.
+
+    From outer corner to outer corner: small where lips are rounded, large where they are spread.
+    """
+    apart = points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]
+    return np.linalg.norm(apart, axis=-1) / geometry.inter_ocular(points)
+
+
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Pearson correlation of two signals (T,); 0 when one is constant and so follows nothing."""
     x, y = x - x.mean(), y - y.mean()
     scale = np.sqrt((x**2).sum() * (y**2).sum())
     return float((x * y).sum() / scale) if scale > 0 else 0.0
+
+
+def spread(*, pred: np.ndarray, gt: np.ndarray) -> float:
+    """How far a signal (T,) goes beside the true one: the ratio of standard deviations.
+
+    Below 1 a mouth moves too little. 0 when the true one is constant, of which nothing can be told.
+    """
+    return float(pred.std() / gt.std()) if gt.std() > 0 else 0.0
 
 
 def lag(pred: np.ndarray, gt: np.ndarray) -> int:

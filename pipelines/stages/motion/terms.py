@@ -1,4 +1,4 @@
-"""Terms of the motion stage's loss: displacement, its first differences, shut lips (eq. 2-4)."""
+"""Terms of the motion stage's loss: displacement, its differences, width, shut lips (eq. 2-4)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from tkit.face.geometry import MOUTH
 LIPS_SHUT = 0.2  # of the range of a sequence's lip gap
 OTHER = 0.25  # weight of jaw and place of the mouth beside its shape
 SMOOTH = 1e-3  # inter-ocular distances: below it a distance counts as a square, whose slope is 0
+# Inter-ocular distances that a mouth's width deviates by (people do by .03 in speech): less is
+# nothing but tremble, and of the second half counts.
+STILL, QUIET = 5e-3, 2e-2
 
 
 def squared_error(pred: Tensor, gt: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -58,6 +61,25 @@ def shape_error(pred: Tensor, gt: Tensor, *, other: slice) -> tuple[Tensor, Tens
         mean_length(shape) + OTHER * mean_length(others),
         mean_length(shape.diff(dim=-3)),
     )
+
+
+def lip_width(points: Tensor) -> Tensor:
+    """Width of the outer mouth (...) of level faces (..., 68, 2), corner to corner."""
+    return points[..., 54, 0] - points[..., 48, 0]
+
+
+def discord(*, pred: Tensor, gt: Tensor) -> Tensor:
+    """How far widths (n, T) are from following the true ones: 0 if they do, 1 if they are still.
+
+    One less the concordance correlation of each about its own mean (Lin 1989); mean, in which
+    widths that hardly change count little. Errors of distance alone make small what is heard badly,
+    as the mean is the safest guess; this asks for the right size as well as for the right course.
+    """
+    pred, gt = (width - width.mean(dim=-1, keepdim=True) for width in (pred, gt))
+    power = gt.square().mean(dim=-1)
+    both = pred.square().mean(dim=-1) + power + STILL**2
+    followed = 2 * (pred * gt).mean(dim=-1) / both
+    return ((1 - followed) * power / (power + QUIET**2)).mean()
 
 
 def lip_gap(points: Tensor) -> Tensor:

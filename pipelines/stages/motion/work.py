@@ -16,7 +16,9 @@ from tkit.face import geometry
 from tkit.pipelines.stages.motion import Config, augment, evaluation
 from tkit.pipelines.stages.motion.terms import (
     closure_error,
+    discord,
     lip_gap,
+    lip_width,
     shape_error,
     squared_error,
     velocity_error,
@@ -155,7 +157,7 @@ def cut_windows(
 def losses(
     nets: dict[str, Any], batch: dict[str, Tensor], config: Config
 ) -> dict[str, dict[str, Tensor]]:
-    """Loss on displacement, on its first differences (eq. 4) and on lips that should be shut.
+    """Loss on displacement, its first differences (eq. 4), the width, and lips that should be shut.
 
     With ``waits`` the face that never waits is compared as well: once the picture showed everywhere
     it would learn no more. And waiting costs a little, so that the picture does not show by halves
@@ -164,17 +166,27 @@ def losses(
     module, gt = nets["motion"], batch["displacement"]
     code, _ = module.encode(batch["windows"], None, _kept(module, batch))
     pred = module.decode(code, batch["picture"])
-    landmark, temporal = compare(pred, gt, config)
-    found = {"landmark": landmark, "temporal": temporal}
+    found = _of_face(pred, gt, config)
     if config.closure_weight:
         gaps = [lip_gap(module.canonical + moved) for moved in (pred, gt)]
         found["closure"] = closure_error(pred=gaps[0], gt=gaps[1])
     if module.config.waits:
-        landmark, temporal = compare(module.spoken(code), gt, config)
-        found["spoken"] = config.landmark_weight * landmark + config.temporal_weight * temporal
+        found["spoken"] = _weighted(_of_face(module.spoken(code), gt, config), config)
         found["waiting"] = module.waiting(code).mean()
-    loss = sum(getattr(config, f"{name}_weight") * value for name, value in found.items())
-    return {"motion": {"loss": loss, **found}}
+    return {"motion": {"loss": _weighted(found, config), **found}}
+
+
+def _of_face(pred: Tensor, gt: Tensor, config: Config) -> dict[str, Tensor]:
+    """Terms of a face that moves (n, T, 68, 2), whoever it shows."""
+    landmark, temporal = compare(pred, gt, config)
+    found = {"landmark": landmark, "temporal": temporal}
+    if config.width_weight:
+        found["width"] = discord(pred=lip_width(pred), gt=lip_width(gt))
+    return found
+
+
+def _weighted(found: dict[str, Tensor], config: Config) -> Any:
+    return sum(getattr(config, f"{name}_weight") * value for name, value in found.items())
 
 
 def _kept(module: Motion, batch: dict[str, Tensor]) -> Tensor | None:
@@ -252,9 +264,12 @@ def evaluate(nets: dict[str, Any], store: Store, rows: list[Row], config: Any) -
         prediction; ``lmd_static``: of the person's neutral; ``lmd_mean_pose``: of the mean mouth of
         the training speech; ``lmd_picture``: of the mouth of the first frame; ``lmd_ratio``,
         ``lmd_ratio_mean_pose``: lmd beside the neutral and the mean mouth; ``opening_corr``:
-        correlation of predicted and true mouth opening; ``lag_frames``: the largest lag of the
-        prediction of any clip; ``jitter``, ``jitter_real``. Where the words are known, ``closed``:
-        share of p, b and m at which the lips close (``evaluation.shut``), and ``closed_real``.
+        correlation of predicted and true mouth opening, ``width_corr``: of mouth width;
+        ``opening_spread``, ``width_spread``: ``evaluation.spread`` of both, the geometric mean,
+        since half and twice the real one are 1 on the average; ``lag_frames``: the largest lag of
+        the prediction of any clip; ``jitter``, ``jitter_real``. Where the words are known,
+        ``closed``: share of p, b and m at which the lips close (``evaluation.shut``), and
+        ``closed_real``.
     """
     words = store.words()
     tables = [measure_clip(nets["motion"], store, row, words.get(row.id, [])) for row in rows]
@@ -263,10 +278,17 @@ def evaluate(nets: dict[str, Any], store: Store, rows: list[Row], config: Any) -
         for name in tables[0]
         if (values := [value for table in tables for value in np.atleast_1d(table[name])])
     }
+    for name in ("opening_spread", "width_spread"):
+        found[name] = geometric_mean([table[name] for table in tables])
     found["lag_frames"] = max((float(table["lag_frames"]) for table in tables), key=abs)
     found["lmd_ratio"] = found["lmd"] / found["lmd_static"]
     found["lmd_ratio_mean_pose"] = found["lmd"] / found["lmd_mean_pose"]
     return found
+
+
+def geometric_mean(ratios: list[float]) -> float:
+    """Return the geometric mean; 0 where one of them is."""
+    return float(np.exp(np.mean(np.log(ratios)))) if min(ratios) > 0 else 0.0
 
 
 def measure_clip(module: Motion, store: Store, row: Row, words: list[Word]) -> dict[str, Any]:
@@ -279,16 +301,18 @@ def measure_clip(module: Motion, store: Store, row: Row, words: list[Word]) -> d
     mean = module.mean_displacement.numpy(force=True)
     faces = np.broadcast_arrays(moved, np.zeros(2), mean, picture)
     pred, static, mean_pose, still = on_clip(module, store, row, np.stack(faces))
-    openings, stretches = (
-        (evaluation.opening(pred), evaluation.opening(gt)),
-        evaluation.closures(words),
-    )
+    openings = evaluation.opening(pred), evaluation.opening(gt)
+    widths = evaluation.width(pred), evaluation.width(gt)
+    stretches = evaluation.closures(words)
     return {
         "lmd": evaluation.distance(pred=pred, gt=gt).mean(),
         "lmd_static": evaluation.distance(pred=static, gt=gt).mean(),
         "lmd_mean_pose": evaluation.distance(pred=mean_pose, gt=gt).mean(),
         "lmd_picture": evaluation.distance(pred=still, gt=gt).mean(),
         "opening_corr": evaluation.correlation(*openings),
+        "opening_spread": evaluation.spread(pred=openings[0], gt=openings[1]),
+        "width_corr": evaluation.correlation(*widths),
+        "width_spread": evaluation.spread(pred=widths[0], gt=widths[1]),
         "lag_frames": evaluation.lag(*openings),
         "jitter": evaluation.jitter(pred),
         "jitter_real": evaluation.jitter(gt),

@@ -45,6 +45,13 @@ class Config(Common):
         low=0,
     )
     adversarial_weight: float = option(0.0, "Weight of the adversarial loss.", low=0)
+    bicubic: bool = option(
+        False, "Carry the identity image as sharply in training as in use; slow on a CPU."
+    )
+    mouth_judged: bool = option(False, "The discriminator decides about the mouth alone.")
+    edge_weight: float = option(
+        0.0, "Weight of the edges inside the lips; the paper has no such term.", low=0
+    )
     regular_weight: float = option(
         3.0, "Weight of the attention and temporal losses; the paper's is 0.2.", low=0
     )
@@ -59,6 +66,9 @@ class Config(Common):
     colour_jitter: float = option(0.2, "Largest change of gain and brightness, as a share.", low=0)
     shift: float = option(0.03, "Largest shift, in crop sizes.", low=0)
     scale: float = option(0.05, "Largest change of scale, as a share.", low=0)
+    stretch: float = option(
+        0.0, "Largest change of width and height against each other, as a share.", low=0
+    )
     turn_deg: float = option(5.0, "Largest turn in the picture plane, in degrees.", low=0)
     mirror: bool = option(True, "Mirror every other sample.")
     balance_speakers: bool = option(True, "Draw every speaker equally often.")
@@ -75,6 +85,7 @@ LOGGED = {
     "texture/adversarial": Meaning(
         "Realism", "what the discriminator says of generated frames (eq. 8); 0 while it is off"
     ),
+    "texture/edges": Meaning("Edges", "how far edges inside the lips are from the true ones"),
     "texture/attention": Meaning("Openness", "how much the attention map paints anew"),
     "texture/temporal": Meaning("Flicker", "change of attention and colour between frames"),
     "texture/att_mean": Meaning(

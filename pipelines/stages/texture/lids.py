@@ -18,16 +18,16 @@ from tkit.face import geometry
 # that meet do not, quite: of real blinks they are tracked at .05 to .4 of the open eye.
 OPEN, SHUT = 0.92, 0.45
 ASLEEP = 0.05  # eye aspect ratio below which eyes are shut in the picture
-RISE = 0.15  # share of the way between the lids that the lower one makes
+RISE = 0.07  # share of the way between the lids that the lower one makes
 # In widths of an eye:
 WIDER = 1.25  # where it ends, which is beyond the points of its corners
-EDGE = 0.05  # of soft edges and lashes
+EDGE = 0.03  # of soft edges and lashes
 HIDDEN = 0.1  # of the open lid's edge, with its lashes, which is not stretched
 SMOOTH = 0.15  # deviation of the Gaussian by which stretched skin is smoothed
 ABOVE = 0.3, 0.6  # of the skin that is stretched, least and most
 BELOW = 0.3
 AROUND = 1.2  # from the middle of an eye, what is looked at
-LASHES, THICK = 0.9, 0.11  # how far lids that meet take on the colour of lashes, and how high
+LASHES, THICK = 1.0, 0.12  # how far lids that meet take on the colour of lashes, and how high
 CALM = 0.25  # inter-ocular distances below the eyes in which pictures fade into what is rendered
 
 

@@ -39,6 +39,28 @@ def focus_mask(canonical: np.ndarray, size: int, *, focus: float) -> np.ndarray:
     return (mask / mask.mean()).astype(np.float32)
 
 
+def inside_lips(points: np.ndarray, *, size: int, margin_px: int) -> np.ndarray:
+    """Where the mouth is open: inside the inner lips and so many pixels around them.
+
+    Parameters
+    ----------
+    points : ndarray (T, 68, 2)
+        Pixels of the crops.
+
+    Returns
+    -------
+    ndarray (T, size, size) bool
+    """
+    import cv2
+
+    found = np.zeros((len(points), size, size), np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin_px + 1,) * 2)
+    for mask, face in zip(found, points, strict=True):
+        lips = np.rint(face[geometry.INNER_LIPS]).astype(np.int32)
+        mask[:] = cv2.dilate(cv2.fillPoly(mask, [lips], 1), disc)
+    return found.astype(bool)
+
+
 def face_mask(points: np.ndarray, size: int) -> np.ndarray:
     """Where a face may change, (size, size) float32: 1 inside, fading to 0 around it.
 

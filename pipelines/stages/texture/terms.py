@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+FAINT = 1.0  # squared gradients of a frame, summed: so weak are those of lips that are shut
 SATURATED = 0.95  # attention above it keeps the identity image, to the eye
 
 
@@ -23,14 +24,37 @@ def square(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (weight * (image - target).square()).mean()
 
 
-def discriminator(real: Tensor, generated: Tensor) -> Tensor:
-    """Least-squares loss of the discriminator's decisions, any shape (eq. 8)."""
-    return 0.5 * ((real - 1) ** 2).mean() + 0.5 * (generated**2).mean()
+def edges(image: Tensor, target: Tensor, inside: Tensor) -> Tensor:
+    """How far edges are from those of the truth, from 0 (equal) to 2; the paper has no such term.
+
+    ``1 - 2 <p, t> / (<p, p> + <t, t>)`` of the gradients p and t of one frame: edges that are too
+    weak cost as much as edges in other places, where a squared error rather has none at all (the
+    form of SSIM, for gradients; Wang et al. 2004; Xue et al. 2014).
+
+    Parameters
+    ----------
+    image, target : Tensor (B, 3, H, W)
+        In [-1, 1].
+    inside : Tensor (B, 1, H, W) bool
+        Where edges count.
+    """
+    p, t = (torch.stack(torch.gradient(x.float(), dim=(-2, -1))) * inside for x in (image, target))
+    across = (0, 2, 3, 4)
+    own, true, both = ((x * y).sum(across) for x, y in ((p, p), (t, t), (p, t)))
+    return 1 - ((2 * both + FAINT) / (own + true + FAINT)).mean()
 
 
-def adversarial(generated: Tensor) -> Tensor:
+def discriminator(real: Tensor, generated: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+    """Least-squares loss of the discriminator's decisions, any shape (eq. 8).
+
+    ``weight`` says how much each decision counts; mean 1.
+    """
+    return 0.5 * (weight * (real - 1) ** 2).mean() + 0.5 * (weight * generated**2).mean()
+
+
+def adversarial(generated: Tensor, weight: Tensor | float = 1.0) -> Tensor:
     """Least-squares loss of the generator; ``generated``: the discriminator's decisions (eq. 9)."""
-    return 0.5 * ((generated - 1) ** 2).mean()
+    return 0.5 * (weight * (generated - 1) ** 2).mean()
 
 
 def attention(att: Tensor, weight: Tensor | float = 1.0) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tkit.errors import UsageError
 from tkit.face import drawing, geometry
@@ -25,7 +26,7 @@ from tkit.pipelines.stages.texture.data import (
     held_out,
     identity_frame,
 )
-from tkit.pipelines.stages.texture.regions import focus_mask, mouth_box
+from tkit.pipelines.stages.texture.regions import focus_mask, inside_lips, mouth_box
 from tkit.pipelines.stages.texture.renderer import Renderer
 from tkit.pipelines.training.runs import Trained, require_array
 from tkit.pipelines.training.sampling import Sampler
@@ -37,6 +38,7 @@ from tkit.zoo.nets import patchgan, texture
 
 CAP_DB = 10 * math.log10(255**2 / 1e-5)  # of a PSNR: equal frames must not make a mean infinite
 SHOWN = 4  # samples in a picture of the log
+LIPS_PX = 3  # around the inner lips, where edges count
 PAIR = 2  # consecutive frames in a sample: the temporal regularisation needs two
 
 
@@ -70,7 +72,8 @@ def batches(store: Store, config: Config, split: str) -> Callable[[int], dict[st
         ``batch(step)`` gives, for P pairs: ``frames`` (P, 2, 3, H, W) and ``identity``
         (P, 3, H, W) in [-1, 1]; ``landmarks`` (P, 2, 1, H, W) and ``identity_landmarks``
         (P, 1, H, W) in [0, 1]; ``prior`` (P, 2, 4, h, w), see :func:`landmark_flow`; ``weight``
-        (P, 1, H, W), the mask of the pixel loss; ``mouth`` (P, 1, H, W), 1 in the mouth box.
+        (P, 1, H, W), the mask of the pixel loss; ``mouth`` (P, 1, H, W), 1 in the mouth box;
+        ``open`` (P, 2, 1, H, W) bool, where a mouth is open.
     """
     rows = store.select(split)
     kept = held_out(rows, config.hold_out)
@@ -115,12 +118,14 @@ def _tensors(samples: list[Pictures], size: int) -> dict[str, Tensor]:
     prior = landmark_flow(moved, still, torch.from_numpy(ground[:, 1:]).flatten(0, 1), size=size)
     frames, faces = _flat(images[:, 1:]), _flat(points[:, 1:])
     lines = texture.drawing_tensor(drawing.draw(faces, size=size))
+    open_ = inside_lips(faces, size=size, margin_px=LIPS_PX)
     return {
         "identity": texture.image_tensor(images[:, 0]),
         "frames": texture.image_tensor(frames).unflatten(0, (-1, PAIR)),
         "identity_landmarks": texture.drawing_tensor(drawing.draw(points[:, 0], size=size)),
         "landmarks": lines.unflatten(0, (-1, PAIR)),
         "prior": prior.unflatten(0, (-1, PAIR)),
+        "open": torch.from_numpy(open_).unflatten(0, (-1, PAIR))[:, :, None],
     }
 
 
@@ -140,21 +145,29 @@ def losses(
     every = {
         name: batch[name].repeat_interleave(PAIR, dim=0)
         for name in ("identity_landmarks", "identity", "weight", "mouth")
-    }
+    } | {"open": batch["open"].flatten(0, 1)}
     maps = nets["texture"](
         batch["landmarks"].flatten(0, 1),
         every["identity_landmarks"],
         every["identity"],
         batch["prior"].flatten(0, 1),
+        mode="bicubic" if config.bicubic else None,
     )
     if config.adversarial_weight:
-        adversarial = terms.adversarial(single(nets["patchgan"](maps.image)))
-        decisions = nets["patchgan"](torch.cat([frames, maps.image.detach()]))
-        judged = terms.discriminator(*single(decisions).chunk(2))
+        decisions = single(nets["patchgan"](torch.cat([frames, maps.image.detach()])))
+        where = _where_judged(every["mouth"], decisions) if config.mouth_judged else 1.0
+        adversarial = terms.adversarial(single(nets["patchgan"](maps.image)), where)
+        judged = terms.discriminator(*decisions.chunk(2), where)
     else:  # nobody asks the discriminator: it stays as it is
         adversarial, judged = frames.new_zeros(()), frames.new_zeros((), requires_grad=True)
     generated = _generator(maps, frames, every, config, adversarial)
     return {"texture": generated, "patchgan": {"loss": judged}}
+
+
+def _where_judged(mouth: Tensor, decisions: Tensor) -> Tensor:
+    """Weights of decisions (., 1, h, w) of mean 1: how much of the mouth's box lies there."""
+    share = F.adaptive_avg_pool2d(mouth, decisions.shape[-2:])
+    return share / share.mean()
 
 
 def _generator(
@@ -172,7 +185,7 @@ def _generator(
         Of the frames, two by two.
     frames : Tensor (2 P, 3, H, W)
     every : dict of str to Tensor (2 P, 1, H, W)
-        ``weight`` and ``mouth``, as :func:`batches` gives them, of every frame.
+        ``weight``, ``mouth`` and ``open``, as :func:`batches` gives them, of every frame.
     adversarial : Tensor ()
     """
     pixel, square = _errors(maps.image, frames, every["weight"])
@@ -186,12 +199,15 @@ def _generator(
     ground = every["weight"].amin() / every["weight"] if config.attention_focus else 1.0
     open_, temporal = terms.attention(maps.attention, ground), terms.temporal(*pairs)
     loss += config.adversarial_weight * adversarial
+    edges = terms.edges(maps.image, frames, every["open"])
+    loss += config.edge_weight * edges
     loss += config.regular_weight * (open_ + temporal)
     return {
         "loss": loss,
         "pixel": pixel,
         "square": square,
         "adversarial": adversarial,
+        "edges": edges,
         "attention": open_,
         "temporal": temporal,
         **terms.attention_statistics(maps.attention, every["mouth"]),

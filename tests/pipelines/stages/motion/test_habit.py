@@ -1,4 +1,4 @@
-"""How far somebody opens the mouth: people who do what is heard, by a factor that is known."""
+"""How far somebody moves the mouth: people who do what is heard, by a factor that is known."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,27 @@ def talking(factor, seconds=12.0, head=None):
     return heard, points
 
 
+def pouting(across, down):
+    """What is heard and seen of somebody who does so much of it across and down."""
+    heard, _ = talking(1.0)
+    heard[:, 48, 0] = 0.06 * np.sin(2 * np.arange(len(heard)) / FPS)
+    heard[:, 54, 0] = -heard[:, 48, 0]
+    return heard, CANONICAL + np.array([across, down]) * heard
+
+
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.7])
 def test_a_factor_is_found_and_a_person_who_is_far_away_or_tilted_opens_as_far(factor):
     tilted = np.array([[86.0, -50.0, 200.0], [50.0, 86.0, 100.0]])
     heard, points = talking(factor, head=tilted)
     found = habit.of_person(points, lambda picture: heard, canonical=CANONICAL, fps=FPS)
-    assert found == pytest.approx(factor, rel=0.1)
+    assert found == pytest.approx([1, factor], rel=0.1)
+
+
+def test_who_opens_far_need_not_pout_far():
+    heard, points = pouting(0.7, 1.5)
+    found = habit.of_person(points, lambda picture: heard, canonical=CANONICAL, fps=FPS)
+    assert found[1] == pytest.approx(1.5, rel=0.1)
+    assert found[0] == pytest.approx(0.7 ** (12 / (12 + habit.WIDTH_KNOWN_S)), rel=0.02)
 
 
 def test_few_seconds_tell_less_than_many():

@@ -179,11 +179,14 @@ def test_evaluation_knows_truth_stillness_and_mean_pose(store, monkeypatch):
     found = results.measure(trained(module, store), store, "all")
     assert found["n_clips"] == 6
     assert found["lmd"] == pytest.approx(0, abs=1e-3)
-    assert found["opening_corr"] == pytest.approx(1, abs=1e-6)
+    for signal in ("opening", "width"):
+        assert found[f"{signal}_corr"] == pytest.approx(1, abs=1e-6)
+        assert found[f"{signal}_spread"] == pytest.approx(1, abs=1e-4)
     monkeypatch.setattr(work, "predict", lambda _m, _f, n, **_: np.zeros((n, 68, 2)))
     still = results.measure(trained(module, store), store, "all")
     assert still["lmd"] == still["lmd_static"] == found["lmd_static"] > 1
     assert still["lmd_ratio"] == 1 and abs(still["opening_corr"]) < 0.2
+    assert still["opening_spread"] < 0.1 and still["width_spread"] < 0.1
     mean = module.mean_displacement.numpy()
     monkeypatch.setattr(work, "predict", lambda _m, _f, n, **_: np.tile(mean, (n, 1, 1)))
     assert work.evaluate({"motion": module}, store, rows, SMALL)["lmd"] == found["lmd_mean_pose"]
@@ -199,6 +202,24 @@ def test_mouth_distance_is_centred_and_relative_to_the_eyes(stores):
     wanted = 100 * np.abs(0.1 * x).mean() / geometry.inter_ocular(gt[0])
     assert evaluation.distance(pred=wide, gt=gt) == pytest.approx(wanted)
     assert evaluation.distance(pred=2 * wide, gt=2 * gt) == pytest.approx(wanted)
+
+
+def test_a_mouth_is_as_wide_as_its_corners_are_apart_whatever_the_size_of_the_face(stores):
+    gt = np.tile(50 * stores.face(), (3, 1, 1))
+    apart = gt[0, 54, 0] - gt[0, 48, 0]
+    gt[1, 54, 0] += 0.2 * apart
+    gt[2] = 3 * gt[1] + 7
+    wanted = apart / geometry.inter_ocular(gt[0]) * np.array([1, 1.2, 1.2])
+    assert evaluation.width(gt) == pytest.approx(wanted)
+
+
+def test_spread_is_how_far_a_signal_goes_and_half_and_twice_are_one_on_the_average():
+    x = np.array([1.0, 2.0, 4.0])
+    assert evaluation.spread(pred=3 * x + 1, gt=x) == pytest.approx(3)
+    assert evaluation.spread(pred=np.ones(3), gt=x) == 0
+    assert evaluation.spread(pred=x, gt=np.ones(3)) == 0
+    assert work.geometric_mean([0.5, 2.0]) == pytest.approx(1)
+    assert work.geometric_mean([0.0, 2.0]) == 0
 
 
 def test_correlation():
@@ -246,7 +267,7 @@ def test_the_papers_experiment():
     assert (PAPER.window, PAPER.pca_variance, PAPER.context) == (16, 0.99, ())
     assert (PAPER.loss, PAPER.landmark_weight, PAPER.temporal_weight) == ("squared", 1.0, 0.5)
     assert (PAPER.lr_end, PAPER.dropout, PAPER.feature_noise, PAPER.closure_weight) == (1, 0, 0, 0)
-    assert not PAPER.waits
+    assert not PAPER.waits and PAPER.width_weight == 0
     assert not (PAPER.masks or PAPER.mirror or PAPER.voices or PAPER.snr_db or PAPER.speed)
 
 
@@ -456,6 +477,33 @@ def test_the_shape_of_the_mouth_counts_apart_from_its_place():
     opened = gt.clone()
     opened[..., 57, 1] += 0.2
     assert work.compare(opened, gt, config)[0] > 0.015
+
+
+def test_a_width_that_follows_costs_nothing_and_a_still_one_or_a_contrary_one_does(stores):
+    face = torch.from_numpy(stores.face()).float()
+    assert terms.lip_width(face) == pytest.approx(face[54, 0] - face[48, 0])
+    gt = 0.3 * torch.sin(torch.arange(50.0)).expand(3, -1)
+    assert terms.discord(pred=gt + 0.3, gt=gt).item() == pytest.approx(0, abs=0.01)
+    assert terms.discord(pred=gt.mean() + 0 * gt, gt=gt).item() == pytest.approx(1, abs=0.01)
+    assert terms.discord(pred=-gt, gt=gt).item() == pytest.approx(2, abs=0.02)
+    half, twice = (terms.discord(pred=k * gt, gt=gt).item() for k in (0.5, 2))
+    assert half == pytest.approx(0.2, abs=0.01) and twice == pytest.approx(0.2, abs=0.01)
+    trembling = 0.01 * gt[:1]  # little is asked of one who does not move
+    assert terms.discord(pred=gt[:1], gt=trembling).item() == pytest.approx(0.01, abs=0.01)
+
+
+def test_the_width_counts_of_the_face_that_waits_and_of_the_one_that_does_not(store):
+    nets, batch = work.nets(store, FULL), work.batches(store, FULL, "train")(0)
+    nets["motion"].eval()
+    found, without = (
+        work.losses(nets, batch, replace(FULL, width_weight=weight))["motion"]
+        for weight in (0.5, 0.0)
+    )
+    assert "width" not in without
+    spoken = found["spoken"] - without["spoken"]
+    assert 0.1 < spoken < 1
+    wanted = without["loss"] + spoken + 0.5 * found["width"]
+    assert found["loss"].item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_lips_that_should_be_shut_are_pulled_together(stores):

@@ -229,6 +229,33 @@ def test_least_squares_losses_have_their_known_values():
     assert float(terms.adversarial(zero)) == 0.5
 
 
+def test_decisions_count_where_the_mouth_is():
+    real = torch.tensor([[1.0, 0.0]])
+    made = torch.tensor([[0.0, 1.0]])
+    left, right = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    assert float(terms.discriminator(real, made, left)) == 0
+    assert float(terms.discriminator(real, made, right)) == 1
+    assert float(terms.adversarial(made, right)) == 0
+    assert float(terms.adversarial(made, left)) == 0.5
+
+
+def test_edges_cost_where_they_are_weak_strong_or_elsewhere():
+    rng = np.random.default_rng(0)
+    truth = torch.from_numpy(rng.uniform(-1, 1, (2, 3, 24, 24)).astype(np.float32))
+    inside = torch.zeros(2, 1, 24, 24, dtype=torch.bool)
+    inside[..., 6:18, 6:18] = True
+    grey = torch.zeros_like(truth)
+    for gain in (0.5, 1.0, 2.0):  # 2 g / (1 + g^2) of gradients g times as strong
+        loss = float(terms.edges(gain * truth, truth, inside))
+        assert loss == pytest.approx(1 - 2 * gain / (1 + gain**2), abs=2e-3)
+    assert float(terms.edges(truth + 0.3, truth, inside)) == pytest.approx(0, abs=1e-6)
+    assert float(terms.edges(grey, truth, inside)) == pytest.approx(1, abs=0.02)
+    assert float(terms.edges(-truth, truth, inside)) == pytest.approx(2, abs=0.02)
+    far = truth.clone()
+    far[..., :5, :] = 1  # outside, two pixels away: nobody looks
+    assert float(terms.edges(far, truth, inside)) == pytest.approx(0, abs=1e-6)
+
+
 def test_attention_loss_pulls_towards_keeping_the_identity():
     att = torch.full((3, 1, 8, 8), 0.4, requires_grad=True)
     loss = terms.attention(att)
@@ -311,6 +338,19 @@ def test_the_focus_lies_on_mouth_and_eyes(stores, size):
     np.testing.assert_array_equal(regions.focus_mask(canonical, size, focus=1.0), 1.0)
 
 
+def test_the_inside_of_lips_is_found_with_a_margin():
+    points = np.zeros((2, 68, 2))
+    points[:, geometry.INNER_LIPS] = [[10, 20], [13, 17], [16, 17], [19, 17], [22, 20], [19, 23],
+                                      [16, 23], [13, 23]]  # fmt: skip
+    points[1] += 5
+    bare = regions.inside_lips(points, size=48, margin_px=0)
+    wide = regions.inside_lips(points, size=48, margin_px=3)
+    np.testing.assert_array_equal(np.roll(bare[0], (5, 5), (0, 1)), bare[1])
+    assert bare[0, 20, 10:23].all() and bare[0, 17:24, 16].all() and not bare[0, 17, 10]
+    assert wide[0, 20, 7:26].all() and not wide[0, 20, :7].any()
+    assert wide[0, 14:27, 16].all() and not wide[0, :14].any()
+
+
 def test_batches_follow_from_seed_and_step(store):
     draw = work.batches(store, config(batch_size=3), "train")
     again = work.batches(store, config(batch_size=3), "train")
@@ -320,6 +360,7 @@ def test_batches_follow_from_seed_and_step(store):
     assert first["landmarks"].shape == (3, 2, 1, 128, 128)
     assert first["identity"].shape == (3, 3, 128, 128)
     assert first["identity_landmarks"].shape == first["weight"].shape == (3, 1, 128, 128)
+    assert first["open"].shape == (3, 2, 1, 128, 128) and first["open"].dtype == torch.bool
     for name, tensor in again(7).items():
         assert torch.equal(first[name], tensor), name
     assert not torch.equal(first["frames"], draw(8)["frames"])
@@ -369,6 +410,30 @@ def test_augmentation_moves_points_and_pictures_together(store):
         assert moved.points[0, 0, 0] < moved.points[0, 16, 0]
         wanted = drawing.draw(moved.points)
         assert np.corrcoef(moved.images[..., 0].ravel(), wanted.ravel())[0, 1] > 0.8
+
+
+def test_augmentation_keeps_edges_as_sharp_as_they_are(store):
+    pictures = data.CropReader(store).read([(store.clips[0], 0)])
+    rng = np.random.default_rng(0)
+    fine = np.repeat(rng.integers(0, 256, (1, 32, 32, 3)), 4, axis=1).repeat(4, axis=2)
+    pictures = replace(pictures, images=fine.astype(np.uint8))
+    turned = config(mirror=False, colour_jitter=0.0, shift=0.03, scale=0.0, turn_deg=5.0)
+
+    def energy(images):
+        down, across = np.gradient(images.astype(float)[0, 30:-30, 30:-30], axis=(0, 1))
+        return (down**2 + across**2).sum()
+
+    after = [energy(data.augment(pictures, turned, generator(k, "turn")).images) for k in range(4)]
+    assert np.mean(after) > 0.93 * energy(pictures.images)  # bilinear: .84
+
+
+def test_augmentation_stretches_faces_without_growing_them(store):
+    pictures = data.CropReader(store).read([(store.clips[0], 0)])
+    plain = {"mirror": False, "colour_jitter": 0.0, "shift": 0.0, "scale": 0.0, "turn_deg": 0.0}
+    changed = data.augment(pictures, config(**plain, stretch=0.2), generator(1, "stretch"))
+    before, after = np.ptp(pictures.points[0], axis=0), np.ptp(changed.points[0], axis=0)
+    assert abs(after[0] / before[0] - 1) > 0.01
+    assert np.prod(after) == pytest.approx(np.prod(before))
 
 
 def test_augmentation_moves_the_ground_along():
@@ -529,7 +594,7 @@ def test_a_frozen_mouth_is_warned_of(store):
     nets = work.nets(store, settings)
     batch = work.batches(store, settings, "train")(0)
 
-    def frozen(landmarks, identity_landmarks, identity, prior):
+    def frozen(landmarks, identity_landmarks, identity, prior, mode):
         attention = torch.ones(len(landmarks), 1, 128, 128)
         return net.Maps(identity, attention, torch.zeros_like(identity), None)
 
