@@ -157,7 +157,8 @@ def losses(
         decisions = single(nets["patchgan"](torch.cat([frames, maps.image.detach()])))
         where = _where_judged(every["mouth"], decisions) if config.mouth_judged else 1.0
         adversarial = terms.adversarial(single(nets["patchgan"](maps.image)), where)
-        judged = terms.discriminator(*decisions.chunk(2), where)
+        real, made = decisions.chunk(2)
+        judged = terms.discriminator(real, made, where)
     else:  # nobody asks the discriminator: it stays as it is
         adversarial, judged = frames.new_zeros(()), frames.new_zeros((), requires_grad=True)
     generated = _generator(maps, frames, every, config, adversarial)
@@ -166,7 +167,8 @@ def losses(
 
 def _where_judged(mouth: Tensor, decisions: Tensor) -> Tensor:
     """Weights of decisions (., 1, h, w) of mean 1: how much of the mouth's box lies there."""
-    share = F.adaptive_avg_pool2d(mouth, decisions.shape[-2:])
+    height, width = decisions.shape[-2:]
+    share = F.adaptive_avg_pool2d(mouth, (height, width))
     return share / share.mean()
 
 
