@@ -80,6 +80,12 @@ def test_missing_frames_stay_missing_and_separate(face):
     assert list(np.flatnonzero(np.isnan(smooth).any(axis=(1, 2)))) == [9, 10]
     np.testing.assert_allclose(smooth[:9], steady(points[:9]), atol=1e-4)
     np.testing.assert_array_equal(steady(points[:2]), points[:2])
+    points[15] = np.nan  # a third stretch, and a fourth
+    points[18] = np.nan
+    smooth = steady(points)
+    np.testing.assert_allclose(smooth[11:15], steady(points[11:15]), atol=1e-4)
+    assert abs(smooth[11:15] - points[11:15]).max() > 1e-3
+    np.testing.assert_array_equal(smooth[16:18], points[16:18])  # too short to tell noise
 
 
 def test_noise_is_measured_without_slow_motion():

@@ -7,6 +7,7 @@ takes beside the clip drawn here, or instead of it.
 import doctest
 import importlib
 import inspect
+import re
 import sys
 
 import numpy as np
@@ -278,6 +279,8 @@ def test_a_sound_and_a_rate_are_looked_at():
     assert lag(pred=face.tolist(), gt=face.tolist(), wave=sound.tolist()) == lag(
         pred=face, gt=face, wave=sound, fps=25
     )
+    speed = METRICS.get("head-speed")  # a frame every two seconds is a rate as well
+    assert speed(pred=face, fps=0.5) == pytest.approx(speed(pred=face, fps=25.0) / 50)
 
 
 def test_points_of_another_shape_are_refused_under_every_policy():
@@ -314,7 +317,10 @@ def test_unknown_parameter_names_the_nearest(name):
             ConfigError, match=f"unknown parameter {name}.{key}x; did you mean {key}"
         ):
             metric.settings({f"{key}x": 1})
-    with pytest.raises(ConfigError, match=f"unknown parameter {name}.qqqq "):
+    there = ", ".join(metric.params) or "none"
+    with pytest.raises(
+        ConfigError, match=re.escape(f"unknown parameter {name}.qqqq (there are: {there})")
+    ):
         metric.settings({"qqqq": 1})
 
 
