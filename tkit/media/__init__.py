@@ -153,8 +153,9 @@ def _picture_of(container: Any, path: str | Path) -> Any:
     """The first stream of pictures that is not a cover."""
     for stream in container.streams.video:
         if not stream.disposition & COVER:
-            # FFmpeg's threads for the slices of a frame cost more than they bring.
-            stream.codec_context.thread_count = 1
+            if stream.codec_context is not None:  # else nothing here decodes it, as is told then
+                # FFmpeg's threads for the slices of a frame cost more than they bring.
+                stream.codec_context.thread_count = 1
             return stream
     but = " but a cover" if container.streams.video else ""
     raise MediaError(f"{path}: no picture in this file{but}")

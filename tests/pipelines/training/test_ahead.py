@@ -1,10 +1,11 @@
-import os
-import signal
+import re
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from tkit.errors import ConfigError, TkitError
+from tkit.errors import ConfigError
 from tkit.pipelines.training import ahead
 from tkit.pipelines.training.shares import share_of, whole
 
@@ -56,16 +57,34 @@ def test_what_goes_wrong_in_a_process_that_draws_is_told():
         next(ahead.drawn(ahead.Draws(broken, None), range(3), workers=1, pin=False))
 
 
-def test_a_process_that_draws_and_is_killed_is_one_line():
-    def dying(step):
-        if step == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return draw(step)
+DYING = """
+import os, signal, torch
+from tkit.errors import TkitError
+from tkit.pipelines.training import ahead
 
-    batches = ahead.drawn(ahead.Draws(dying, None), range(12), workers=1, pin=False)
-    with pytest.raises(TkitError, match=r"died.*--resume"), ahead.dead_are_told():
-        for _ in batches:
+def dying(step):
+    if step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"number": torch.tensor([step])}
+
+try:
+    with ahead.dead_are_told():
+        for _ in ahead.drawn(ahead.Draws(dying, None), range(12), workers=1, pin=False):
             pass
+except TkitError as error:
+    print(error, flush=True)
+    os._exit(3)
+"""
+
+
+def test_a_process_that_draws_and_is_killed_is_one_line():
+    # In a process of its own: as long as it remembers the dead one, torch raises whenever any child
+    # of this process ends, wherever that is by then.
+    done = subprocess.run(
+        [sys.executable, "-c", DYING], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert re.match(r"a process that draws .* died .*--resume", done.stdout)
     with pytest.raises(RuntimeError, match="another"), ahead.dead_are_told():
         raise RuntimeError("another")
 
