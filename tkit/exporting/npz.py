@@ -26,7 +26,7 @@ def write(samples: Iterator[Sample], folder: Path) -> None:
         path = folder / f"{sample.name}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
         lines.append(json.dumps(sample.about | {"arrays": f"{sample.name}.npz"}) + "\n")
     if not lines:
         return

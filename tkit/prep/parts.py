@@ -120,7 +120,7 @@ def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
     else:
         reject = None
     with atomic_path(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
+        np.savez(temporary, **arrays)
         about = seal(sha256_of(temporary))
         with temporary.open("ab") as file:  # readers of zip files do not mind what stands behind
             file.write(about)
