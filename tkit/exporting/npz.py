@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def write(samples: Iterator[Sample], folder: Path) -> None:
     """Write ``ID.npz`` for each sample, and the list."""
     lines = []
     for sample in samples:
-        arrays = dict(sample.arrays)
+        arrays: dict[str, Any] = dict(sample.arrays)
         if sample.media is not None:
             arrays |= {"wave": sample.media.wave, "frames": sample.media.frames}
         path = folder / f"{sample.name}.npz"

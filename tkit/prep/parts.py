@@ -119,8 +119,9 @@ def make_part(clip: Clip, path: Path, settings: Settings) -> Reject | None:
         arrays = {"reason": np.array(reject.reason)}
     else:
         reject = None
+    content: dict[str, Any] = dict(arrays)
     with atomic_path(path) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, **content)
         about = seal(sha256_of(temporary))
         with temporary.open("ab") as file:  # readers of zip files do not mind what stands behind
             file.write(about)
