@@ -22,9 +22,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from look import cases
+from look import photos
 
 from tkit import media
+from tkit.clips import Clip
 from tkit.corpora import CORPORA
 from tkit.face import geometry
 from tkit.landmarks import LANDMARKERS, Track
@@ -73,17 +74,19 @@ def ear(points: np.ndarray) -> float:
     return float(geometry.eye_aspect_ratio(points.astype(np.float64)).mean())
 
 
-def faces(root: Path | None, photos: list[Path]) -> Iterator[tuple[str, np.ndarray]]:
+def faces(root: Path | None, given: list[Path]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield names and photos."""
-    for name, photo, _, _ in cases(None, 16000):
-        yield name, photo
-    for path in photos:
+    yield from photos()
+    for path in given:
         yield path.stem, media.read_image(path)
-    if root:
-        corpus = CORPORA.get("grid")
-        for clip in corpus.scan(root):
-            if hasattr(clip, "video") and corpus.split_of(clip, "unseen") == "val":
-                yield clip.id, media.read_clip(clip.video, max_frames=1).frames[0]
+    for clip in of_grid(root) if root else ():
+        if CORPORA.get("grid").split_of(clip, "unseen") == "val":
+            yield clip.id, media.read_clip(clip.video, max_frames=1).frames[0]
+
+
+def of_grid(root: Path) -> list[Clip]:
+    """The clips of GRID that have a video."""
+    return [clip for clip in CORPORA.get("grid").scan(root) if isinstance(clip, Clip)]
 
 
 def closed(photo: np.ndarray, refined: Track) -> tuple[np.ndarray, float]:
@@ -102,7 +105,7 @@ def closed(photo: np.ndarray, refined: Track) -> tuple[np.ndarray, float]:
 
 def clips(store: Store, root: Path, mesh: Track) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the EAR (T,) of clips, by refined points and by the mesh."""
-    videos = {c.id: c.video for c in CORPORA.get("grid").scan(root) if hasattr(c, "video")}
+    videos = {clip.id: clip.video for clip in of_grid(root)}
     count: dict[str, int] = {}
     for row in [*store.select("val"), *store.select("train")]:
         count[row.speaker] = count.get(row.speaker, 0) + 1
@@ -117,12 +120,8 @@ def blinks(refined: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.ndarra
     shut = [x < SHUT * np.nanmedian(x) for x in (refined, mesh)]
     found = []
     for own, other in ((shut[1], shut[0]), (shut[0], shut[1])):
-        begins = np.flatnonzero(own & ~np.r_[False, own[:-1]])
-        ends = np.flatnonzero(own & ~np.r_[own[1:], False])
-        spans = zip(begins, ends, strict=True)
-        found.append(
-            np.array([other[max(a - NEAR, 0) : b + NEAR + 1].any() for a, b in spans], bool)
-        )
+        spans = geometry.runs(own)
+        found.append(np.array([other[max(a - NEAR, 0) : b + NEAR].any() for a, b in spans], bool))
     return found[0], found[1]
 
 

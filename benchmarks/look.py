@@ -67,11 +67,17 @@ def cases(
         puppet.generate(folder, speakers=1, clips=1)
         wave = media.read_audio(next(puppet.scan(folder)).video, sample_rate=rate_hz)
     wave = np.resize(wave, round(SECONDS * rate_hz))
+    for name, photo in photos():
+        yield name, photo, wave, []
+
+
+def photos() -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and photo: the astronaut, and what is drawn upon it."""
     photo = astronaut()
     points = FrontEnds().refined()(photo[None])[0].astype(np.float64)
-    yield "astronaut", photo, wave, []
+    yield "astronaut", photo
     for change in (glasses, beard, dark_skin, turned, open_mouth, painting):
-        yield change.__name__.replace("_", " "), change(photo, points), wave, []
+        yield change.__name__.replace("_", " "), change(photo, points)
 
 
 def people(root: Path) -> Iterator[tuple[str, Path]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.errors import UsageError
+from tkit.face import geometry
 from tkit.pipelines.stages.blink.work import EYES, eye_opening
 
 BLINK_BELOW, OPEN = 0.75, 0.95  # of the median opening: below, a blink; from here on it has ended
@@ -67,8 +68,7 @@ def _blinks(opening: np.ndarray, fps: float) -> list[tuple[int, int]]:
     """First and last frame of every whole blink: from open to open eyes."""
     middle = np.median(opening)
     spans: list[tuple[int, int]] = []
-    shut = np.diff(np.r_[0, (opening < BLINK_BELOW * middle).astype(int), 0])
-    for fall, rise in zip(np.flatnonzero(shut > 0), np.flatnonzero(shut < 0), strict=True):
+    for fall, rise in geometry.runs(opening < BLINK_BELOW * middle):
         before = np.flatnonzero(opening[:fall] >= OPEN * middle)
         after = np.flatnonzero(opening[rise:] >= OPEN * middle)
         if not len(before) or not len(after):

@@ -206,7 +206,7 @@ class Sitter:
             canonical=self.person.canonical,
         )
         sway = Sway(studio.sway, fps=studio.fps, seed=studio.seed) if studio.sway else None
-        reach = studio.expression * (1 if studio.habit is None else studio.habit)
+        reach = studio.expression * studio.habit
         for start, moved in mouth:
             look = eyes.take(start, len(moved), speech.n_frames)
             still = share_of_picture(start, len(moved), fps=studio.fps)[:, None, None]

@@ -34,9 +34,9 @@ class Studio:
         Blinks a second; by default as learned.
     expression : float
         How far speech moves the mouth: 0 not at all, 1 as learned.
-    habit : ndarray (2,), optional
+    habit : ndarray (2,) or float
         How far the person moves it beside others, across and down
-        (:mod:`tkit.pipelines.stages.motion.habit`); by default as others do.
+        (:mod:`tkit.pipelines.stages.motion.habit`); 1 as others do.
     head : ndarray (N, 2, 3), optional
         Movement of the head, from :func:`tkit.pipelines.animation.head.head_moves`, repeated there
         and back.
@@ -54,7 +54,7 @@ class Studio:
     speech_weights: str = ""
     blink_rate: float | None = None
     expression: float = 1.0
-    habit: np.ndarray | None = None
+    habit: np.ndarray | float = 1.0
     head: np.ndarray | None = None
     sway: float = 0.0
 

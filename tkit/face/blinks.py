@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tkit.errors import ScoreError
+from tkit.face import geometry
 
 DETECTORS = ("recommended", "ear-threshold", "dinoman-offline")
 
@@ -143,12 +144,6 @@ def _noise(ear: np.ndarray) -> float:
     return float(1.4826 * np.median(abs(steps - np.median(steps))) / np.sqrt(2))
 
 
-def _runs(on: np.ndarray) -> list[tuple[int, int]]:
-    """Start and end (exclusive) of every run of True."""
-    edges = np.flatnonzero(np.diff(np.r_[0, on.astype(np.int8), 0]))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
 def _closings(depth: np.ndarray, noise: float) -> list[tuple[int, int, int]]:
     """Deepest frame of every closing, and the most open frames before and after it.
 
@@ -239,7 +234,7 @@ def _below_threshold(ear: np.ndarray, fps: float) -> list[Blink]:
     return [
         Blink(start / fps, (start + int(ear[start:end].argmin())) / fps, (end - start) / fps,
               float(1 - ear[start:end].min() / base))
-        for start, end in _runs(ear < 0.2)
+        for start, end in geometry.runs(ear < 0.2)
         if end - start >= MIN_FRAMES
     ]  # fmt: skip
 

@@ -30,6 +30,7 @@ EYES = slice(36, 48)
 MOUTH = slice(48, 68)
 OUTER_LIPS = slice(48, 60)
 INNER_LIPS = slice(60, 68)
+LIP_CORNERS = 48, 54  # the person's right, left
 EYE_REGION_INDEX = np.r_[17:27, 36:48]  # the paper's 22 points: brows and eyes
 # Points that speech and blinks move least: nose and eye corners. They carry the head pose.
 RIGID_INDEX = np.array([27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
@@ -274,6 +275,12 @@ def smooth_pose(pose: np.ndarray, *, sigma_frames: float = 3.0) -> np.ndarray:
     return gaussian_filter1d(np.asarray(pose, np.float64), sigma_frames, axis=0, mode="nearest")
 
 
+def runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Start and end (exclusive) of every run of True in flags (T,)."""
+    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(np.int8), 0]))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
 def fill_gaps(points: np.ndarray, *, max_gap: int) -> tuple[np.ndarray, int]:
     """Fill runs of missing frames by linear interpolation (ends are held).
 
@@ -294,8 +301,7 @@ def fill_gaps(points: np.ndarray, *, max_gap: int) -> tuple[np.ndarray, int]:
     missing = np.isnan(points).any(axis=(1, 2))
     if not missing.any():
         return points, 0
-    edges = np.flatnonzero(np.diff(np.r_[0, missing.astype(int), 0]))
-    longest = int((edges[1::2] - edges[::2]).max())
+    longest = max(stop - start for start, stop in runs(missing))
     if longest > max_gap or missing.all():
         return points, longest
     time, known = np.arange(len(points)), ~missing

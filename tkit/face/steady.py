@@ -65,8 +65,7 @@ def average_parts(points: np.ndarray, parts: Sequence[slice]) -> np.ndarray:
 def _runs(points: np.ndarray) -> Iterator[slice]:
     """Runs of more than two frames in which there is a face."""
     seen = np.logical_not(np.isnan(points).any(axis=(1, 2)))
-    edges = np.flatnonzero(np.diff(np.r_[0, seen.astype(int), 0]))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+    for start, stop in geometry.runs(seen):
         if stop - start > 2:
             yield slice(start, stop)
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 import numpy as np
 
 from tkit.errors import ScoreError
+from tkit.face import geometry
 from tkit.metrics import MISSING_FACE, Metric, Need, Param, Stats, theval
 from tkit.metrics.av import SAMPLE_RATE, energy_db
 from tkit.metrics.points import eye_distance
@@ -95,9 +96,8 @@ def spoken(wave: np.ndarray, *, n_frames: int, fps: float, speech_db: float) -> 
 
 def runs(flags: np.ndarray, *, at_least: float) -> np.ndarray:
     """Keep of flags (T,) only those in runs of so many."""
-    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(int), 0]))
     kept = np.zeros_like(flags)
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+    for start, stop in geometry.runs(flags):
         kept[start:stop] = stop - start >= at_least
     return kept
 

@@ -16,7 +16,6 @@ END_SHUT = frozenset({"m"})
 AROUND_S = 0.08  # by which a word's aligned border may miss the closure
 MOUTH_SHUT = 0.25  # of the range of a clip's opening
 MAX_LAG = 6  # frames
-RIGHT_CORNER, LEFT_CORNER = 48, 54  # of the outer lips
 
 
 def distance(*, pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
@@ -45,7 +44,8 @@ def width(points: np.ndarray) -> np.ndarray:
 
     From outer corner to outer corner: small where lips are rounded, large where they are spread.
     """
-    apart = points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]
+    right, left = geometry.LIP_CORNERS
+    apart = points[:, left] - points[:, right]
     return np.linalg.norm(apart, axis=-1) / geometry.inter_ocular(points)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tkit.face.geometry import MOUTH
+from tkit.face.geometry import LIP_CORNERS, MOUTH
 
 LIPS_SHUT = 0.2  # of the range of a sequence's lip gap
 OTHER = 0.25  # weight of jaw and place of the mouth beside its shape
@@ -65,7 +65,8 @@ def shape_error(pred: Tensor, gt: Tensor, *, other: slice) -> tuple[Tensor, Tens
 
 def lip_width(points: Tensor) -> Tensor:
     """Width of the outer mouth (...) of level faces (..., 68, 2), corner to corner."""
-    return points[..., 54, 0] - points[..., 48, 0]
+    right, left = LIP_CORNERS
+    return points[..., left, 0] - points[..., right, 0]
 
 
 def discord(*, pred: Tensor, gt: Tensor) -> Tensor:

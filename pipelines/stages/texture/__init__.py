@@ -85,7 +85,9 @@ LOGGED = {
     "texture/adversarial": Meaning(
         "Realism", "what the discriminator says of generated frames (eq. 8); 0 while it is off"
     ),
-    "texture/edges": Meaning("Edges", "how far edges inside the lips are from the true ones"),
+    "texture/edges": Meaning(
+        "Edges", "how far edges inside the lips are from the true ones; 0 while nobody asks"
+    ),
     "texture/attention": Meaning("Openness", "how much the attention map paints anew"),
     "texture/temporal": Meaning("Flicker", "change of attention and colour between frames"),
     "texture/att_mean": Meaning(

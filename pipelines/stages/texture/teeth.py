@@ -61,7 +61,7 @@ def carried(flow: np.ndarray, points: np.ndarray, still: np.ndarray) -> np.ndarr
     """
     height, width = flow.shape[:2]
     x = np.arange(width)
-    corners, at_rest = points[[48, 54], 0], still[[48, 54], 0]
+    corners, at_rest = points[[*geometry.LIP_CORNERS], 0], still[[*geometry.LIP_CORNERS], 0]
     from_x = at_rest[0] + (x - corners[0]) * np.ptp(at_rest) / np.ptp(corners)
     parts = OUTER_UPPER, INNER_UPPER, INNER_LOWER, OUTER_LOWER, JAW
     nose = [np.full(width, face[33, 1] + 1) for face in (points, still)]

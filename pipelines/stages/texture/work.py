@@ -201,8 +201,10 @@ def _generator(
     ground = every["weight"].amin() / every["weight"] if config.attention_focus else 1.0
     open_, temporal = terms.attention(maps.attention, ground), terms.temporal(*pairs)
     loss += config.adversarial_weight * adversarial
-    edges = terms.edges(maps.image, frames, every["open"])
-    loss += config.edge_weight * edges
+    edges = frames.new_zeros(())
+    if config.edge_weight:
+        edges = terms.edges(maps.image, frames, every["open"])
+        loss += config.edge_weight * edges
     loss += config.regular_weight * (open_ + temporal)
     return {
         "loss": loss,
