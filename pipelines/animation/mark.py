@@ -20,6 +20,7 @@ from tkit.media.about import MARK
 from tkit.pipelines.training.runs import Trained
 
 DIGITS = 16  # of a SHA-256
+FEW = 4  # numbers that are written out
 
 
 def mark(facts: Mapping[str, Any]) -> str:
@@ -28,7 +29,8 @@ def mark(facts: Mapping[str, Any]) -> str:
     Parameters
     ----------
     facts : mapping
-        Stages, arrays and files are named by their hashes; what is None or empty is not named.
+        Stages, arrays and files are named by their hashes, a few numbers as they are; what is None
+        or empty is not named.
     """
     named = [f"{name} {_named(value)}" for name, value in facts.items() if _is_given(value)]
     return "; ".join([f"{MARK}{__version__}", *named])
@@ -68,6 +70,8 @@ def _is_given(value: Any) -> bool:
 def _named(value: Any) -> str:
     if isinstance(value, Trained):
         return value.weights.sha256[:DIGITS]
+    if isinstance(value, np.ndarray) and value.size <= FEW:
+        return " ".join(f"{number:g}" for number in value.ravel())
     if isinstance(value, np.ndarray):
         return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:DIGITS]
     if value is True:

@@ -1,6 +1,7 @@
 """Animation with tiny untrained networks: what it does with pictures, sound and places."""
 
 import os
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from tkit.files import sha256_of
 from tkit.landmarks import LANDMARKERS
 from tkit.pipelines.animation import head, jobs, moves, render
 from tkit.pipelines.animation.carry import Carry
+from tkit.pipelines.animation.mark import mark
 from tkit.pipelines.animation.paste import Paste
 from tkit.pipelines.animation.speech import Speech
 from tkit.pipelines.animation.studio import Studio
@@ -568,6 +570,13 @@ def test_a_video_says_what_made_it_until_it_is_encoded_again(work, capsys, runs)
     media.write_video("again.mp4", media.iter_frames("out.mp4"))
     main_quietly(["check", "again.mp4"])
     assert "no mark of tkit" in capsys.readouterr().out
+
+
+def test_a_mark_writes_few_numbers_out_and_names_many_by_their_hash():
+    said = mark({"habit": np.array([1.25, 0.5]), "head": np.zeros((9, 2, 3)), "none": None})
+    habit, moves_of_head = said.split("; ")[1:]
+    assert habit == "habit 1.25 0.5"
+    assert re.fullmatch("head [0-9a-f]{16}", moves_of_head)
 
 
 def main_quietly(args):
