@@ -110,7 +110,7 @@ def settings(name: str, args: argparse.Namespace) -> tuple[Any, Any]:
 
 def drawing(stage: Any, config: Any, store: Store) -> float:
     """Frames a second that one thread draws."""
-    threads = torch.get_num_threads()
+    threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     draw = stage.batches(store, config, config.train_split)
@@ -121,7 +121,8 @@ def drawing(stage: Any, config: Any, store: Store) -> float:
         # A pair of crops has an identity crop beside it.
         count += shape[0] * (shape[1] + (stage.name == "texture"))
     rate = count / (process_time() - start)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads[0])
+    cv2.setNumThreads(threads[1])
     return rate
 
 
