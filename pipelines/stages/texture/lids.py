@@ -27,7 +27,9 @@ SMOOTH = 0.15  # deviation of the Gaussian by which stretched skin is smoothed
 ABOVE = 0.3, 0.6  # of the skin that is stretched, least and most
 BELOW = 0.3
 AROUND = 1.2  # from the middle of an eye, what is looked at
-LASHES, THICK = 1.0, 0.12  # how far lids that meet take on the colour of lashes, and how high
+LASHES, THICK = 1.0, 0.1  # how far lids that meet take on the colour of lashes, and how high
+SHADE, LIT = 0.4, 0.7  # quantiles of light round an eye: up to which, and from which, skin is bare
+FINE = 0.03  # deviation of the Gaussian by which light is smoothed before it is compared
 CALM = 0.25  # inter-ocular distances below the eyes in which pictures fade into what is rendered
 
 
@@ -144,13 +146,15 @@ class _Eye:
         x, y = geometry.apply(geometry.invert(back), np.stack([x, y], axis=-1)).transpose(2, 0, 1)
         sharp = image[box].astype(np.float32)
         over_eye, under_eye = _curves(upper, lower, x)
-        skin = ((y < over_eye - HIDDEN) | (y > under_eye + HIDDEN)).astype(np.float32)
+        skin = (y < over_eye - HIDDEN) | (y > under_eye + HIDDEN)
+        near = skin & (abs(x) < 0.5 * WIDER) & (y > over_eye - ABOVE[1]) & (y < under_eye + BELOW)
+        unit = float(np.hypot(*place[:, 0]))
         edge = (abs(x) < 0.4) & (abs(y - over_eye + 0.5 * EDGE) < EDGE)
         dark = sharp[edge if edge.any() else np.ones_like(edge)]
         light = dark.sum(axis=-1)
         return cls(
             local, upper, lower, float(np.clip(0.7 * free, *ABOVE)), sharp,
-            _blurred(sharp, skin, SMOOTH * float(np.hypot(*place[:, 0]))), place,
+            _blurred(sharp, skin * _bare(sharp, near, FINE * unit), SMOOTH * unit), place,
             dark[light <= np.quantile(light, 0.3)].mean(axis=0),
         )  # fmt: skip
 
@@ -210,6 +214,22 @@ def _around(
     right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 1, 1, limit).astype(int)
     columns, rows = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
     return (slice(top, bottom), slice(left, right)), columns, rows
+
+
+def _bare(image: np.ndarray, near: np.ndarray, sigma_px: float) -> np.ndarray:
+    """How bare the skin of a picture (h, w, 3) is, .02 to 1, by its light beside that ``near``.
+
+    A shut lid bulges and is lit; brows, lashes and the shadow of its crease, which surround the
+    open eye, would make it grey.
+    """
+    import cv2
+
+    light = cv2.GaussianBlur(image.sum(axis=-1), (0, 0), max(sigma_px, 0.3))
+    if not near.any():
+        return np.ones_like(light)
+    shade, lit = np.quantile(light[near], [SHADE, LIT])
+    bare: np.ndarray = np.clip((light - shade) / max(lit - shade, 1.0), 0.02, 1).astype(np.float32)
+    return bare
 
 
 def _blurred(image: np.ndarray, shown: np.ndarray, sigma_px: float) -> np.ndarray:
