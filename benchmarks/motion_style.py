@@ -11,10 +11,11 @@ second is both seen and scored:
 * *all others*: the rest of a clip from the mean of what all the other clips of the person tell,
   which is what a beginning of any length could come to.
 
-Each is shown beside the mouth as it is heard. **in**: share in which the spread of the opening is
-.85 to 1.2 of the real one. **opening**, **width**: deviation of the spread from the real one (root
-mean square of the logarithm). **/static**: mouth distance beside that of the neutral face. The last
-line of each is the mean over people.
+Each is shown beside the mouth as it is heard. **goes**: spread of the opening beside the real one,
+geometric mean over the clips of a person. **in**: share of clips in which it is .85 to 1.2.
+**opening**, **width**: deviation of the spread from the real one (root mean square of the
+logarithm). **/static**: mouth distance beside that of the neutral face. The last line of each is
+the mean over people.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tkit.store import Row, Store
 BEGINNING_S = 1.5
 INSIDE = 0.85, 1.2
 MOST = 24  # clips of a person
-COLUMNS = "in", "opening", "width", "/static"
+COLUMNS = "goes", "in", "opening", "width", "/static"
 Modules = Iterator[tuple[str, Any, list[Row]]]
 
 
@@ -142,12 +143,18 @@ def ways(clips: list[Clip]) -> Iterator[tuple[str, list[np.ndarray]]]:
 
 
 def summary(found: np.ndarray) -> np.ndarray:
-    """Columns of the table (2, 4) of what was measured (n, 2, 4)."""
+    """Columns of the table (2, 5) of what was measured (n, 2, 4)."""
     opening, width, distance, static = np.moveaxis(found, -1, 0)
     inside = (opening >= INSIDE[0]) & (opening <= INSIDE[1])
     deviations = [np.sqrt((np.log(signal) ** 2).mean(axis=0)) for signal in (opening, width)]
     return np.stack(
-        [inside.mean(axis=0), *deviations, distance.mean(axis=0) / static.mean(axis=0)], axis=-1
+        [
+            np.exp(np.log(opening).mean(axis=0)),
+            inside.mean(axis=0),
+            *deviations,
+            distance.mean(axis=0) / static.mean(axis=0),
+        ],
+        axis=-1,
     )
 
 
