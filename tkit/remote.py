@@ -2,22 +2,34 @@
 
 What works on a file works on one of this machine; so files are fetched before and sent after. What
 the usual kinds of URLs need (``aiohttp``, ``s3fs``) is the extra ``remote``.
+
+A place is a path of this machine or a URL, told apart by its type; :func:`place_of` makes one of
+what a user gives. The URL of a folder that is used as one file, as the pictures of a clip are, ends
+in a slash.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from tkit.errors import RemoteError, UsageError, one_line
+from tkit import files
+from tkit.errors import Fault, RemoteError, UsageError, guarded, one_line
+
+Place = Path | str
 
 # By the modules that raise them, which are loaded with a kind of URL.
 RAISED = {"aiohttp": ["ClientError"], "botocore.exceptions": ["BotoCoreError", "ClientError"]}
 AT_ONCE = 256  # files that are fetched side by side, where the kind of URL allows it
+# What kinds of URLs call the facts that change with a file.
+VERSION = """size etag ETag Content-MD5 Digest Last-Modified LastModified last_modified mtime modify
+    modificationTime created updated md5Hash sha""".split()
+NOT_FOUND = 404
 
 
 def is_url(place: str | Path) -> bool:
@@ -31,15 +43,47 @@ def is_url(place: str | Path) -> bool:
     return "://" in str(place)
 
 
-def name_of(url: str) -> str:
-    """Name of the file at a URL.
+def place_of(given: str | Path) -> Place:
+    """Make a place of what a user gives.
 
     Examples
     --------
-    >>> name_of("https://host/some/a%20clip.mp4?version=2")
-    'a clip.mp4'
+    >>> place_of("s3://bucket/clips/"), place_of("clips").name
+    ('s3://bucket/clips', 'clips')
     """
-    return PurePosixPath(unquote(urlsplit(url).path)).name or "file"
+    if not is_url(given):
+        return Path(given)
+    kind, _, rest = str(given).partition("://")
+    return f"{kind}://{rest.rstrip('/')}"
+
+
+def name_of(place: Place) -> str:
+    """Name of a file or folder.
+
+    Examples
+    --------
+    >>> name_of("https://host/some/a%20clip.mp4?version=2"), name_of("s3://bucket/100%25.mp4")
+    ('a clip.mp4', '100%25.mp4')
+    """
+    if isinstance(place, Path):
+        return place.name
+    path = unquote(urlsplit(place).path) if _is_web(place) else place.partition("://")[2]
+    return PurePosixPath(path).name or "file"
+
+
+def below(top: Place, inside: PurePath, *, folder: bool = False) -> Place:
+    """A file in a tree, by its path in that, or a folder that is used as one.
+
+    Examples
+    --------
+    >>> below("https://host/c", PurePosixPath("anna/a clip.mp4"))
+    'https://host/c/anna/a%20clip.mp4'
+    """
+    if isinstance(top, Path):
+        return top / inside
+    path = inside.as_posix()
+    tail = f"/{quote(path) if _is_web(top) else path}" if inside.parts else ""
+    return f"{top}{tail}{'/' * folder}"
 
 
 def beside(url: str, name: str) -> str:
@@ -53,8 +97,78 @@ def beside(url: str, name: str) -> str:
     return name if not name or is_url(name) else f"{url.rpartition('/')[0]}/{name}"
 
 
+def is_folder(place: Place, what: str) -> bool:
+    """Whether a place is a folder, not a file; at a web server, whether it is a page of links.
+
+    Raises
+    ------
+    MissingPathError
+        If there is no such ``what``; :class:`RemoteError` at a URL, also if it cannot be reached.
+    """
+    if isinstance(place, Path):
+        return files.require_path(place, what).is_dir()
+    with _told(place, what):
+        system, inside = _system(place)
+        about = system.info(inside)
+    return about["type"] == "directory" or about.get("mimetype") == "text/html"
+
+
+def walk(folder: Place) -> Iterator[tuple[PurePath, list[str]]]:
+    """Yield every folder of a tree, by its path below it, with the names of its files, in order."""
+    if isinstance(folder, Path):
+        for here, names in files.walk(folder):
+            yield here.relative_to(folder), names
+    else:
+        yield from _walk(folder, PurePosixPath())
+
+
+def _walk(top: str, inside: PurePosixPath) -> Iterator[tuple[PurePath, list[str]]]:
+    listed = _listed(str(below(top, inside)))
+    folders = [name for name, about in listed.items() if about["type"] == "directory"]
+    yield inside, [name for name in listed if name not in folders]
+    for name in folders:
+        yield from _walk(top, inside / name)
+
+
+def version(url: str) -> list[str]:
+    """What is another where a file, or one of those in a folder, has changed.
+
+    Kinds of URLs tell of different things: size, time, checksum. Errors are those of :func:`fetch`.
+    """
+    return [text for about in _facts(url) for text in (str(about["name"]), *_version(about))]
+
+
+def size(place: Place) -> int:
+    """Bytes of a file, or of the files in a folder; 0 where a server does not say it."""
+    if isinstance(place, Path):
+        return sum(one.stat().st_size for one in (place.iterdir() if place.is_dir() else [place]))
+    return sum(about.get("size") or 0 for about in _facts(place))
+
+
+@contextmanager
+def here(places: Iterable[Place]) -> Iterator[dict[Place, Path | Fault]]:
+    """Paths of files and folders for the length of a block; what lies at a URL is fetched, once.
+
+    A fault says why something cannot be fetched.
+
+    Raises
+    ------
+    UsageError
+        If a package for a kind of URL is missing, or the kind is unknown.
+    """
+    found: dict[Place, Path | Fault] = {}
+    with ExitStack() as stack:
+        for place in dict.fromkeys(places):
+            if isinstance(place, Path):
+                found[place] = place
+            else:
+                made = tempfile.TemporaryDirectory(prefix="tkit-fetched-")
+                found[place] = guarded(fetch, place, stack.enter_context(made))
+        yield found
+
+
 def fetch(url: str, folder: str | Path) -> Path:
-    """Copy the file at a URL into a folder, under its own name.
+    """Copy the file at a URL, or a folder of files, into a folder, under its own name.
 
     Raises
     ------
@@ -64,6 +178,11 @@ def fetch(url: str, folder: str | Path) -> Path:
         If a package for this kind of URL is missing, or the kind is unknown.
     """
     path = Path(folder) / name_of(url)
+    if url.endswith("/"):
+        path.mkdir()
+        names = [name for name, about in _listed(url).items() if about["type"] != "directory"]
+        fetch_named(url, [path / name for name in names])
+        return path
     with _told(url):
         system, place = _system(url)
         system.get_file(place, str(path))
@@ -77,27 +196,49 @@ def send(path: str | Path, url: str) -> None:
         system.put_file(str(path), place)
 
 
+def read(url: str) -> bytes | None:
+    """Content of a file at a URL, None if there is none; else errors are those of :func:`fetch`."""
+    with _told(url):
+        system, inside = _system(url)
+        try:
+            return bytes(system.cat_file(inside))
+        except FileNotFoundError:
+            return None
+
+
+def write(url: str, content: bytes) -> None:
+    """Write a file at a URL; errors are those of :func:`fetch`."""
+    with _told(url):
+        system, inside = _system(url)
+        system.pipe_file(inside, content)
+
+
 def names(url: str) -> set[str]:
     """Names of the files in the folder at a URL; none where there is no such folder."""
-    with _told(url):
-        system, place = _system(url)
-        try:
-            found = system.ls(place, detail=False, refresh=True)
-        except FileNotFoundError:
-            return set()
-    return {PurePosixPath(one).name for one in found}
+    try:
+        return set(_listed(url))
+    except RemoteError as error:
+        if error.again:
+            raise
+        return set()
 
 
 def fetch_some(url: str, paths: Iterable[Path]) -> int:
     """Copy files of a folder at a URL to these paths, by their names; return how many there are."""
     there = names(url)
     wanted = [path for path in paths if path.name in there]
+    fetch_named(url, wanted)
+    return len(wanted)
+
+
+def fetch_named(url: str, paths: Sequence[Path]) -> None:
+    """Copy files of a folder at a URL to these paths, by their names; errors as :func:`fetch`."""
     with _told(url):
         system, place = _system(url)
-        for start in range(0, len(wanted), AT_ONCE):
-            some = wanted[start : start + AT_ONCE]
-            system.get([f"{place}/{path.name}" for path in some], [str(path) for path in some])
-    return len(wanted)
+        for start in range(0, len(paths), AT_ONCE):
+            some = paths[start : start + AT_ONCE]
+            inside = [str(below(place, PurePath(path.name))) for path in some]
+            system.get(inside, [str(path) for path in some])
 
 
 def remove(url: str, gone: Sequence[str]) -> None:
@@ -132,20 +273,57 @@ def require_room(url: str) -> None:
 
 
 def _system(url: str) -> tuple[Any, str]:
-    """File system of a URL, and the place in it."""
+    """File system of a URL, and the place in it; what it remembers of listings is forgotten."""
     from fsspec.core import url_to_fs
 
-    system, place = url_to_fs(url.rstrip("/"))
-    return system, str(place)
+    system, inside = url_to_fs(place_of(url))
+    system.invalidate_cache()
+    return system, str(inside)
+
+
+def _is_web(url: str) -> bool:
+    """Whether names are quoted in a URL."""
+    return url.rpartition("::")[2].startswith(("http://", "https://"))
+
+
+def _listed(url: str) -> dict[str, dict[str, Any]]:
+    """What lies in a folder: its names, in order, and what the file system says of each."""
+    with _told(url, "folder"):
+        system, inside = _system(url)
+        entries = system.ls(inside, detail=True)
+    found = {}
+    for entry in entries:
+        folder, _, name = str(entry["name"]).rstrip("/").rpartition("/")
+        # Pages lead elsewhere, too, and to themselves in another order; so do folders of buckets.
+        if folder.rpartition("://")[2] != inside.rpartition("://")[2]:
+            continue
+        if _is_web(url):
+            name = "" if {"?", "#"} & set(name) else unquote(name)
+        if name not in ("", ".", "..") and "/" not in name:
+            found[name] = entry
+    return dict(sorted(found.items()))
+
+
+def _facts(url: str) -> list[dict[str, Any]]:
+    """What the file system says of a file, or of each of those in a folder."""
+    with _told(url):
+        system, inside = _system(url)
+        if not url.endswith("/"):
+            return [system.info(inside)]
+        listed = [about for about in _listed(url).values() if about["type"] != "directory"]
+        # A page of links says nothing of what they lead to.
+        return [about if _version(about) else system.info(about["name"]) for about in listed]
+
+
+def _version(about: Mapping[str, Any]) -> list[str]:
+    return [str(about[name]) for name in VERSION if about.get(name) is not None]
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _told(url: str, what: str = "file") -> Iterator[None]:
     """Make one sentence of what fsspec raises."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise RemoteError(f"{url}: no such file") from error
     except ImportError as error:
         raise UsageError(
             f"{url}: {one_line(str(error))}; pip install 'talking-face-toolkit[remote]'"
@@ -153,8 +331,18 @@ def _told(url: str) -> Iterator[None]:
     except ValueError as error:
         raise UsageError(f"{url}: {one_line(str(error))}") from error
     except _failures() as error:
-        reason = one_line(str(error)) or type(error).__name__
-        raise RemoteError(f"{url}: {reason}", again=True) from error
+        raise _failed(url, error, what) from error
+
+
+def _failed(url: str, error: BaseException, what: str) -> RemoteError:
+    if isinstance(error, FileNotFoundError):
+        # Of a server that was asked about a file: whatever it was, which stands behind.
+        cause = error.__cause__ if _is_web(url) else None
+        if cause is None or getattr(cause, "status", 0) == NOT_FOUND:
+            return RemoteError(f"{url}: no such {what}")
+        error = cause
+    reason = one_line(str(error)) or type(error).__name__
+    return RemoteError(f"{url}: {reason}", again=True)
 
 
 def _failures() -> tuple[type[BaseException], ...]:

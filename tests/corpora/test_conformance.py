@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import remotes
 
 from tkit.clips import Clip, Reject, validate
-from tkit.corpora import CORPORA, SCAN_OPTIONS
+from tkit.corpora import CORPORA, SCAN_OPTIONS, outlined
 from tkit.errors import CorpusError
 
 
@@ -77,3 +78,10 @@ def test_its_tree_is_taken_for_no_other_corpus(corpus, scanned, tmp_path):
 def test_an_empty_folder_is_an_error(corpus, tmp_path):
     with pytest.raises(CorpusError, match=str(tmp_path)):
         list(corpus.scan(tmp_path))
+
+
+def test_one_at_a_url_is_outlined_for_its_scan(corpus, tmp_path):
+    corpus.example(tmp_path)
+    with remotes.in_memory(tmp_path) as url, outlined(url) as tree:
+        found = [repr(item).replace(str(tree), str(tmp_path)) for item in corpus.scan(tree)]
+    assert found == [repr(item) for item in corpus.scan(tmp_path)]

@@ -1,15 +1,12 @@
 """Clips that lie at URLs, and parts that go over one: no folder is shared by the workers."""
 
-import functools
 import subprocess
 import sys
-import threading
-import urllib.request
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
 import pytest
+import remotes
 
 from tkit import prep, remote
 from tkit.clips import Clip, read_manifest, write_manifest
@@ -35,27 +32,15 @@ def corpus(tmp_path_factory, write_clip):
 @pytest.fixture
 def memory(corpus):
     """The same below ``memory://c``."""
-    system = fsspec.filesystem("memory")
-    for path in corpus.rglob("*.*"):
-        system.pipe_file(f"/c/{path.relative_to(corpus).as_posix()}", path.read_bytes())
-    yield "memory://c"
-    system.store.clear()
+    with remotes.in_memory(corpus) as url:
+        yield url
 
 
 @pytest.fixture
 def server(corpus):
     """The same below an address of this machine."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(corpus))
-    ) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}"
-        made.shutdown()
+    with remotes.served(corpus) as url:
+        yield url
 
 
 def test_a_manifest_at_a_url_gives_the_store_of_the_folder(corpus, memory, tmp_path):
@@ -140,25 +125,9 @@ def test_workers_that_share_no_folder_give_the_same_bytes(corpus, server, tmp_pa
 
 @pytest.fixture
 def bucket(corpus, monkeypatch):
-    """The same below ``s3://corpus/c``, on a server of this machine; ``s3://scratch`` is empty."""
-    s3fs = pytest.importorskip("s3fs", reason="needs the extra remote")
-    moto = pytest.importorskip("moto.server", reason="needs the package moto[server]")
-    made = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    made.start()
-    endpoint = "http://{}:{}".format(*made.get_host_and_port())
-    monkeypatch.setenv("FSSPEC_S3_ENDPOINT_URL", endpoint)  # for workers, which begin with it
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": endpoint})
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "x")
-    system = fsspec.filesystem("s3")
-    system.mkdir("corpus")
-    system.mkdir("scratch")
-    system.put(str(corpus), "corpus/c", recursive=True)
-    yield "s3://corpus/c"
-    s3fs.S3FileSystem.clear_instance_cache()
-    urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"").close()  # it outlives servers
-    made.stop()
+    """The same below ``s3://corpus/c``; ``s3://scratch`` is empty."""
+    with remotes.in_bucket(corpus, monkeypatch) as url:
+        yield url
 
 
 @pytest.mark.slow

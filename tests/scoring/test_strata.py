@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import remotes
 
 from tkit import clips, scoring
 from tkit.errors import UsageError
@@ -105,9 +106,11 @@ def test_the_sex_of_speakers_of_grid_is_known_without_a_table(tmp_path):
     for clip in ("s1/bbaf2n", "s4/bbaf3s"):
         (tmp_path / clip).parent.mkdir()
         (tmp_path / f"{clip}.mpg").touch()
-    columns = parting.of_corpus(tmp_path)
-    parts = parting.of_clips(["s1/bbaf2n", "s4/bbaf3s"], columns, ["sex"])
-    assert parts["sex"] == {"female": ["s4/bbaf3s"], "male": ["s1/bbaf2n"]}
+    with remotes.in_memory(tmp_path) as url:
+        for root in (tmp_path, url):
+            columns = parting.of_corpus(root)
+            parts = parting.of_clips(["s1/bbaf2n", "s4/bbaf3s"], columns, ["sex"])
+            assert parts["sex"] == {"female": ["s4/bbaf3s"], "male": ["s1/bbaf2n"]}
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,12 @@ class Place(click.ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Path | str:
         """Tell one from the other."""
-        from tkit.remote import is_url
+        from tkit.remote import place_of
 
-        return value if is_url(value) else Path(value)
+        return place_of(value)
 
 
+place = Place()
 force = click.option("--force", is_flag=True, help="Replace an output that is already there.")
 jobs = click.option(
     "--jobs", default=1, show_default=True, metavar="N", type=click.IntRange(1), help="Processes."

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--manifest",
-    type=_options.Place(),
+    type=_options.place,
     metavar="F.jsonl|URL",
     help="Clips to use instead of what lies below --root, one JSON object a line.",
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tkit.cli import _options
+from tkit.remote import Place
 
 
 @click.command("report")
@@ -22,7 +23,7 @@ from tkit.cli import _options
     help="Videos of a method that was scored, for the page's player.",
 )  # fmt: skip
 @click.option(
-    "--gt", type=_options.path, metavar="DIR", help="The ground-truth videos, if there were some."
+    "--gt", type=_options.place, metavar="DIR", help="The ground-truth videos, if there were some."
 )
 @click.option(
     "--map", "map_file", type=_options.path, metavar="F.tsv",
@@ -35,7 +36,7 @@ def command(
     html_file: Path | None,
     folder: Path | None,
     preds: tuple[str, ...],
-    gt: Path | None,
+    gt: Place | None,
     map_file: Path | None,
     videos: int,
     embed: bool,

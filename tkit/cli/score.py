@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tkit.cli import _options
+from tkit.remote import Place
 from tkit.report import CONTROL_ROWS
 
 
@@ -23,20 +24,20 @@ from tkit.report import CONTROL_ROWS
 )
 @click.option(
     "--gt",
-    type=_options.path,
+    type=_options.place,
     metavar="DIR",
     help="Folder of ground-truth videos; without it predictions are measured by themselves.",
 )
 @click.option(
     "--audio",
-    type=_options.path,
+    type=_options.place,
     metavar="DIR|FILE",
     help="Sound that lips should fit, by the clips' names, or one file for all.  [default: the "
     "ground truth's, or the prediction's own]",
 )
 @click.option(
     "--source",
-    type=_options.path,
+    type=_options.place,
     metavar="DIR|FILE",
     help="Pictures or videos that predictions were made of, by the clips' or speakers' names, or "
     "one for all.",
@@ -123,7 +124,7 @@ from tkit.report import CONTROL_ROWS
 )
 @click.option(
     "--resume",
-    type=_options.path,
+    type=_options.place,
     metavar="DIR",
     help="Keep finished clips in this folder, and take from it what is unchanged.",
 )
@@ -168,9 +169,9 @@ from tkit.report import CONTROL_ROWS
 @_options.quiet
 def command(
     preds: tuple[str, ...],
-    gt: Path | None,
-    audio: Path | None,
-    source: Path | None,
+    gt: Place | None,
+    audio: Place | None,
+    source: Place | None,
     protocol_name: str | None,
     metrics: str | None,
     settings: tuple[str, ...],
@@ -187,7 +188,7 @@ def command(
     by: str,
     columns: Path | None,
     published: str | None,
-    resume: Path | None,
+    resume: Place | None,
     recode: int,
     cluster: str,
     seed: int,
@@ -207,6 +208,8 @@ def command(
     Pairs that do not fit (length, size, frame rate, damage) are left out, named and counted, unless
     a policy says what to do; it is named in the signature. Without --gt every prediction is
     measured by itself, in all metrics that ask for no true video: tkit metrics list says which.
+    Folders and files may lie at URLs (s3://, https:// with pages of links, what else fsspec reads):
+    each clip is fetched by the process that measures it.
 
     \b
     Example:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tkit import remote
 from tkit.clips import Clip, Reject
 from tkit.errors import CorpusError, UnknownNameError, UsageError, did_you_mean
 from tkit.files import require_path
 from tkit.parsing import read_text
 from tkit.registry import Registry
+from tkit.remote import Place
 
 CORPORA: Registry[Corpus] = Registry("tkit.corpora", "CORPUS")
 
@@ -22,6 +26,7 @@ SCAN_OPTIONS = {  # of a corpus that knows nothing of its files: what tells more
     "speaker_from": "where the speaker's name stands in the path",
     "text_from": "where it is written what is said",
 }
+TEXT_SUFFIXES = frozenset(".align .csv .json .lab .mlf .tsv .txt".split())  # what scans read
 FOLDERS: Mapping[str, Splits] = {"folders": {}}  # the scheme of corpora whose folders are splits
 
 
@@ -148,6 +153,33 @@ def looks_like(root: str | Path, *, other_than: str) -> str:
         except CorpusError:
             continue
     return ""
+
+
+@contextmanager
+def outlined(root: Place) -> Iterator[Path]:
+    """The tree of a corpus as a scan takes it, for the length of a block.
+
+    One of this machine is itself. Of one at a URL texts are fetched, and empty files stand for all
+    others, of which a scan takes the names.
+
+    Raises
+    ------
+    RemoteError
+        If it cannot be reached.
+    """
+    if isinstance(root, Path):
+        yield root
+        return
+    with tempfile.TemporaryDirectory(prefix="tkit-outline-") as made:
+        tree = Path(made).resolve()
+        for inside, names in remote.walk(root):
+            folder = tree / inside
+            folder.mkdir(exist_ok=True)
+            texts = [folder / name for name in names if Path(name).suffix.lower() in TEXT_SUFFIXES]
+            remote.fetch_named(str(remote.below(root, inside)), texts)
+            for path in (folder / name for name in names):
+                path.touch()
+        yield tree
 
 
 def default_root(corpus: str) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tkit.errors import ScoreError
 from tkit.files import require_path
+from tkit.remote import Place
 
 if TYPE_CHECKING:
     import pandas
@@ -172,8 +173,8 @@ class Report:
         Clip to what was seen in its frames; empty if no metric looked at landmarks. Not in the
         JSON, but in a file beside it, see :mod:`tkit.report.series`.
     videos : dict
-        Clip to {row: path} of the ground truth and the predictions, as they lay when they were
-        scored; not in the JSON.
+        Clip to {row: path or URL} of the ground truth and the predictions, as they lay when they
+        were scored; not in the JSON.
 
     Examples
     --------
@@ -203,7 +204,7 @@ class Report:
     lacks: tuple[str, ...] = ()
     recoded: list[Recoded] = field(default_factory=list)
     series: Mapping[str, ClipSeries] = field(default_factory=dict, compare=False, repr=False)
-    videos: Mapping[str, Mapping[str, Path]] = field(
+    videos: Mapping[str, Mapping[str, Place]] = field(
         default_factory=dict, compare=False, repr=False
     )
 

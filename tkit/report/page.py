@@ -16,18 +16,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tkit import remote
 from tkit.errors import Fault, guarded
 from tkit.face.drawing import CLOSED_LINES, OPEN_LINES
 from tkit.files import atomic_path
 from tkit.parsing import plain
+from tkit.remote import Place
 from tkit.report import CONTROL_ROWS, Report, grid, pages, tables
 from tkit.report.series import GRID_PX, NO_POINT, TRUTH, ClipSeries
+
+if TYPE_CHECKING:
+    from tkit.report.series.videos import Tiled
 
 WORST = 12  # clips that are shown as videos, unless somebody wants others
 MOST_CLIPS = 5_000  # rows of the table of clips; JSON and CSV have all
@@ -123,12 +128,10 @@ def _clear(folder: Path) -> None:
 
 
 def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Shots:
-    from tkit.report.series import videos
-
     found, said, n_bytes = {}, [], 0
     for number, clip in enumerate(clips, start=1):
         file = folder / f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', clip)[:60]}.mp4"
-        tiled = guarded(videos.tile, report.videos[clip], file, name=clip)
+        tiled = guarded(_tiled, report.videos[clip], file, name=clip)
         if isinstance(tiled, Fault):
             said.append(f"No video of {plain(clip)}: {plain(tiled.reason)}")
             continue
@@ -150,6 +153,20 @@ def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Sho
             f"at {leads} frame rate, with its sound.",
         )
     return Shots(found, said)
+
+
+def _tiled(rows: Mapping[str, Place], file: Path) -> Tiled | Fault:
+    """Write the videos of a clip; those at URLs are fetched for that."""
+    from tkit.report.series import videos
+
+    with remote.here(rows.values()) as found:
+        here: dict[str, Path] = {}
+        for row, place in rows.items():
+            path = found[place]
+            if isinstance(path, Fault):
+                return path
+            here[row] = path
+        return videos.tile(here, file)
 
 
 def as_html(report: Report, shots: Shots | None = None) -> str:

@@ -46,6 +46,9 @@ def score(
 ) -> Report:
     """Score folders of predicted videos, against a folder of ground truth or without one.
 
+    Folders and files may also lie at URLs (:mod:`tkit.remote`): the process that measures a clip
+    fetches it.
+
     Parameters
     ----------
     preds : mapping or path
@@ -83,7 +86,7 @@ def score(
     cluster : str, optional
         Address of a Dask scheduler that measures the clips instead of local processes.
     resume : path, optional
-        Folder where the statistics of finished clips are kept and looked up.
+        Folder, or its URL, where the statistics of finished clips are kept and looked up.
     recode : int
         Re-encode the predictions so many times (:mod:`tkit.scoring.recoding`); the report's
         ``recoded`` says how far that moves the scores.
@@ -108,6 +111,8 @@ def score(
         or a source that is not given.
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
+    RemoteError
+        If a folder at a URL is not there, or cannot be reached.
 
     Examples
     --------

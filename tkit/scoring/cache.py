@@ -1,8 +1,9 @@
 """Keep the statistics of finished clips in a folder, and look them up.
 
 A clip is known again by a hash of everything its statistics depend on: the plan with the versions
-of tkit and of the landmark back-end, and path, size and time of change of its files. Behind them
-stands their SHA-256; a clip whose statistics have changed is measured again.
+of tkit and of the landmark back-end, and path, size and time of change of its files, or their URLs
+and what the server says of them. Behind them stands their SHA-256; a clip whose statistics have
+changed is measured again.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
-from tkit import __version__
-from tkit.errors import Fault
+from tkit import __version__, remote
+from tkit.errors import Fault, guarded
 from tkit.files import atomic_path, require_room, sweep
 from tkit.metrics import Stats
 from tkit.parsing import from_json as parsed
 from tkit.parsing import sealed, unsealed
+from tkit.remote import Place
 from tkit.report import Unscored
 from tkit.report.series import pack, unpack
 from tkit.scoring.measuring import Measured, Plan
@@ -29,45 +32,59 @@ from tkit.scoring.pairing import ClipFiles
 from tkit.scoring.view import points_tokens
 
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError)
-Measure = Callable[[ClipFiles, Plan], Measured]
+Measure = Callable[[ClipFiles[Place], Plan], Measured]
 
 
-def remembering(measure: Measure, folder: Path) -> Measure:
-    """Return ``measure`` with results kept below ``folder``, if that can be written."""
-    require_room(folder)
-    sweep(folder)
-    return _Remembering(measure, Path(folder).absolute())
+def remembering(measure: Measure, folder: Place) -> Measure:
+    """Return ``measure`` with results kept in ``folder``, if that can be written."""
+    if isinstance(folder, Path):
+        require_room(folder)
+        sweep(folder)
+        return _Remembering(measure, folder.absolute())
+    remote.require_room(folder)
+    return _Remembering(measure, folder)
 
 
 class _Remembering:
-    def __init__(self, measure: Measure, folder: Path) -> None:
+    def __init__(self, measure: Measure, folder: Place) -> None:
         self._measure, self._folder = measure, folder
 
-    def __call__(self, files: ClipFiles, plan: Plan) -> Measured:
-        path = _path(files, plan, self._folder)
-        if path.is_file():
-            try:
-                return unpacked(path.read_bytes())
-            except DAMAGED:
-                path.unlink()  # damaged: measured again
+    def __call__(self, files: ClipFiles[Place], plan: Plan) -> Measured:
+        place = _place(files, plan, self._folder)
+        if kept := _read(place):
+            with suppress(*DAMAGED):  # then it is measured again
+                return unpacked(kept)
         measured = self._measure(files, plan)
-        if measured.machine:  # tried again, not kept
-            return measured
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(packed(measured))
+        if not measured.machine:  # else it is tried again
+            _write(place, packed(measured))
         return measured
 
 
-def is_kept(files: ClipFiles, plan: Plan, folder: Path) -> bool:
+def is_kept(files: ClipFiles[Place], plan: Plan, folder: Place) -> bool:
     """Whether there is a file of the statistics of a clip."""
-    return _path(files, plan, folder).is_file()
+    place = _place(files, plan, folder)
+    return place.is_file() if isinstance(place, Path) else remote.read(place) is not None
 
 
-def _path(files: ClipFiles, plan: Plan, folder: Path) -> Path:
-    return folder / f"{key(files, plan)}.json"
+def _place(files: ClipFiles[Place], plan: Plan, folder: Place) -> Place:
+    return remote.below(folder, PurePath(f"{key(files, plan)}.json"))
 
 
-def key(files: ClipFiles, plan: Plan) -> str:
+def _read(place: Place) -> bytes | None:
+    if isinstance(place, Path):
+        return place.read_bytes() if place.is_file() else None
+    return remote.read(place)
+
+
+def _write(place: Place, content: bytes) -> None:
+    if isinstance(place, Path):
+        with atomic_path(place) as temporary:
+            temporary.write_bytes(content)
+    else:
+        remote.write(place, content)
+
+
+def key(files: ClipFiles[Place], plan: Plan) -> str:
     """Hash of what the statistics of a clip depend on."""
     protocol = plan.protocol
     metrics = [[name, plan.entries[name].tokens(params)] for name, params in plan.metrics.items()]
@@ -89,9 +106,12 @@ def key(files: ClipFiles, plan: Plan) -> str:
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
 
-def _state(path: Path | Fault | None) -> list[Any]:
+def _state(path: Place | Fault | None) -> list[Any]:
     if path is None or isinstance(path, Fault):
         return [path and path.reason]
+    if isinstance(path, str):
+        found = guarded(remote.version, path)
+        return [path, found.reason if isinstance(found, Fault) else found]
     if path.is_dir():
         return [str(path), [_state(entry) for entry in sorted(path.iterdir())]]
     about = path.stat()

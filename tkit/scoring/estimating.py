@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tkit import jobs as parallel
+from tkit import remote
 from tkit.errors import Fault
 from tkit.progress import track
+from tkit.remote import Place
 from tkit.scoring.cache import Measure, is_kept
 from tkit.scoring.measuring import Plan
 from tkit.scoring.pairing import ClipFiles
@@ -111,7 +113,9 @@ def estimate(
     task = prepared(preds, gt, Asked(**own, choices=asked))
     folder = own.get("resume")
     todo = [
-        files for files in task.clips if not (folder and is_kept(files, task.plan, Path(folder)))
+        files
+        for files in task.clips
+        if not (folder and is_kept(files, task.plan, remote.place_of(folder)))
     ]
     calls = [(files, task.plan, task.measure) for files in _some(todo, A_PROCESS * jobs)]
     start = time.monotonic()
@@ -121,21 +125,16 @@ def estimate(
     return _summed(costs, len(todo), took_s, note=note_of(task.plan))
 
 
-def _some(clips: list[ClipFiles], number: int) -> list[ClipFiles]:
+def _some(clips: list[ClipFiles[Place]], number: int) -> list[ClipFiles[Place]]:
     """As many clips as are wanted, from the smallest to the largest, the middle one first."""
     number = min(max(number, LEAST), len(clips))
-    ordered = sorted(clips, key=lambda files: sum(map(_bytes, files.preds.values())))
+    ordered = sorted(clips, key=lambda files: sum(map(remote.size, files.preds.values())))
     chosen = [ordered[round((i + 0.5) * len(ordered) / number - 0.5)] for i in range(number)]
     middle = chosen.pop(len(chosen) // 2) if chosen else None
     return [middle, *chosen] if middle else []
 
 
-def _bytes(path: Path) -> int:
-    files = path.iterdir() if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
-
-
-def _cost(files: ClipFiles, plan: Plan, measure: Measure) -> _Cost:
+def _cost(files: ClipFiles[Place], plan: Plan, measure: Measure) -> _Cost:
     """Measure one clip, and say what that took; runs in the process that a clip is measured in."""
     start = time.perf_counter()
     found = measured(files, plan, measure)

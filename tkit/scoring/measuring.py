@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tkit.errors import Fault, MediaError, Result, ScoreError, guarded
+from tkit.errors import Fault, MediaError, RemoteError, Result, ScoreError, guarded
 from tkit.metrics import METRICS, Metric, Scorer, Stats, add
 from tkit.report import Unscored
 from tkit.report.series import TRUTH
@@ -113,7 +113,7 @@ class Measured:
         self.rejects.append(Unscored(method, self.clip, text))
 
 
-def unscored(fault: Fault, files: ClipFiles, *_: Any) -> Measured:
+def unscored(fault: Fault, files: ClipFiles[Any], *_: Any) -> Measured:
     """Say of every method that a clip has no score."""
     measured = Measured(files.clip)
     for method in [*files.preds, *files.missing]:
@@ -121,7 +121,7 @@ def unscored(fault: Fault, files: ClipFiles, *_: Any) -> Measured:
     return measured
 
 
-def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
+def measure_clip(files: ClipFiles[Path], plan: Plan) -> Measured:
     """Measure all predictions of one clip and its control rows.
 
     A file that cannot be read or does not fit the ground truth is a reject; the others go on.
@@ -180,7 +180,7 @@ def measure_clip(files: ClipFiles, plan: Plan) -> Measured:
     return measured
 
 
-def _measure_alone(files: ClipFiles, plan: Plan) -> Measured:
+def _measure_alone(files: ClipFiles[Path], plan: Plan) -> Measured:
     """Measure every prediction of one clip by itself, where there is no ground truth."""
     measured = Measured(files.clip)
     seen: dict[str, Seen] = {}
@@ -197,7 +197,7 @@ def _measure_alone(files: ClipFiles, plan: Plan) -> Measured:
     return measured
 
 
-def _alone(path: Path, files: ClipFiles, plan: Plan) -> tuple[Seen, dict[str, Fault]]:
+def _alone(path: Path, files: ClipFiles[Path], plan: Plan) -> tuple[Seen, dict[str, Fault]]:
     from tkit.media.frames import Reader
 
     video = View(Reader(path), plan.protocol, plan.front_ends, plan.views)
@@ -338,7 +338,7 @@ class _Clip:
         Which of the two.
     """
 
-    def __init__(self, video: View, plan: Plan, files: ClipFiles, what: str) -> None:
+    def __init__(self, video: View, plan: Plan, files: ClipFiles[Path], what: str) -> None:
         self._video, self._files, self._what = video, files, what
         self.whole = _Whole(plan.measurements)
         self._known: dict[str, Any] = {}
@@ -462,9 +462,9 @@ class _Tally:
 
 
 def _given(path: Path | Fault) -> Path:
-    """A file that the user gave for a clip; :class:`ScoreError` if there is none of its name."""
+    """A file that the user gave for a clip; an error if there is none of its name, or no more."""
     if isinstance(path, Fault):
-        raise ScoreError(path.reason)
+        raise RemoteError(path.reason, again=True) if path.machine else ScoreError(path.reason)
     return path
 
 

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tkit import remote
 from tkit.errors import Fault, ScoreError, UsageError
-from tkit.files import require_path, walk
+from tkit.files import require_path
 from tkit.parsing import read_text
+from tkit.remote import Place
 from tkit.report import CONTROL_ROWS, Unscored
 from tkit.report.series import TRUTH
 
@@ -19,39 +21,47 @@ if TYPE_CHECKING:
     from tkit.media.frames import Reader
 
 FPS_TOLERANCE = 0.005  # relative; containers round their frame rate
+Where = TypeVar("Where", bound=Place)
+_Files = dict[str, list[Place]]  # by the name of a clip
 
 
 @dataclass(frozen=True)
-class ClipFiles:
-    """The files of one clip.
+class ClipFiles(Generic[Where]):
+    """The files of one clip, wherever they lie (``Place``) or on this machine (``Path``).
 
     Parameters
     ----------
     clip : str
-    gt : Path or None
+    gt : Place or None
         None in a run without ground truth.
     preds : dict
         Its prediction by each method that has one.
     missing : tuple of str
         Who has none; filled only where the policy scores such methods all the same.
-    audio, source : Path, Fault or None
+    audio, source : Place, Fault or None
         The sound that lips should fit, and the picture or clip that predictions were made of, if
         the user gives some; a fault says why this clip has none.
-    other : Path, Fault or None
+    other : Place, Fault or None
         Whose sound is that of another clip, for the control row that is heard with it.
     """
 
     clip: str
-    gt: Path | None
-    preds: dict[str, Path] = field(default_factory=dict)
+    gt: Where | None
+    preds: dict[str, Where] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    audio: Path | Fault | None = None
-    source: Path | Fault | None = None
-    other: Path | Fault | None = None
+    audio: Where | Fault | None = None
+    source: Where | Fault | None = None
+    other: Where | Fault | None = None
+
+    @property
+    def places(self) -> list[Where]:
+        """All of them."""
+        every = [self.gt, *self.preds.values(), self.audio, self.source, self.other]
+        return [one for one in every if one is not None and not isinstance(one, Fault)]
 
 
-def name_methods(given: list[str]) -> dict[str, Path]:
-    """Turn ``NAME=DIR`` or ``DIR`` arguments into method name to folder.
+def name_methods(given: list[str]) -> dict[str, Place]:
+    """Turn ``NAME=DIR`` or ``DIR`` arguments into method name to folder, which may be a URL.
 
     A folder without a name is called like itself, or ``pred`` where that name is not free.
 
@@ -60,12 +70,12 @@ def name_methods(given: list[str]) -> dict[str, Path]:
     UsageError
         If a name is taken twice, or is that of a control row.
     """
-    methods: dict[str, Path] = {}
+    methods: dict[str, Place] = {}
     for text in given:
         name, equals, folder = text.partition("=")
         if not equals or "/" in name or Path(text).exists():
-            folder = text
-            name = Path(text).resolve().name
+            folder, place = text, remote.place_of(text)
+            name = remote.name_of(place.resolve() if isinstance(place, Path) else place)
             name = "pred" if name in ("", *CONTROL_ROWS) else name
         if not name or not folder:
             raise UsageError(f"--pred {text}: give NAME=DIR or DIR")
@@ -77,24 +87,24 @@ def name_methods(given: list[str]) -> dict[str, Path]:
             raise UsageError(
                 f"two predictions are called {name!r}; name them: --pred other={folder}"
             )
-        methods[name] = Path(folder)
+        methods[name] = remote.place_of(folder)
     return methods
 
 
 def pair(
-    preds: Mapping[str, Path],
-    gt: Path | None,
+    preds: Mapping[str, Place],
+    gt: Place | None,
     *,
     renamed: Mapping[str, str] | None = None,
     missing: str = "reject",
-) -> tuple[list[ClipFiles], list[Unscored]]:
+) -> tuple[list[ClipFiles[Place]], list[Unscored]]:
     """Match predictions with the ground truth, or where there is none with each other.
 
     Parameters
     ----------
     preds : mapping
         Method to folder of videos.
-    gt : Path or None
+    gt : Place or None
         Folder of videos; their relative paths without suffix are the clips' names. Without it
         those of all predictions are.
     renamed : mapping, optional
@@ -112,18 +122,18 @@ def pair(
     Raises
     ------
     UsageError
-        If a folder does not exist.
+        If a folder does not exist; :class:`RemoteError` where it is told by a URL.
     ScoreError
         If a folder holds no video, or a method shares no name with the ground truth.
     """
     folders = [(gt, "ground truth")] if gt else []
     for folder, what in [*folders, *((folder, "predictions") for folder in preds.values())]:
-        if not require_path(folder, f"folder of {what}").is_dir():
+        if not remote.is_folder(folder, f"folder of {what}"):
             raise UsageError(f"{folder}: is a file; give the folder of {what}")
     truth = _scan(gt, "ground truth") if gt else {}
     of = {m: _rename(_scan(folder, "predictions"), renamed or {}) for m, folder in preds.items()}
     wanted = truth.keys() if gt else set().union(*of.values())
-    found: dict[str, dict[str, Path]] = defaultdict(dict)
+    found: dict[str, dict[str, Place]] = defaultdict(dict)
     absent: dict[str, list[str]] = defaultdict(list)
     rejects = []
     for method, videos in of.items():
@@ -148,22 +158,22 @@ def pair(
 
 
 def with_files(
-    clips: Iterable[ClipFiles], *, audio: Path | None = None, source: Path | None = None
-) -> list[ClipFiles]:
+    clips: Iterable[ClipFiles[Place]], *, audio: Place | None = None, source: Place | None = None
+) -> list[ClipFiles[Place]]:
     """Add the sound and the source picture of each clip.
 
     Parameters
     ----------
-    audio : Path, optional
+    audio : Place, optional
         A folder of sound or video files, called like the clips (their path or their name alone),
         or one file for all of them.
-    source : Path, optional
+    source : Place, optional
         The same of pictures or videos; one of a speaker is called like the speaker.
 
     Raises
     ------
     UsageError
-        If one does not exist.
+        If one does not exist; :class:`RemoteError` where it is told by a URL.
     ScoreError
         If a folder holds nothing of the kind.
     """
@@ -184,38 +194,38 @@ class _Beside:
     """Files that belong to clips: one for all of them, or those of a folder by their names."""
 
     def __init__(
-        self, given: Path | None, what: str, suffixes: frozenset[str], *, of_speakers: bool = False
+        self, given: Place | None, what: str, suffixes: frozenset[str], *, of_speakers: bool = False
     ) -> None:
         self._given, self._what, self._of_speakers = given, what, of_speakers
-        self._files: dict[str, list[Path]] = defaultdict(list)
-        self._is_folder = given is not None and require_path(given, what).is_dir()
+        self._files: _Files = defaultdict(list)
+        self._is_folder = given is not None and remote.is_folder(given, what)
         if given is None or not self._is_folder:
             return
-        top = given.absolute()
-        for place, names in walk(top):
-            for path in (place / name for name in names if not name.startswith(".")):
+        top = _absolute(given)
+        for inside, names in remote.walk(top):
+            for path in (inside / name for name in names if not name.startswith(".")):
                 if path.suffix.lower() in suffixes:
-                    self._files[_name_of(path.relative_to(top).with_suffix(""))].append(path)
+                    self._files[_name_of(path.with_suffix(""))].append(remote.below(top, path))
         if not self._files:
             kinds = " ".join(sorted(suffixes))
             raise ScoreError(f"{given}: no {what} below this folder ({kinds})")
 
-    def of(self, clip: str) -> Path | Fault | None:
+    def of(self, clip: str) -> Place | Fault | None:
         """The file of one clip, a fault that says why there is none, or None if none was given."""
         if self._given is None or not self._is_folder:
-            return self._given and self._given.absolute()
+            return self._given and _absolute(self._given)
         path = PurePosixPath(clip)
         names = [clip, path.name, *([path.parts[0]] if self._of_speakers else [])]
         files = next((self._files[name] for name in names if name in self._files), [])
         if not files:
             return Fault(f"no {self._what} of this name in {self._given}")
         if len(files) > 1:
-            named = ", ".join(sorted(path.name for path in files))
+            named = ", ".join(sorted(map(remote.name_of, files)))
             return Fault(f"{len(files)} files are the {self._what} of this name: {named}")
         return files[0]
 
 
-def with_other_sounds(clips: Sequence[ClipFiles]) -> list[ClipFiles]:
+def with_other_sounds(clips: Sequence[ClipFiles[Place]]) -> list[ClipFiles[Place]]:
     """Give every clip the sound of the next one, and the last one that of the first."""
     sounds = [files.audio or files.gt for files in clips]
     none = Fault("there is no other clip whose sound could be heard")
@@ -225,8 +235,8 @@ def with_other_sounds(clips: Sequence[ClipFiles]) -> list[ClipFiles]:
     ]
 
 
-def videos_of(clips: Iterable[ClipFiles]) -> dict[str, dict[str, Path]]:
-    """Clip to the paths of its rows, the ground truth first."""
+def videos_of(clips: Iterable[ClipFiles[Place]]) -> dict[str, dict[str, Place]]:
+    """Clip to the places of its rows, the ground truth first."""
     return {
         files.clip: {**({TRUTH: files.gt} if files.gt else {}), **files.preds} for files in clips
     }
@@ -260,14 +270,14 @@ def _name_of(path: PurePath) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _rename(videos: dict[str, list[Path]], renamed: Mapping[str, str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = defaultdict(list)
+def _rename(videos: _Files, renamed: Mapping[str, str]) -> _Files:
+    found: _Files = defaultdict(list)
     for name, paths in videos.items():
         found[renamed.get(name, name)] += paths
     return dict(found)
 
 
-def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
+def _scan(folder: Place, what: str) -> _Files:
     """Find what is below ``folder``: relative path without suffix to the files of that name.
 
     Videos, ``.npy`` files, and folders that hold pictures (one clip each).
@@ -275,15 +285,15 @@ def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
     from tkit.media import VIDEO_SUFFIXES  # late: a wrong path is answered before FFmpeg is loaded
     from tkit.media.frames import PICTURE_SUFFIXES
 
-    videos: dict[str, list[Path]] = defaultdict(list)
-    top = folder.absolute()  # worker processes may stand in another folder
-    for place, files in walk(top):
-        paths = [place / name for name in files if not name.startswith(".")]
+    videos: _Files = defaultdict(list)
+    top = _absolute(folder)
+    for inside, files in remote.walk(top):
+        paths = [inside / name for name in files if not name.startswith(".")]
         for path in paths:
             if path.suffix.lower() in (*VIDEO_SUFFIXES, ".npy"):
-                videos[_name_of(path.relative_to(top).with_suffix(""))].append(path)
-        if place != top and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
-            videos[_name_of(place.relative_to(top))].append(place)
+                videos[_name_of(path.with_suffix(""))].append(remote.below(top, path))
+        if inside.parts and any(path.suffix.lower() in PICTURE_SUFFIXES for path in paths):
+            videos[_name_of(inside)].append(remote.below(top, inside, folder=True))
     if not videos:
         suffixes = " ".join(sorted(VIDEO_SUFFIXES))
         raise ScoreError(
@@ -293,7 +303,12 @@ def _scan(folder: Path, what: str) -> dict[str, list[Path]]:
     return dict(videos)
 
 
-def _mismatch(preds: list[Path], truths: list[Path] | None) -> str:
+def _absolute(place: Place) -> Place:
+    """A place as worker processes understand it, which may stand in another folder."""
+    return place.absolute() if isinstance(place, Path) else place
+
+
+def _mismatch(preds: list[Place], truths: list[Place] | None) -> str:
     """Why a clip cannot be scored, if so; ``truths`` are None in a run without ground truth."""
     if not preds:
         return "no prediction of this name"
@@ -301,13 +316,11 @@ def _mismatch(preds: list[Path], truths: list[Path] | None) -> str:
         return "no ground truth of this name"
     for files, what in ((preds, "predictions"), (truths or [], "ground-truth files")):
         if len(files) > 1:
-            return f"{len(files)} {what} of this name: {', '.join(path.name for path in files)}"
+            return f"{len(files)} {what} of this name: {', '.join(map(remote.name_of, files))}"
     return ""
 
 
-def _no_match(
-    folder: Path, videos: dict[str, list[Path]], gt: Path, truth: dict[str, list[Path]]
-) -> str:
+def _no_match(folder: Place, videos: _Files, gt: Place, truth: _Files) -> str:
     bare = {PurePosixPath(name).name for name in truth}
     same = any(PurePosixPath(name).name in bare for name in videos)
     hint = "; only the sub-folders differ" if same else ""
@@ -318,7 +331,7 @@ def _no_match(
     )
 
 
-def _examples(names: dict[str, list[Path]]) -> str:
+def _examples(names: _Files) -> str:
     first = sorted(names)[:2]
     return " ".join(first) + (" …" if len(names) > len(first) else "")
 

@@ -39,7 +39,7 @@ def name_of(method: str, crf: int) -> str:
     return f"{method}\t{crf}"
 
 
-def measure(files: ClipFiles, plan: Plan) -> Measured:
+def measure(files: ClipFiles[Path], plan: Plan) -> Measured:
     """Measure one clip, and its predictions re-encoded as the plan says."""
     measured = measure_clip(files, plan)
     if not plan.recode or measured.machine:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tkit import remote
 from tkit.errors import Fault, UsageError, guarded
 from tkit.face.crops import CROPS
 from tkit.metrics import METRICS
+from tkit.remote import Place, place_of
 from tkit.report import CONTROL_ROWS, Unscored
 from tkit.scoring import protocols, recoding
 from tkit.scoring.baselines import BASELINES
@@ -58,7 +60,7 @@ class Task:
 
     plan: Plan
     methods: list[str]
-    clips: list[ClipFiles]
+    clips: list[ClipFiles[Place]]
     rejects: list[Unscored]
     measure: Measure
     parts: dict[str, dict[str, list[str]]]
@@ -82,19 +84,19 @@ def prepared(
     plan = replace(plan, recode=recoding.factors(asked.recode))
     for name, own in plan.metrics.items():
         plan.entries[name].require_network(own)
-    paths = {name: path if path is None else Path(path) for name, path in given.items()}
-    folders = {method: Path(folder) for method, folder in methods.items()}
+    paths = {name: path if path is None else place_of(path) for name, path in given.items()}
+    folders = {method: place_of(folder) for method, folder in methods.items()}
     found, rejects = pair(
         folders, paths["gt"], renamed=asked.renamed, missing=plan.protocol.missing
     )
     found = with_files(found, audio=paths["audio"], source=paths["source"])
     if any(BASELINES[row].other_sound for row in plan.rows):
         found = with_other_sounds(found)
-    measure: Measure = recoding.measure
+    measuring: Measure = measure
     if asked.resume:
-        measure = remembering(measure, Path(asked.resume))
+        measuring = remembering(measure, place_of(asked.resume))
     by_text = _parts(asked, paths["gt"] or next(iter(folders.values())), found)
-    return Task(plan, list(methods), found, rejects, measure, by_text)
+    return Task(plan, list(methods), found, rejects, measuring, by_text)
 
 
 def plan_of(
@@ -139,7 +141,9 @@ def _protocol(asked: Asked, given: Mapping[str, Any]) -> Protocol:
     return protocols.fitting(changed, there, asked=names is not None)
 
 
-def _parts(asked: Asked, root: Path, clips: list[ClipFiles]) -> dict[str, dict[str, list[str]]]:
+def _parts(
+    asked: Asked, root: Place, clips: list[ClipFiles[Place]]
+) -> dict[str, dict[str, list[str]]]:
     """Clips of each stratum; :class:`UsageError` if nothing is known by which to part them."""
     by = [asked.by] if isinstance(asked.by, str) else list(asked.by)
     if not by and asked.columns is None:
@@ -164,7 +168,34 @@ def _require_no_truth(rows: Sequence[str], choices: Mapping[str, Any]) -> None:
             )
 
 
-def measured(files: ClipFiles, plan: Plan, measure: Measure) -> Measured:
+def measure(files: ClipFiles[Place], plan: Plan) -> Measured:
+    """Measure one clip; what of it lies at URLs is on this machine as long as that takes."""
+    with remote.here(files.places) as found:
+        gt = None if files.gt is None else found[files.gt]
+        if isinstance(gt, Fault):
+            return unscored(replace(gt, reason=f"ground truth: {gt.reason}"), files)
+        preds = {method: found[place] for method, place in files.preds.items()}
+        there = {method: path for method, path in preds.items() if isinstance(path, Path)}
+        given = (
+            None if place is None else place if isinstance(place, Fault) else found[place]
+            for place in (files.audio, files.source, files.other)
+        )
+        measured = recoding.measure(ClipFiles(files.clip, gt, there, files.missing, *given), plan)
+    for method, fault in preds.items():
+        if isinstance(fault, Fault):
+            measured.refuse(method, fault)
+    measured.rejects = [replace(one, reason=_said(one.reason, found)) for one in measured.rejects]
+    return measured
+
+
+def _said(reason: str, found: Mapping[Place, Path | Fault]) -> str:
+    """The reason with places in it, not the paths where they were for a while."""
+    for place, path in found.items():
+        reason = reason.replace(str(path), str(place)) if isinstance(path, Path) else reason
+    return reason
+
+
+def measured(files: ClipFiles[Place], plan: Plan, measure: Measure) -> Measured:
     """Measure one clip, whatever happens."""
     found = guarded(measure, files, plan, name=files.clip)
     return unscored(found, files) if isinstance(found, Fault) else found

@@ -17,6 +17,7 @@ from tkit.errors import NoSoundError, OutputExistsError, UsageError
 from tkit.files import writing
 from tkit.media.frames import Reader
 from tkit.progress import track
+from tkit.remote import Place, is_url
 from tkit.scoring import pairing
 from tkit.seeds import generator
 from tkit.study.book import CONSENT, PREFERENCE, VIDEOS, Book, Settings, Video
@@ -43,7 +44,7 @@ Please use headphones, if you have some, and watch every video to its end.
 
 
 def new(
-    methods: Mapping[str, Path],
+    methods: Mapping[str, Place],
     out: Path,
     *,
     gt: Path | None = None,
@@ -105,16 +106,20 @@ def new(
     return Book(out)
 
 
-def common_clips(methods: Mapping[str, Path], gt: Path | None) -> dict[str, dict[str, Path]]:
+def common_clips(methods: Mapping[str, Place], gt: Path | None) -> dict[str, dict[str, Path]]:
     """Clip to the video of each method, the ground truth among them, of clips that all have."""
     every = {**methods, **({GT: gt} if gt else {})}
+    for folder in methods.values():
+        if is_url(folder):
+            raise UsageError(f"{folder}: give a folder of this machine; a study reads none at URLs")
     if len(every) < 2:
         raise UsageError("one method alone: give a second --pred, or --gt")
     found, _ = pairing.pair(methods, gt or next(iter(methods.values())))
     clips: dict[str, dict[str, Path]] = {}
     for files in found:
         if files.preds.keys() == methods.keys():
-            clips[files.clip] = files.preds | ({GT: files.gt} if gt and files.gt else {})
+            truth = {GT: files.gt} if gt and files.gt else {}
+            clips[files.clip] = {name: Path(path) for name, path in (files.preds | truth).items()}
     if not clips:
         raise UsageError(f"no clip that all of {', '.join(every)} have a video of")
     return clips

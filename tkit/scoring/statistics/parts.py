@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from tkit.errors import CorpusError, UsageError, did_you_mean
 from tkit.files import require_path
 from tkit.parsing import read_text
+from tkit.remote import place_of
 from tkit.scoring import statistics
 
 UNKNOWN = "the speakers are unknown (clips of a known one lie in its folder, s1/clip)"
@@ -113,13 +114,14 @@ def of_corpus(root: str | Path) -> Columns:
         If it looks like no corpus that says anything.
     """
     from tkit.clips import Clip
-    from tkit.corpora import CORPORA, looks_like
+    from tkit.corpora import CORPORA, looks_like, outlined
 
-    name = looks_like(root, other_than="folder")
-    try:
-        clips = [clip for clip in CORPORA.get(name).scan(Path(root)) if isinstance(clip, Clip)]
-    except (CorpusError, UsageError):
-        clips = []
+    with outlined(place_of(root)) as tree:
+        name = looks_like(tree, other_than="folder")
+        try:
+            clips = [clip for clip in CORPORA.get(name).scan(tree) if isinstance(clip, Clip)]
+        except (CorpusError, UsageError):
+            clips = []
     found = {clip.id: dict(clip.columns) for clip in clips if clip.columns}
     if not found:
         raise UsageError(
