@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from tkit import files
-from tkit.errors import Fault, RemoteError, UsageError, guarded, one_line
+from tkit.errors import Fault, RemoteError, TkitError, UsageError, guarded, one_line
 
 Place = Path | str
 
@@ -97,6 +97,21 @@ def beside(url: str, name: str) -> str:
     return name if not name or is_url(name) else f"{url.rpartition('/')[0]}/{name}"
 
 
+def inside(url: Place, other: str) -> str:
+    """Path of a file below the folder of another one; empty if it lies elsewhere.
+
+    Examples
+    --------
+    >>> inside("s3://bucket/c/clips.jsonl", "s3://bucket/c/anna/one.mp4")
+    'anna/one.mp4'
+    """
+    if isinstance(url, Path):
+        found = "" if is_url(other) else files.relative_to_folder(other, url.parent)
+        return "" if Path(found).is_absolute() else found
+    folder = f"{url.rpartition('/')[0]}/"
+    return other.removeprefix(folder) if other.startswith(folder) else ""
+
+
 def is_folder(place: Place, what: str) -> bool:
     """Whether a place is a folder, not a file; at a web server, whether it is a page of links.
 
@@ -167,6 +182,44 @@ def here(places: Iterable[Place]) -> Iterator[dict[Place, Path | Fault]]:
         yield found
 
 
+@contextmanager
+def in_place(places: Iterable[Place]) -> Iterator[dict[Place, Path]]:
+    """As :func:`here` of places that are all needed; and what is raised in the block tells of them.
+
+    Raises
+    ------
+    RemoteError
+        If one cannot be fetched.
+    UsageError
+        If a package for a kind of URL is missing, or the kind is unknown.
+    """
+    with here(places) as found:
+        paths = {}
+        for place, path in found.items():
+            if isinstance(path, Fault):
+                raise RemoteError(path.reason, again=path.machine)
+            paths[place] = path
+        with telling(paths):
+            yield paths
+
+
+@contextmanager
+def telling(found: Mapping[Place, Path]) -> Iterator[None]:
+    """Let errors of a block tell of places, not of the paths where they are for a while."""
+    try:
+        yield
+    except TkitError as error:
+        error.args = (said(str(error), found), *error.args[1:])
+        raise
+
+
+def said(text: str, found: Mapping[Place, Path | Fault]) -> str:
+    """A text with places in it, not the paths where they are for a while."""
+    for place, path in found.items():
+        text = text.replace(str(path), str(place)) if isinstance(path, Path) else text
+    return text
+
+
 def fetch(url: str, folder: str | Path) -> Path:
     """Copy the file at a URL, or a folder of files, into a folder, under its own name.
 
@@ -190,9 +243,11 @@ def fetch(url: str, folder: str | Path) -> Path:
 
 
 def send(path: str | Path, url: str) -> None:
-    """Copy a file to a URL; errors are those of :func:`fetch`."""
+    """Copy a file to a URL, in a folder that is made; errors are those of :func:`fetch`."""
     with _told(url):
         system, place = _system(url)
+        if system.root_marker:  # else there are no folders, but names with slashes in a bucket
+            system.makedirs(place.rpartition("/")[0], exist_ok=True)
         system.put_file(str(path), place)
 
 
@@ -263,7 +318,7 @@ def require_room(url: str) -> None:
     """
     with _told(url):
         system, place = _system(url)
-        if system.root_marker:  # else there are no folders, but names with slashes in a bucket
+        if system.root_marker:  # as in sending
             system.makedirs(place, exist_ok=True)
         try:
             system.pipe_file(f"{place}/.written", b"?")
@@ -330,6 +385,8 @@ def _told(url: str, what: str = "file") -> Iterator[None]:
         ) from error
     except ValueError as error:
         raise UsageError(f"{url}: {one_line(str(error))}") from error
+    except NotImplementedError as error:
+        raise UsageError(f"{url}: nothing can be listed or written there") from error
     except _failures() as error:
         raise _failed(url, error, what) from error
 

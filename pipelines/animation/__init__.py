@@ -42,9 +42,9 @@ def animate(
 
     Parameters
     ----------
-    image : path
+    image : path or URL
         Picture of a face, of any size; of several faces the largest speaks.
-    audio : path
+    audio : path or URL
         Speech: a sound or video file of any length.
     out : path
         The video, of the size of the picture, with the sound.
@@ -108,8 +108,9 @@ def animate(
     import warnings
 
     from tkit.pipelines.animation import jobs
+    from tkit.remote import place_of
 
-    todo = jobs.of_files([Path(image)], [Path(audio)], Path(out))
+    todo = jobs.of_files([place_of(image)], [place_of(audio)], Path(out))
     made = jobs.make_all(
         todo,
         {"motion": motion, "blink": blink, "texture": texture},
@@ -129,5 +130,5 @@ def animate(
         expression=expression,
         style=Path(style) if style else None,
     )
-    ((job, _),) = made
-    return job.out
+    list(made)
+    return Path(out)

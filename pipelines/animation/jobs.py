@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tkit import jobs as parallel
-from tkit import media
-from tkit.clips import Clip
-from tkit.corpora import CORPORA, default_root
-from tkit.errors import Fault, NoFaceError, TkitError, UsageError, guarded
+from tkit import media, remote
+from tkit.clips import Clip, leads_out, read_manifest
+from tkit.corpora import CORPORA, Corpus, default_root, outlined
+from tkit.errors import Fault, NoFaceError, OutputExistsError, TkitError, UsageError, guarded
 from tkit.files import claimed, refuse_overwrite, require_path
 from tkit.landmarks import Track
 from tkit.media.frames import pictures
 from tkit.parsing import read_array
 from tkit.pipelines.animation.studio import Studio
 from tkit.progress import track
+from tkit.remote import Place
 from tkit.seeds import stable_seed
 from tkit.store import open_store
 
@@ -37,44 +40,62 @@ SOUND_HZ = 48000  # of the sound track: what the ear gets is not the encoder's 1
 
 @dataclass(frozen=True)
 class Job:
-    """One video to make.
+    """One video to make, of files that may lie at URLs; it may go to one itself.
 
     Parameters
     ----------
-    image : Path
+    image : Place
         A picture, or a video whose first frame is the picture.
-    audio : Path
+    audio : Place
         Sound or video file.
-    out : Path
+    out : Place
     n_frames : int
         Frames of the video; 0: as long as the sound.
     name : str
         Path below the folder of all videos, without suffix; empty for one that is made by itself.
     """
 
-    image: Path
-    audio: Path
-    out: Path
+    image: Place
+    audio: Place
+    out: Place
     n_frames: int = 0
     name: str = ""
 
     @property
     def blinks_as(self) -> str:
         """What the seed is mixed with: the names of picture and sound, one video or many."""
-        return self.name or f"{self.image.stem}_{self.audio.stem}"
+        return self.name or f"{_stem(self.image)}_{_stem(self.audio)}"
 
-    def is_made(self) -> bool:
-        """Whether the video is there, from after its picture and sound came to be."""
-        if not self.out.exists():
-            return False
-        inputs = [path.stat().st_mtime_ns for path in (self.image, self.audio) if path.exists()]
-        return self.out.stat().st_mtime_ns >= max(inputs, default=0)
+    def is_newer(self) -> bool:
+        """Whether the video, which is there, is from after its picture and sound came to be.
+
+        Of what lies at URLs nobody knows.
+        """
+        inputs = [one for one in (self.image, self.audio) if isinstance(one, Path) and one.exists()]
+        if not isinstance(self.out, Path):
+            return True
+        made = self.out.stat().st_mtime_ns
+        return made >= max((path.stat().st_mtime_ns for path in inputs), default=0)
+
+    @contextmanager
+    def at_hand(self) -> Iterator[Job]:
+        """The same with files of this machine, for the length of a block; what it makes is sent."""
+        with remote.in_place([self.image, self.audio]) as found:
+            job = replace(self, image=found[self.image], audio=found[self.audio])
+            if isinstance(self.out, Path):
+                yield job
+                return
+            with tempfile.TemporaryDirectory(prefix="tkit-made-") as folder:
+                made = Path(folder, remote.name_of(self.out))
+                yield replace(job, out=made)
+                remote.send(made, self.out)
 
     def picture(self) -> np.ndarray:
-        """Read the picture, (H, W, 3) uint8 RGB."""
-        if self.image.suffix.lower() in media.VIDEO_SUFFIXES:
-            return next(media.iter_frames(self.image))
-        return media.read_image(self.image)
+        """Read the picture of a job that is at hand, (H, W, 3) uint8 RGB."""
+        image = Path(self.image)
+        if image.suffix.lower() in media.VIDEO_SUFFIXES:
+            return next(media.iter_frames(image))
+        return media.read_image(image)
 
 
 def open_studio(
@@ -118,7 +139,7 @@ def open_studio(
     return replace(studio, habit=read_style(style, studio))
 
 
-def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[Job]:
+def of_files(images: Iterable[Place], audios: Iterable[Place], out: Place) -> list[Job]:
     """List the videos in which every picture speaks every sound; folders and patterns give theirs.
 
     One picture and one sound become the file ``out``, more of them ``OUT/PICTURE_SOUND.mp4``.
@@ -131,21 +152,32 @@ def of_files(images: Iterable[Path], audios: Iterable[Path], out: Path) -> list[
     """
     pairs = list(product(_files(images, pictures, "picture"), _files(audios, _sounds, "sound")))
     if len(pairs) == 1:
-        if out.suffix.lower() not in media.WRITTEN_SUFFIXES:
+        if PurePath(remote.name_of(out)).suffix.lower() not in media.WRITTEN_SUFFIXES:
             kinds = " ".join(sorted(media.WRITTEN_SUFFIXES))
             raise UsageError(f"{out}: not the name of a video that tkit writes ({kinds})")
         return [Job(*pairs[0], out)]
-    names = [f"{image.stem}_{audio.stem}" for image, audio in pairs]
+    names = [f"{_stem(image)}_{_stem(audio)}" for image, audio in pairs]
     if len(set(names)) < len(names):
         raise UsageError("two pictures or two sounds have the same name: their videos would, too")
     named = zip(pairs, names, strict=True)
-    return [Job(*pair, out / f"{name}.mp4", name=name) for pair, name in named]
+    return [Job(*pair, _video(out, name), name=name) for pair, name in named]
 
 
-def _files(given: Iterable[Path], inside: Callable[[Path], list[Path]], what: str) -> list[Path]:
+def _stem(place: Place) -> str:
+    return PurePath(remote.name_of(place)).stem
+
+
+def _video(out: Place, name: str) -> Place:
+    return remote.below(out, PurePath(f"{name}.mp4"))
+
+
+def _files(given: Iterable[Place], inside: Callable[[Path], list[Path]], what: str) -> list[Place]:
     """Files themselves, those that patterns name, and those in folders, by their names."""
-    found = []
+    found: list[Place] = []
     for path in given:
+        if not isinstance(path, Path):
+            found.append(path)
+            continue
         named = [path]
         if not path.exists() and any(sign in str(path) for sign in "*?["):
             root = Path(path.anchor)
@@ -167,21 +199,24 @@ def _sounds(folder: Path) -> list[Path]:
 
 def of_corpus(
     store: str | Path,
-    out: Path,
+    out: Place,
     *,
-    root: Path | None = None,
+    root: Place | None = None,
+    manifest: Place | None = None,
     split_scheme: str | None = None,
     split: str = "test",
 ) -> list[Job]:
     """List the clips of a store's corpus: each speaks its own sound from its first frame.
 
-    A clip becomes ``OUT/PATH.mp4`` with its path below ``root``, so that :func:`tkit.scoring.score`
-    finds its ground truth there.
+    A clip becomes ``OUT/PATH.mp4`` with its path below ``root``, or below the folder of the
+    manifest, so that :func:`tkit.scoring.score` finds its ground truth there.
 
     Parameters
     ----------
-    root : Path, optional
+    root : Place, optional
         Where the corpus lies; by default ``$TKIT_CORPORA/CORPUS``.
+    manifest : Place, optional
+        The list of its clips instead, as in prep.
     split_scheme : str, optional
         How it is split; by default as in the store.
     split : str
@@ -195,23 +230,44 @@ def of_corpus(
     with open_store(store) as opened:
         corpus, rows = opened.info.corpus, {row.id: row for row in opened.clips}
     entry = CORPORA.get(corpus)
-    root = root or default_root(corpus)
-    if not root.is_dir():
-        raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
     named = entry.require_split_scheme(split_scheme) if split_scheme else ""
+    root = root or default_root(corpus)
     jobs = []
-    for clip in entry.scan(root):
-        if not isinstance(clip, Clip) or clip.id not in rows:
+    for clip, name in _listed(manifest) if manifest else _scanned(entry, root, corpus):
+        if clip.id not in rows:
             continue
         if split != (entry.split_of(clip, named) if named else rows[clip.id].split):
             continue
-        video, sound = Path(clip.video), Path(clip.audio or clip.video)
-        # Not resolved: the folder of a speaker may be a link to another drive.
-        name = Path(os.path.relpath(video, root)).with_suffix("").as_posix()
-        jobs.append(Job(video, sound, out / f"{name}.mp4", rows[clip.id].n_frames, name))
+        video, sound = remote.place_of(clip.video), remote.place_of(clip.audio or clip.video)
+        jobs.append(Job(video, sound, _video(out, name), rows[clip.id].n_frames, name))
     if not jobs:
-        raise UsageError(f"{store}: no clip of the split {split!r} is below {root}")
+        where = f"in {manifest}" if manifest else f"below {root}"
+        raise UsageError(f"{store}: no clip of the split {split!r} is {where}")
+    if len({job.out for job in jobs}) < len(jobs):
+        raise UsageError(f"{manifest}: two clips lie under one name: their videos would, too")
     return jobs
+
+
+def _scanned(entry: Corpus, root: Place, corpus: str) -> Iterator[tuple[Clip, str]]:
+    """Clips of a corpus, and their paths below its root, without suffix."""
+    if isinstance(root, Path) and not root.is_dir():
+        raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
+    with outlined(root) as tree:
+        for clip in entry.scan(tree):
+            if isinstance(clip, Clip):
+                # Not resolved: the folder of a speaker may be a link to another drive.
+                inside = [os.path.relpath(path, tree) for path in (clip.video, clip.audio) if path]
+                if tree != root:
+                    there = [str(remote.below(root, PurePath(path))) for path in inside]
+                    clip = replace(clip, video=there[0], audio="".join(there[1:]))
+                yield clip, PurePath(inside[0]).with_suffix("").as_posix()
+
+
+def _listed(manifest: Place) -> Iterator[tuple[Clip, str]]:
+    """Clips of a manifest, and their paths below its folder; ids of those that lie elsewhere."""
+    for clip in read_manifest(manifest):
+        inside = remote.inside(manifest, clip.video)
+        yield clip, clip.id if leads_out(inside) else PurePath(inside).with_suffix("").as_posix()
 
 
 def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
@@ -238,7 +294,8 @@ def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
     front_ends.check()
     looking = front_ends.landmarks == "dlib68"
     for image in dict.fromkeys(job.image for job in jobs):
-        picture = media.read_image(image)
+        with remote.in_place([image]) as found:
+            picture = media.read_image(found[image])
         faces = find_faces(picture) if looking else []
         if looking and not faces:
             raise NoFaceError(
@@ -248,7 +305,8 @@ def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
             x, y, _ = faces[0].round().astype(int)
             remarks.append(f"{image}: {len(faces)} faces; the largest speaks, at x {x}, y {y}")
     for audio in dict.fromkeys(job.audio for job in jobs):
-        media.require_audible(audio)
+        with remote.in_place([audio]) as found:
+            media.require_audible(found[audio])
     return remarks
 
 
@@ -333,7 +391,7 @@ class Way:
     jobs : int
         Processes of this machine.
     cluster : str
-        Address of a Dask scheduler whose workers see the same folders, or ``local``.
+        Address of a Dask scheduler, whose workers see the same folders or URLs, or ``local``.
     debug : Path, optional
         As :func:`make` takes it.
     progress : bool
@@ -398,11 +456,10 @@ def make_all(
     from tkit.tracking import FrontEnds
 
     way, front_ends = way or Way(), front_ends or FrontEnds()
-    for job in jobs:
-        refuse_overwrite(job.out, force=way.there != "refuse")
+    there = _there(jobs, force=way.there != "refuse")
     if way.debug:
         refuse_overwrite(way.debug, force=True, folder=True)
-    kept = {job.out for job in jobs if way.there == "keep" and job.is_made()}
+    kept = {job.out for job in jobs if way.there == "keep" and job.out in there and job.is_newer()}
     todo = [job for job in jobs if job.out not in kept]
     # Clips of a corpus, whose frames are counted, were looked at by tkit prep.
     for remark in look_at_inputs([job for job in todo if not job.n_frames], front_ends):
@@ -410,8 +467,9 @@ def make_all(
     studio = open_studio(weights, front_ends=front_ends, **settings)
     points = {"landmarks": front_ends.signature(), "lips": front_ends.lips_signature()}
     comment = mark({**studio.facts(), **points})
-    for video in sorted(kept):
-        require_same(video, comment)
+    for video in sorted(kept, key=str):
+        with remote.in_place([video]) as found:
+            require_same(found[video], comment)
     if tell:
         for name in weights:
             tell(f"{name}: {getattr(studio, name).weights.path}")
@@ -422,7 +480,7 @@ def make_all(
     }  # fmt: skip
     if len(jobs) == 1:
         for job in todo:
-            with claimed(job.out):
+            with _claimed(job.out):
                 yield job, make(job, studio, **about)
         return
     faults = []
@@ -433,6 +491,29 @@ def make_all(
         yield job, made
     if todo and len(faults) == len(jobs):
         raise TkitError(f"none of {len(jobs)} videos could be made; the first: {faults[0]}")
+
+
+def _there(jobs: Iterable[Job], *, force: bool) -> set[Place]:
+    """Videos that are there; all can be written, and replaced if that is allowed (``force``)."""
+    jobs = list(jobs)
+    far = {job.out: job.out.rpartition("/")[0] for job in jobs if isinstance(job.out, str)}
+    for folder in list(far.values())[:1]:
+        remote.require_room(folder)
+    names = {folder: remote.names(folder) for folder in set(far.values())}
+    found: set[Place] = {out for out, folder in far.items() if remote.name_of(out) in names[folder]}
+    if found and not force:
+        raise OutputExistsError(
+            f"{min(map(str, found))} is already there; pass --force to replace it"
+        )
+    for job in jobs:
+        if isinstance(job.out, Path) and refuse_overwrite(job.out, force=force).exists():
+            found.add(job.out)
+    return found
+
+
+def _claimed(out: Place) -> AbstractContextManager[None]:
+    """Keep a video for this run; at URLs there are no marks of others."""
+    return claimed(out) if isinstance(out, Path) else nullcontext()
 
 
 def _side_by_side(
@@ -467,8 +548,8 @@ def _one_of_many(job: Job, studio: Studio, about: Mapping[str, Any]) -> int | Fa
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with claimed(job.out):
-            return guarded(make, job, studio, name=job.audio.name, **about)
+        with _claimed(job.out):
+            return guarded(make, job, studio, name=remote.name_of(job.audio), **about)
     finally:
         torch.set_num_threads(threads)
 
@@ -518,15 +599,18 @@ def make(
     from tkit.pipelines.animation.render import talk
     from tkit.pipelines.animation.speech import Speech
 
-    picture, fps, rate_hz = job.picture(), studio.fps, sample_rate(studio.motion)
-    media.require_audible(job.audio)
-    heard = media.SoundPieces(job.audio, rate_hz)
-    speech = Speech(heard, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)
-    studio = replace(studio, seed=stable_seed(studio.seed, job.blinks_as))
-    frames = talk(picture, speech, studio, watch=PanelWriter(debug / job.name) if debug else None)
-    total = job.n_frames or round(media.stated_length_s(job.audio) * fps) or None
-    shown = track(frames, total, desc=job.out.stem, unit="frame", show=progress)
-    ear = iter(media.SoundPieces(job.audio, SOUND_HZ))
-    return media.write_video(
-        job.out, shown, fps=fps, wave=ear, sample_rate=SOUND_HZ, crf=CRF, comment=comment
-    )
+    with job.at_hand() as here:
+        picture, fps, rate_hz = here.picture(), studio.fps, sample_rate(studio.motion)
+        audio = here.audio
+        media.require_audible(audio)
+        heard = media.SoundPieces(audio, rate_hz)
+        speech = Speech(heard, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)
+        studio = replace(studio, seed=stable_seed(studio.seed, job.blinks_as))
+        watch = PanelWriter(debug / job.name) if debug else None
+        frames = talk(picture, speech, studio, watch=watch)
+        total = job.n_frames or round(media.stated_length_s(audio) * fps) or None
+        shown = track(frames, total, desc=_stem(job.out), unit="frame", show=progress)
+        ear = iter(media.SoundPieces(audio, SOUND_HZ))
+        return media.write_video(
+            here.out, shown, fps=fps, wave=ear, sample_rate=SOUND_HZ, crf=CRF, comment=comment
+        )

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import click
 
 from tkit.cli import _options
 from tkit.errors import Fault, TkitError, UsageError
+from tkit.remote import Place, name_of
 
 
 @click.command(name="animate")
 @click.option(
-    "--image", "images", type=_options.path, multiple=True, metavar="FILE",
+    "--image", "images", type=_options.place, multiple=True, metavar="FILE",
     help="Picture of a face, a folder of them, or a pattern (photos/*.png); may repeat.",
 )  # fmt: skip
 @click.option(
-    "--audio", "audios", type=_options.path, multiple=True, metavar="FILE",
+    "--audio", "audios", type=_options.place, multiple=True, metavar="FILE",
     help="Speech: sound or video file, a folder or a pattern; may repeat.",
 )  # fmt: skip
 @click.option(
-    "--out", type=_options.path, required=True, metavar="F.mp4|DIR",
+    "--out", type=_options.place, required=True, metavar="F.mp4|DIR",
     help="The video; of several, their folder.",
 )  # fmt: skip
 @click.option(
@@ -30,8 +31,12 @@ from tkit.errors import Fault, TkitError, UsageError
     help="Animate a store's clips instead: first frame and sound of each, for tkit score.",
 )  # fmt: skip
 @click.option(
-    "--root", type=_options.path, metavar="DIR", help="Where that corpus lies, as in prep."
+    "--root", type=_options.place, metavar="DIR", help="Where that corpus lies, as in prep."
 )
+@click.option(
+    "--manifest", type=_options.place, metavar="F.jsonl",
+    help="The list that it was prepared from, instead.",
+)  # fmt: skip
 @click.option("--protocol", metavar="NAME", help="How it is split.  [default: as in the store]")
 @click.option("--split", default="test", show_default=True, help="Which of its clips.")
 @click.option("--motion", metavar="W", help="Weight file, run folder or name in the zoo.")
@@ -67,7 +72,7 @@ from tkit.errors import Fault, TkitError, UsageError
     "--debug", type=_options.path, metavar="DIR",
     help="Also write landmarks, attention, colour and result of each frame side by side.",
 )  # fmt: skip
-@click.argument("more", nargs=-1, type=_options.path, metavar="")
+@click.argument("more", nargs=-1, type=_options.place, metavar="")
 @_options.front_ends
 @_options.seed
 @click.option(
@@ -81,12 +86,13 @@ from tkit.errors import Fault, TkitError, UsageError
 @_options.force
 @_options.quiet
 def command(
-    images: tuple[Path, ...],
-    more: tuple[Path, ...],
-    audios: tuple[Path, ...],
-    out: Path,
+    images: tuple[Place, ...],
+    more: tuple[Place, ...],
+    audios: tuple[Place, ...],
+    out: Place,
     corpus: Path | None,
-    root: Path | None,
+    root: Place | None,
+    manifest: Place | None,
     protocol: str | None,
     split: str,
     resume: bool,
@@ -102,7 +108,8 @@ def command(
     The video has the size of the picture and the driving sound. Of several pictures or sounds every
     picture speaks every sound, into OUT/PICTURE_SOUND.mp4. With --corpus, clip a/b of the corpus
     becomes OUT/a/b.mp4. Weights that are not given are those of runs/STAGE in the current folder,
-    else the released ones.
+    else the released ones. Pictures, sounds, corpus and OUT may lie at URLs (s3://, https://, what
+    else fsspec knows): the process that makes a video fetches and sends its files.
 
     \b
     Example:
@@ -117,7 +124,7 @@ def command(
     from tkit.media.frames import PICTURE_SUFFIXES
 
     # What the shell makes of a pattern stands behind the option: --image a.png b.png.
-    pictures = tuple(path for path in more if path.suffix.lower() in PICTURE_SUFFIXES)
+    pictures = tuple(p for p in more if PurePath(name_of(p)).suffix.lower() in PICTURE_SUFFIXES)
     images, audios = images + pictures, audios + tuple(p for p in more if p not in pictures)
     if corpus and (images or audios):
         raise UsageError("--corpus brings its own pictures and sounds; drop --image and --audio")
@@ -127,7 +134,8 @@ def command(
 
     options["pose"] = options["pose"] or ("still" if corpus else "auto")
     if corpus:
-        todo = animation.of_corpus(corpus, out, root=root, split_scheme=protocol, split=split)
+        where: dict[str, Any] = {"root": root, "manifest": manifest}
+        todo = animation.of_corpus(corpus, out, split_scheme=protocol, split=split, **where)
     else:
         todo = animation.of_files(images, audios, out)
     weights = {name: options.pop(name) for name in ("motion", "blink", "texture")}

@@ -179,7 +179,8 @@ def outlined(root: Place) -> Iterator[Path]:
             remote.fetch_named(str(remote.below(root, inside)), texts)
             for path in (folder / name for name in names):
                 path.touch()
-        yield tree
+        with remote.telling({root: tree}):
+            yield tree
 
 
 def default_root(corpus: str) -> Path:

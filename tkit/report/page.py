@@ -155,18 +155,12 @@ def _film(report: Report, clips: list[str], folder: Path, *, embed: bool) -> Sho
     return Shots(found, said)
 
 
-def _tiled(rows: Mapping[str, Place], file: Path) -> Tiled | Fault:
+def _tiled(rows: Mapping[str, Place], file: Path) -> Tiled:
     """Write the videos of a clip; those at URLs are fetched for that."""
     from tkit.report.series import videos
 
-    with remote.here(rows.values()) as found:
-        here: dict[str, Path] = {}
-        for row, place in rows.items():
-            path = found[place]
-            if isinstance(path, Fault):
-                return path
-            here[row] = path
-        return videos.tile(here, file)
+    with remote.in_place(rows.values()) as found:
+        return videos.tile({row: found[place] for row, place in rows.items()}, file)
 
 
 def as_html(report: Report, shots: Shots | None = None) -> str:

@@ -184,15 +184,10 @@ def measure(files: ClipFiles[Place], plan: Plan) -> Measured:
     for method, fault in preds.items():
         if isinstance(fault, Fault):
             measured.refuse(method, fault)
-    measured.rejects = [replace(one, reason=_said(one.reason, found)) for one in measured.rejects]
+    measured.rejects = [
+        replace(one, reason=remote.said(one.reason, found)) for one in measured.rejects
+    ]
     return measured
-
-
-def _said(reason: str, found: Mapping[Place, Path | Fault]) -> str:
-    """The reason with places in it, not the paths where they were for a while."""
-    for place, path in found.items():
-        reason = reason.replace(str(path), str(place)) if isinstance(path, Path) else reason
-    return reason
 
 
 def measured(files: ClipFiles[Place], plan: Plan, measure: Measure) -> Measured:
