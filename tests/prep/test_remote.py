@@ -84,7 +84,7 @@ def test_what_is_not_at_a_url_costs_its_clip_and_is_told(memory, tmp_path):
         "folder", None, tmp_path / "x.h5", manifest=tmp_path / "clips.jsonl", **FAST
     )
     bad, none = done.rejects
-    assert done.clips == 3 and bad.reason.startswith("bad.mp4: ")
+    assert done.clips == 3 and bad.reason.startswith("memory://c/bad.mp4: ")
     assert none.reason == "memory://c/none.mp4: no such file" and none.step == "prep"
     with pytest.raises(RemoteError, match=r"none\.jsonl: no such file"):
         prep.prepare("folder", None, tmp_path / "y.h5", manifest=f"{memory}/none.jsonl", **FAST)

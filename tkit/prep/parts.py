@@ -179,29 +179,15 @@ class Way:
             remote.remove(self._url, self._names)
 
 
-def _prepare_here(clip: Clip, settings: Settings) -> dict[str, np.ndarray] | Fault:
+def _prepare_here(clip: Clip, settings: Settings) -> dict[str, np.ndarray]:
     """Prepare a clip; what of it lies at URLs is on this machine as long as that takes."""
-    if not (remote.is_url(clip.video) or remote.is_url(clip.audio)):
-        return prepare_clip(clip, settings)
-    with tempfile.TemporaryDirectory() as folder:
-        here = _fetched(clip, settings, folder)
-        arrays = guarded(prepare_clip, here, settings, name=Path(here.video).name)
-    if isinstance(arrays, Fault):  # which shall not tell of a folder that is another in each run
-        return replace(arrays, reason=arrays.reason.replace(f"{folder}/", ""))
-    return arrays
-
-
-def _fetched(clip: Clip, settings: Settings, folder: str) -> Clip:
-    """Fetch the files of a clip that lie at URLs, and those that back-ends read beside it."""
-    if remote.is_url(clip.audio):
-        sound = Path(folder, "sound")
-        sound.mkdir()
-        clip = replace(clip, audio=str(remote.fetch(clip.audio, sound)))
-    if remote.is_url(clip.video):
-        if sidecar := settings.front_ends.landmarker.sidecar:
-            remote.fetch(clip.video.rpartition(".")[0] + sidecar, folder)
-        clip = replace(clip, video=str(remote.fetch(clip.video, folder)))
-    return clip
+    files = [remote.place_of(file) for file in (clip.video, clip.audio) if file]
+    with remote.in_place(files) as found:
+        video, *sound = [found[file] for file in files]
+        if remote.is_url(clip.video) and (sidecar := settings.front_ends.landmarker.sidecar):
+            remote.fetch(clip.video.rpartition(".")[0] + sidecar, video.parent)
+        here = replace(clip, video=str(video), audio="".join(map(str, sound)))
+        return prepare_clip(here, settings)
 
 
 def reject_of(fault: Fault, clip: Clip, *_: Any) -> Reject:
