@@ -94,22 +94,33 @@ def beside(url: str, name: str) -> str:
     >>> beside("https://host/c/clips.jsonl", "anna/one.mp4")
     'https://host/c/anna/one.mp4'
     """
-    return name if not name or is_url(name) else f"{url.rpartition('/')[0]}/{name}"
+    return name if not name or is_url(name) else f"{folder_of(url)}/{name}"
 
 
-def inside(url: Place, other: str) -> str:
-    """Path of a file below the folder of another one; empty if it lies elsewhere.
+def inside(folder: Place, file: str) -> str:
+    """Path of a file below a folder; empty if it lies elsewhere.
 
     Examples
     --------
-    >>> inside("s3://bucket/c/clips.jsonl", "s3://bucket/c/anna/one.mp4")
-    'anna/one.mp4'
+    >>> inside("https://host/c", "https://host/c/anna/a%20clip.mp4")
+    'anna/a clip.mp4'
     """
-    if isinstance(url, Path):
-        found = "" if is_url(other) else files.relative_to_folder(other, url.parent)
-        return "" if Path(found).is_absolute() else found
-    folder = f"{url.rpartition('/')[0]}/"
-    return other.removeprefix(folder) if other.startswith(folder) else ""
+    if isinstance(folder, Path):
+        path = Path(file).absolute()
+        tops = [top for top in (folder.absolute(), folder.resolve()) if path.is_relative_to(top)]
+        return "" if is_url(file) or not tops else path.relative_to(tops[0]).as_posix()
+    rest = file.removeprefix(f"{folder}/")
+    return "" if rest == file else unquote(rest) if _is_web(folder) else rest
+
+
+def folder_of(place: Place) -> Place:
+    """Folder of a file."""
+    return place.parent if isinstance(place, Path) else place.rpartition("/")[0]
+
+
+def absolute(place: Place) -> Place:
+    """A place as worker processes understand it, which may stand in another folder."""
+    return place.absolute() if isinstance(place, Path) else place
 
 
 def is_folder(place: Place, what: str) -> bool:
@@ -247,7 +258,7 @@ def send(path: str | Path, url: str) -> None:
     with _told(url):
         system, place = _system(url)
         if system.root_marker:  # else there are no folders, but names with slashes in a bucket
-            system.makedirs(place.rpartition("/")[0], exist_ok=True)
+            system.makedirs(str(folder_of(place)), exist_ok=True)
         system.put_file(str(path), place)
 
 
@@ -348,13 +359,13 @@ def _listed(url: str) -> dict[str, dict[str, Any]]:
         entries = system.ls(inside, detail=True)
     found = {}
     for entry in entries:
-        folder, _, name = str(entry["name"]).rstrip("/").rpartition("/")
+        folder, _, name = str(entry["name"]).rstrip("/").replace("/./", "/").rpartition("/")
         # Pages lead elsewhere, too, and to themselves in another order; so do folders of buckets.
         if folder.rpartition("://")[2] != inside.rpartition("://")[2]:
             continue
         if _is_web(url):
             name = "" if {"?", "#"} & set(name) else unquote(name)
-        if name not in ("", ".", "..") and "/" not in name:
+        if name not in ("", ".", "..") and not {"/", "\0"} & set(name):
             found[name] = entry
     return dict(sorted(found.items()))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,7 +15,7 @@ import numpy as np
 from tkit import jobs as parallel
 from tkit import media, remote
 from tkit.clips import Clip, leads_out, read_manifest
-from tkit.corpora import CORPORA, Corpus, default_root, outlined
+from tkit.corpora import CORPORA, Corpus, default_root, scanned
 from tkit.errors import Fault, NoFaceError, OutputExistsError, TkitError, UsageError, guarded
 from tkit.files import claimed, refuse_overwrite, require_path
 from tkit.landmarks import Track
@@ -232,8 +231,10 @@ def of_corpus(
     entry = CORPORA.get(corpus)
     named = entry.require_split_scheme(split_scheme) if split_scheme else ""
     root = root or default_root(corpus)
+    if not manifest and isinstance(root, Path) and not root.is_dir():
+        raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
     jobs = []
-    for clip, name in _listed(manifest) if manifest else _scanned(entry, root, corpus):
+    for clip, name in _clips(entry, root, manifest):
         if clip.id not in rows:
             continue
         if split != (entry.split_of(clip, named) if named else rows[clip.id].split):
@@ -248,25 +249,12 @@ def of_corpus(
     return jobs
 
 
-def _scanned(entry: Corpus, root: Place, corpus: str) -> Iterator[tuple[Clip, str]]:
-    """Clips of a corpus, and their paths below its root, without suffix."""
-    if isinstance(root, Path) and not root.is_dir():
-        raise UsageError(f"{root}: no such folder; pass --root DIR, where the corpus {corpus} lies")
-    with outlined(root) as tree:
-        for clip in entry.scan(tree):
-            if isinstance(clip, Clip):
-                # Not resolved: the folder of a speaker may be a link to another drive.
-                inside = [os.path.relpath(path, tree) for path in (clip.video, clip.audio) if path]
-                if tree != root:
-                    there = [str(remote.below(root, PurePath(path))) for path in inside]
-                    clip = replace(clip, video=there[0], audio="".join(there[1:]))
-                yield clip, PurePath(inside[0]).with_suffix("").as_posix()
-
-
-def _listed(manifest: Place) -> Iterator[tuple[Clip, str]]:
-    """Clips of a manifest, and their paths below its folder; ids of those that lie elsewhere."""
-    for clip in read_manifest(manifest):
-        inside = remote.inside(manifest, clip.video)
+def _clips(entry: Corpus, root: Place, manifest: Place | None) -> Iterator[tuple[Clip, str]]:
+    """Clips of a corpus and what their videos are called: like their paths, or else their ids."""
+    listed = read_manifest(manifest) if manifest else scanned(entry, root)
+    top = remote.folder_of(manifest) if manifest else root
+    for clip in (clip for clip in listed if isinstance(clip, Clip)):
+        inside = remote.inside(top, clip.video)
         yield clip, clip.id if leads_out(inside) else PurePath(inside).with_suffix("").as_posix()
 
 
@@ -496,7 +484,7 @@ def make_all(
 def _there(jobs: Iterable[Job], *, force: bool) -> set[Place]:
     """Videos that are there; all can be written, and replaced if that is allowed (``force``)."""
     jobs = list(jobs)
-    far = {job.out: job.out.rpartition("/")[0] for job in jobs if isinstance(job.out, str)}
+    far = {job.out: str(remote.folder_of(job.out)) for job in jobs if isinstance(job.out, str)}
     for folder in list(far.values())[:1]:
         remote.require_room(folder)
     names = {folder: remote.names(folder) for folder in set(far.values())}

@@ -10,7 +10,7 @@ import remotes
 
 from tkit import prep, remote
 from tkit.clips import Clip, read_manifest, write_manifest
-from tkit.errors import RemoteError, UsageError
+from tkit.errors import CorpusError, RemoteError, UsageError
 
 FAST = {"speech": "logmel"}
 
@@ -49,6 +49,21 @@ def test_a_manifest_at_a_url_gives_the_store_of_the_folder(corpus, memory, tmp_p
     prep.prepare("folder", None, out, manifest=url, parts_url="memory://parts/x", **FAST)
     assert out.read_bytes() == (corpus / "x.h5").read_bytes()
     assert remote.names("memory://parts/x") == set() and not out.with_name("x.h5.parts").exists()
+
+
+def test_a_corpus_at_a_url_gives_the_store_of_the_folder(corpus, memory, server, tmp_path):
+    pytest.importorskip("aiohttp", reason="needs the extra remote")
+    stores = []
+    for place in (corpus / "anna", f"{memory}/anna", f"{server}/anna"):
+        stores.append(tmp_path / f"{len(stores)}.h5")
+        prep.prepare("folder", place, stores[-1], **FAST)
+    assert len({store.read_bytes() for store in stores}) == 1
+    with pytest.raises(RemoteError, match=r"memory://c/none: no such folder for the corpus folder"):
+        prep.prepare("folder", f"{memory}/none", tmp_path / "x.h5", **FAST)
+    with pytest.raises(UsageError, match=r"bad\.mp4: is a file; give the folder"):
+        prep.prepare("folder", f"{server}/bad.mp4", tmp_path / "x.h5", **FAST)
+    with pytest.raises(CorpusError, match=r"memory://c/anna: this looks like folder, not lrw"):
+        prep.prepare("lrw", f"{memory}/anna", tmp_path / "x.h5", **FAST)
 
 
 def test_parts_of_an_interrupted_run_are_fetched_not_made_again(

@@ -197,14 +197,14 @@ def test_methods_are_called_like_the_folder_at_a_url():
 def test_a_page_leads_nowhere_but_to_its_folder(tmp_path):
     pytest.importorskip("aiohttp", reason="needs the extra remote")
     links = ("a.mp4", "?C=N;O=D", "../b.mp4", "/c.mp4", "http://other/d.mp4", "..%2F..%2Fe.mp4",
-             "deep/", "#f.mp4", "./g.mp4")  # fmt: skip
+             "deep/", "#f.mp4", "./g.mp4", "%00.mp4")  # fmt: skip
     (tmp_path / "top" / "deep").mkdir(parents=True)
     (tmp_path / "top" / "deep" / "a%20b.mp4").touch()
     lines = "".join(f'<a href="{link}">x</a>' for link in links)
     (tmp_path / "top" / "index.html").write_text(f"<html>{lines}</html>")
     with remotes.served(tmp_path) as url:
         found = {str(inside): names for inside, names in remote.walk(f"{url}/top")}
-    assert found == {".": ["a.mp4"], "deep": ["a%20b.mp4"]}
+    assert found == {".": ["a.mp4", "g.mp4"], "deep": ["a%20b.mp4"]}
 
 
 def test_processes_fetch_from_a_server(root, server, tmp_path):

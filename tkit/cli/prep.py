@@ -11,6 +11,7 @@ import click
 from tkit.cli import _options
 
 if TYPE_CHECKING:
+    from tkit.remote import Place
     from tkit.tracking import FrontEnds
 
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 @click.argument("corpus")
 @click.option(
     "--root",
-    type=_options.path,
+    type=_options.place,
     metavar="DIR",
-    help="The corpus on disk.  [default: $TKIT_CORPORA/CORPUS; ./puppet is generated]",
+    help="The corpus on disk, or its URL.  [default: $TKIT_CORPORA/CORPUS; ./puppet is generated]",
 )
 @click.option("--out", type=_options.path, metavar="F.h5", help="The store.  [default: CORPUS.h5]")
 @click.option(
@@ -109,13 +110,13 @@ if TYPE_CHECKING:
     default="",
     metavar="URL",
     help="Folder, e.g. s3://bucket/parts, through which workers without these folders hand over "
-    "what they made of the clips of a --manifest of URLs.",
+    "what they made of clips at URLs.",
 )
 @_options.force
 @_options.quiet
 def command(
     corpus: str,
-    root: Path | None,
+    root: Place | None,
     out: Path | None,
     protocol: str | None,
     split_file: Path | None,

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tkit import remote
@@ -137,18 +137,23 @@ def read_splits(path: str | Path) -> Splits:
     }
 
 
-def looks_like(root: str | Path, *, other_than: str) -> str:
+def looks_like(root: Place, *, other_than: str) -> str:
     """Name of a corpus whose recipe finds a clip below ``root``; empty if there is none.
 
     A folder of any videos is looked for last.
     """
+    with outlined(root) as tree:
+        return _looks_like(tree, other_than)
+
+
+def _looks_like(tree: Path, other_than: str) -> str:
     names = sorted(CORPORA.names(), key=lambda name: (name == "folder", name))
     for name in names:
         entry = CORPORA.get(name)
         if name == other_than or entry.generate:
             continue
         try:
-            if any(isinstance(item, Clip) for item in entry.scan(Path(root))):
+            if any(isinstance(item, Clip) for item in entry.scan(tree)):
                 return name
         except CorpusError:
             continue
@@ -183,25 +188,46 @@ def outlined(root: Place) -> Iterator[Path]:
             yield tree
 
 
+def scanned(corpus: Corpus, root: Place, **options: str) -> Iterator[Clip | Reject]:
+    """Scan a corpus wherever it lies; what is told by URLs of one at a URL.
+
+    Raises as the corpus' own ``scan`` and :func:`outlined` do.
+    """
+    with outlined(root) as tree:
+        for item in corpus.scan(tree, **options):
+            yield item if isinstance(root, Path) else _moved(item, tree, root)
+
+
+def _moved(item: Clip | Reject, tree: Path, root: str) -> Clip | Reject:
+    """What a scan of an outline has found, as it lies below the root."""
+    if isinstance(item, Reject):
+        return replace(item, reason=remote.said(item.reason, {root: tree}))
+    video, audio = (
+        str(remote.below(root, Path(path).relative_to(tree))) if path else ""
+        for path in (item.video, item.audio)
+    )
+    return replace(item, video=video, audio=audio)
+
+
 def default_root(corpus: str) -> Path:
     """Return ``$TKIT_CORPORA/CORPUS``, or the folder of that name here if that is not set."""
     return Path(os.environ.get("TKIT_CORPORA", ""), corpus)
 
 
-def find_root(corpus: str, root: str | Path | None = None) -> Path:
+def find_root(corpus: str, root: str | Path | None = None) -> Place:
     """Return the folder of a corpus; one that can be generated is, where it is not there.
 
     Parameters
     ----------
     corpus : str
         Name in the registry.
-    root : path, optional
+    root : path or URL, optional
         By default the folder of that name in ``$TKIT_CORPORA``; for a generated one, here.
 
     Raises
     ------
     UsageError
-        If the folder is not given or not there.
+        If the folder is not given or not there; :class:`RemoteError` at a URL.
     """
     entry = CORPORA.get(corpus)
     if root is None:
@@ -211,8 +237,10 @@ def find_root(corpus: str, root: str | Path | None = None) -> Path:
                 f"holds {corpus}/"
             )
         root = default_root(corpus)
-    root = Path(root)
-    if entry.generate is not None and not root.exists():
-        print(f"generating {corpus} in {root}", file=sys.stderr)
-        entry.generate(root)
-    return require_path(root, f"folder for the corpus {corpus}")
+    place = remote.place_of(root)
+    if entry.generate is not None and isinstance(place, Path) and not place.exists():
+        print(f"generating {corpus} in {place}", file=sys.stderr)
+        entry.generate(place)
+    if not remote.is_folder(place, what := f"folder for the corpus {corpus}"):
+        raise UsageError(f"{place}: is a file; give the {what}")
+    return place

@@ -54,7 +54,7 @@ def prepare(
     corpus : str
         Name in the registry of corpora.
     root : path or None
-        Where it lies; None for what :func:`tkit.corpora.find_root` finds.
+        Where it lies, or its URL; None for what :func:`tkit.corpora.find_root` finds.
     out : path
         The store, an HDF5 file; one that is there is replaced.
     settings : Settings, optional

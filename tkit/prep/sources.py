@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tkit import remote
 from tkit.clips import Clip, Reject, read_manifest, validate
 from tkit.corpora import (
     CORPORA,
@@ -16,11 +17,11 @@ from tkit.corpora import (
     find_root,
     looks_like,
     read_splits,
+    scanned,
     split_of,
 )
 from tkit.errors import CorpusError, UsageError, one_line
 from tkit.files import require_path
-from tkit.remote import is_url
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Source:
     corpus : str
         Name in the registry of corpora.
     root : path, optional
-        Where it lies; None for what :func:`tkit.corpora.find_root` finds.
+        Where it lies, or its URL; None for what :func:`tkit.corpora.find_root` finds.
     split_scheme : str, optional
         Which published split scheme to record, or which list of clips to use; the corpus' default
         if not given.
@@ -74,7 +75,7 @@ class Source:
         if self.split_file is not None:
             require_path(self.split_file, "file of splits")
         if self.manifest is not None:
-            if not is_url(self.manifest):
+            if not remote.is_url(self.manifest):
                 require_path(self.manifest, "manifest of clips")
         else:
             find_root(self.corpus, self.root)
@@ -207,8 +208,8 @@ def _scanned(source: Source) -> Iterator[Clip | Reject]:
         yield from read_manifest(source.manifest)
         return
     # Workers elsewhere stand in another folder.
-    root = find_root(source.corpus, source.root).absolute()
-    scan = entry.scan(root, **source.options)
+    root = remote.absolute(find_root(source.corpus, source.root))
+    scan = scanned(entry, root, **source.options)
     try:
         first = next(scan)
     except CorpusError as error:

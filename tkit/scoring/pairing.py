@@ -201,7 +201,7 @@ class _Beside:
         self._is_folder = given is not None and remote.is_folder(given, what)
         if given is None or not self._is_folder:
             return
-        top = _absolute(given)
+        top = remote.absolute(given)
         for inside, names in remote.walk(top):
             for path in (inside / name for name in names if not name.startswith(".")):
                 if path.suffix.lower() in suffixes:
@@ -213,7 +213,7 @@ class _Beside:
     def of(self, clip: str) -> Place | Fault | None:
         """The file of one clip, a fault that says why there is none, or None if none was given."""
         if self._given is None or not self._is_folder:
-            return self._given and _absolute(self._given)
+            return self._given and remote.absolute(self._given)
         path = PurePosixPath(clip)
         names = [clip, path.name, *([path.parts[0]] if self._of_speakers else [])]
         files = next((self._files[name] for name in names if name in self._files), [])
@@ -286,7 +286,7 @@ def _scan(folder: Place, what: str) -> _Files:
     from tkit.media.frames import PICTURE_SUFFIXES
 
     videos: _Files = defaultdict(list)
-    top = _absolute(folder)
+    top = remote.absolute(folder)
     for inside, files in remote.walk(top):
         paths = [inside / name for name in files if not name.startswith(".")]
         for path in paths:
@@ -301,11 +301,6 @@ def _scan(folder: Place, what: str) -> _Files:
             "pictures)"
         )
     return dict(videos)
-
-
-def _absolute(place: Place) -> Place:
-    """A place as worker processes understand it, which may stand in another folder."""
-    return place.absolute() if isinstance(place, Path) else place
 
 
 def _mismatch(preds: list[Place], truths: list[Place] | None) -> str:
