@@ -36,6 +36,8 @@ def root(tmp_path_factory, write_clip):
     np.save(root / "theirs" / "cleo.npy", frames)
     (root / "theirs" / "cleo").mkdir()
     (root / "theirs" / "cleo" / "1.mp4").write_bytes(b"none")
+    (root / "columns.csv").write_text("speaker,sex\nanna,f\nben,m\ncleo,f\n")
+    (root / "map.tsv").write_text("cleo\tcleo/1\n")
     (root / "sound").mkdir()
     for name in ("1", Path(ODD).name):
         (root / "sound" / f"{name}.mp4").write_bytes((root / "gt/ben/1.mp4").read_bytes())
@@ -87,14 +89,11 @@ def test_folders_at_urls_score_as_folders_here(root, memory):
     ],
     ids=lambda more: " ".join(more),
 )
-def test_so_does_what_can_be_asked_for(root, memory, tmp_path, more):
-    (tmp_path / "columns.csv").write_text("speaker,sex\nanna,f\nben,m\ncleo,f\n")
-    places = {name for name in ("audio", "source") if name in more}
+def test_so_does_what_can_be_asked_for(root, memory, more):
+    places = more.keys() & {"audio", "source", "columns"}
     reports = []
     for at in (memory, root):
         own = more | {name: f"{at}/{more[name]}" for name in places}
-        if "columns" in own:
-            own["columns"] = tmp_path / own["columns"]
         reports.append(told(at, **own).to_json().replace(str(memory), str(root)))
     assert reports[0] == reports[1]
 
@@ -210,6 +209,24 @@ def test_a_page_leads_nowhere_but_to_its_folder(tmp_path):
 def test_processes_fetch_from_a_server(root, server, tmp_path):
     report = same(server, root, jobs=2, resume=tmp_path / "kept")
     assert told(server, resume=tmp_path / "kept").to_json() == report.to_json()
+
+
+def test_the_commands_take_urls(root, memory, tmp_path, run):
+    pages = []
+    for at in (memory, root):
+        out = tmp_path / f"{len(pages)}.json"
+        given = ("--pred", f"a={at}/theirs", "--gt", f"{at}/gt", "--map", f"{at}/map.tsv")
+        asked = ("--metrics", "psnr", "--by", "sex", "--columns", f"{at}/columns.csv")
+        code, _, said = run("score", *given, *asked, "--json", out)
+        assert code == 0, said
+        code, _, said = run("report", out, "--html", out.with_suffix(".html"), "--embed", *given)
+        assert code == 0, said
+        pages.append(out.with_suffix(".html").read_text())
+    assert "data:video/mp4" in pages[0] and pages[0] == pages[1]
+    code, _, said = run(
+        "study", "new", *given[:2], "--pred", f"b={memory}/ours", "--out", tmp_path / "study"
+    )
+    assert code == 2 and "memory://c/ours: give a folder of this machine" in " ".join(said.split())
 
 
 def command(*args):

@@ -26,7 +26,7 @@ from tkit.remote import Place
     "--gt", type=_options.place, metavar="DIR", help="The ground-truth videos, if there were some."
 )
 @click.option(
-    "--map", "map_file", type=_options.path, metavar="F.tsv",
+    "--map", "map_file", type=_options.place, metavar="F.tsv",
     help="Names that differ: two columns, prediction and clip.",
 )  # fmt: skip
 @_options.page
@@ -37,7 +37,7 @@ def command(
     folder: Path | None,
     preds: tuple[str, ...],
     gt: Place | None,
-    map_file: Path | None,
+    map_file: Place | None,
     videos: int,
     embed: bool,
     force: bool,

@@ -100,7 +100,7 @@ from tkit.report import CONTROL_ROWS
 @click.option(
     "--map",
     "map_file",
-    type=_options.path,
+    type=_options.place,
     metavar="F.tsv",
     help="Names that differ: two columns, prediction and clip.",
 )
@@ -112,7 +112,7 @@ from tkit.report import CONTROL_ROWS
 )
 @click.option(
     "--columns",
-    type=_options.path,
+    type=_options.place,
     metavar="FILE",
     help="Where they stand: .tsv or .csv with the columns clip (or speaker) and others, a manifest "
     "(.jsonl) or a store (.h5).  [default: what the corpus says, as GRID of sex]",
@@ -184,9 +184,9 @@ def command(
     videos: int,
     embed: bool,
     rows: str | None,
-    map_file: Path | None,
+    map_file: Place | None,
     by: str,
-    columns: Path | None,
+    columns: Place | None,
     published: str | None,
     resume: Place | None,
     recode: int,

@@ -242,7 +242,7 @@ def videos_of(clips: Iterable[ClipFiles[Place]]) -> dict[str, dict[str, Place]]:
     }
 
 
-def read_map(path: Path) -> dict[str, str]:
+def read_map(path: Place) -> dict[str, str]:
     """Read lines of two columns (tab or comma): name of a prediction, name of its clip.
 
     Raises
@@ -251,7 +251,9 @@ def read_map(path: Path) -> dict[str, str]:
         If a line has not two columns, or a prediction is named twice.
     """
     names: dict[str, str] = {}
-    for number, line in enumerate(read_text(require_path(path, "map")).splitlines(), 1):
+    with remote.in_place([path]) as found:
+        text = read_text(require_path(found[path], "map"))
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         line = unicodedata.normalize("NFC", line)

@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from tkit import remote
 from tkit.errors import CorpusError, UsageError, did_you_mean
 from tkit.files import require_path
 from tkit.parsing import read_text
-from tkit.remote import place_of
 from tkit.scoring import statistics
 
 UNKNOWN = "the speakers are unknown (clips of a known one lie in its folder, s1/clip)"
@@ -60,18 +60,23 @@ def read(path: str | Path) -> Columns:
 
     Parameters
     ----------
-    path : path
+    path : path or URL
         A table (``.tsv`` or ``.csv``) whose first line names its columns, the first being ``clip``
         or ``speaker``; a manifest (``.jsonl``); or a store (``.h5``).
 
     Raises
     ------
     UsageError
-        If the file is not there or is no such table.
+        If the file is not there or is no such table; :class:`RemoteError` at a URL.
     CorpusError, StoreError
         If it is a manifest or a store that is damaged.
     """
-    path = require_path(path, "table of columns")
+    place = remote.place_of(path)
+    with remote.in_place([place]) as found:
+        return _read(require_path(found[place], "table of columns"))
+
+
+def _read(path: Path) -> Columns:
     suffix = path.suffix.lower()
     if suffix == ".jsonl":
         from tkit.clips import read_manifest
@@ -116,7 +121,7 @@ def of_corpus(root: str | Path) -> Columns:
     from tkit.clips import Clip
     from tkit.corpora import CORPORA, looks_like, outlined
 
-    with outlined(place_of(root)) as tree:
+    with outlined(remote.place_of(root)) as tree:
         name = looks_like(tree, other_than="folder")
         try:
             clips = [clip for clip in CORPORA.get(name).scan(tree) if isinstance(clip, Clip)]
