@@ -245,7 +245,7 @@ def of_corpus(
         where = f"in {manifest}" if manifest else f"below {root}"
         raise UsageError(f"{store}: no clip of the split {split!r} is {where}")
     if len({job.out for job in jobs}) < len(jobs):
-        raise UsageError(f"{manifest}: two clips lie under one name: their videos would, too")
+        raise UsageError(f"{manifest or root}: two clips have one name: their videos would, too")
     return jobs
 
 
