@@ -30,6 +30,7 @@ def animate(
     expression: float = 1.0,
     style: str | Path | None = None,
     fps: float = 25.0,
+    max_side: int = 1920,
     crop: bool = False,
     seed: int = 0,
     speech_weights: str = "",
@@ -62,6 +63,9 @@ def animate(
         A video of a few seconds of the person speaking: the mouth moves as far as there.
     fps : float
         Frames a second.
+    max_side : int
+        Pixels of the picture's longer side above which it is made smaller first, as few players
+        show larger videos; 0: never.
     crop : bool
         Write the bare face crop instead of the picture.
     seed : int
@@ -123,6 +127,7 @@ def animate(
         warn=lambda remark: warnings.warn(remark, stacklevel=4),  # at the caller of animate
         pose=pose,
         fps=fps,
+        max_side=max_side,
         seed=seed,
         crop=crop,
         speech_weights=speech_weights,

@@ -20,6 +20,7 @@ from tkit.errors import Fault, NoFaceError, OutputExistsError, TkitError, UsageE
 from tkit.files import claimed, refuse_overwrite, require_path
 from tkit.landmarks import Track
 from tkit.media.frames import pictures
+from tkit.media.pictures import fit
 from tkit.parsing import read_array
 from tkit.pipelines.animation.studio import Studio
 from tkit.progress import track
@@ -89,12 +90,12 @@ class Job:
                 yield replace(job, out=made)
                 remote.send(made, self.out)
 
-    def picture(self) -> np.ndarray:
-        """Read the picture of a job that is at hand, (H, W, 3) uint8 RGB."""
+    def picture(self, max_side: int = 0) -> np.ndarray:
+        """Read the picture of a job that is at hand, (H, W, 3) uint8 RGB; see Studio."""
         image = Path(self.image)
         if image.suffix.lower() in media.VIDEO_SUFFIXES:
-            return next(media.iter_frames(image))
-        return media.read_image(image)
+            return fit(next(media.iter_frames(image)), max_side)
+        return fit(media.read_image(image), max_side)
 
 
 def open_studio(
@@ -258,16 +259,22 @@ def _clips(entry: Corpus, root: Place, manifest: Place | None) -> Iterator[tuple
         yield clip, clip.id if leads_out(inside) else PurePath(inside).with_suffix("").as_posix()
 
 
-def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
+def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds, max_side: int = 0) -> list[str]:
     """Refuse what cannot be animated before torch is loaded, which takes seconds.
 
     Faces are looked for by dlib, if it is what ``front_ends`` find them by; another back-end finds
     its own later.
 
+    Parameters
+    ----------
+    max_side : int
+        Pixels of a picture's longer side above which it is made smaller; 0: never.
+
     Returns
     -------
     list of str
-        Of each picture that shows several faces: which of them will speak.
+        Of each picture that is made smaller, its size; of each that shows several faces, which of
+        them will speak.
 
     Raises
     ------
@@ -284,6 +291,11 @@ def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds) -> list[str]:
     for image in dict.fromkeys(job.image for job in jobs):
         with remote.in_place([image]) as found:
             picture = media.read_image(found[image])
+        small = fit(picture, max_side)
+        if small is not picture:
+            was, now = (f"{w} x {h}" for h, w, _ in (picture.shape, small.shape))
+            remarks.append(f"{image}: {was} pixels, made {now} first (--max-side 0 keeps them)")
+        picture = small
         faces = find_faces(picture) if looking else []
         if looking and not faces:
             raise NoFaceError(
@@ -450,7 +462,8 @@ def make_all(
     kept = {job.out for job in jobs if way.there == "keep" and job.out in there and job.is_newer()}
     todo = [job for job in jobs if job.out not in kept]
     # Clips of a corpus, whose frames are counted, were looked at by tkit prep.
-    for remark in look_at_inputs([job for job in todo if not job.n_frames], front_ends):
+    new = [job for job in todo if not job.n_frames]
+    for remark in look_at_inputs(new, front_ends, settings.get("max_side", 0)):
         warn(remark)
     studio = open_studio(weights, front_ends=front_ends, **settings)
     points = {"landmarks": front_ends.signature(), "lips": front_ends.lips_signature()}
@@ -588,8 +601,8 @@ def make(
     from tkit.pipelines.animation.speech import Speech
 
     with job.at_hand() as here:
-        picture, fps, rate_hz = here.picture(), studio.fps, sample_rate(studio.motion)
-        audio = here.audio
+        picture, audio = here.picture(studio.max_side), here.audio
+        fps, rate_hz = studio.fps, sample_rate(studio.motion)
         media.require_audible(audio)
         heard = media.SoundPieces(audio, rate_hz)
         speech = Speech(heard, rate_hz=rate_hz, fps=fps, n_frames=job.n_frames)

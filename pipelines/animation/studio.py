@@ -34,6 +34,8 @@ class Studio:
         Blinks a second; by default as learned.
     expression : float
         How far speech moves the mouth: 0 not at all, 1 as learned.
+    max_side : int
+        Pixels of a picture's longer side above which it is made smaller first; 0: never.
     habit : ndarray (2,) or float
         How far the person moves it beside others, across and down
         (:mod:`tkit.pipelines.stages.motion.habit`); 1 as others do.
@@ -54,6 +56,7 @@ class Studio:
     speech_weights: str = ""
     blink_rate: float | None = None
     expression: float = 1.0
+    max_side: int = 0
     habit: np.ndarray | float = 1.0
     head: np.ndarray | None = None
     sway: float = 0.0

@@ -21,6 +21,7 @@ import numpy as np
 
 from tkit import media
 from tkit.errors import MediaError, UsageError
+from tkit.media.pictures import fit
 from tkit.pipelines.animation import jobs, moves
 from tkit.pipelines.animation.mark import mark
 from tkit.pipelines.animation.render import Sitter
@@ -29,7 +30,7 @@ from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages.texture.renderer import Rendered
 
 FPS = 25.0
-LONGEST_SIDE = 640  # pixels of a photo here; tkit animate keeps all
+LONGEST_SIDE = 640  # pixels of a photo here; tkit animate takes more
 MAX_SOUND_S = 120.0
 KEPT = 4  # photos, sounds and videos each; older ones are removed
 FIRST = 1  # frames that are made together at first: nobody waits for more
@@ -154,12 +155,7 @@ class Booth:
         ------
         MediaError, NoFaceError
         """
-        import cv2
-
-        image = media.read_image(path)
-        scale = LONGEST_SIDE / max(image.shape[:2])
-        if scale < 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = fit(media.read_image(path), LONGEST_SIDE)
         height, width = (side - side % 2 for side in image.shape[:2])
         sitter = Sitter(np.ascontiguousarray(image[:height, :width]), self._studio)
         return self._keep(self.photos, _name(), sitter), sitter

@@ -69,6 +69,11 @@ from tkit.remote import Place, name_of
     help="Frames a second.",
 )  # fmt: skip
 @click.option(
+    "--max-side", type=click.IntRange(0), metavar="PX",
+    help="Larger photos are made smaller first, to this longer side; 0: never.  [default: 1920; 0 "
+    "with --corpus]",
+)  # fmt: skip
+@click.option(
     "--debug", type=_options.path, metavar="DIR",
     help="Also write landmarks, attention, colour and result of each frame side by side.",
 )  # fmt: skip
@@ -105,11 +110,12 @@ def command(
 ) -> None:
     """Make a still face speak: picture + sound to video.
 
-    The video has the size of the picture and the driving sound. Of several pictures or sounds every
-    picture speaks every sound, into OUT/PICTURE_SOUND.mp4. With --corpus, clip a/b of the corpus
-    becomes OUT/a/b.mp4. Weights that are not given are those of runs/STAGE in the current folder,
-    else the released ones. Pictures, sounds, corpus and OUT may lie at URLs (s3://, https://, what
-    else fsspec knows): the process that makes a video fetches and sends its files.
+    The video has the size of the picture (up to --max-side) and the driving sound. Of several
+    pictures or sounds every picture speaks every sound, into OUT/PICTURE_SOUND.mp4. With --corpus,
+    clip a/b of the corpus becomes OUT/a/b.mp4. Weights that are not given are those of runs/STAGE
+    in the current folder, else the released ones. Pictures, sounds, corpus and OUT may lie at URLs
+    (s3://, https://, what else fsspec knows): the process that makes a video fetches and sends its
+    files.
 
     \b
     Example:
@@ -133,6 +139,8 @@ def command(
     from tkit.pipelines.animation import jobs as animation
 
     options["pose"] = options["pose"] or ("still" if corpus else "auto")
+    if options["max_side"] is None:
+        options["max_side"] = 0 if corpus else 1920
     if corpus:
         where: dict[str, Any] = {"root": root, "manifest": manifest}
         todo = animation.of_corpus(corpus, out, split_scheme=protocol, split=split, **where)

@@ -82,6 +82,22 @@ def resize(frames: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
 
 
+def fit(image: np.ndarray, max_side: int) -> np.ndarray:
+    """Make a picture (H, W, 3) smaller if a side is longer than ``max_side`` pixels; to even sizes.
+
+    Parameters
+    ----------
+    max_side : int
+        0: it is as it is.
+    """
+    height, width = image.shape[:2]
+    share = max_side / max(height, width) if max_side else 1.0
+    if share >= 1:
+        return image
+    width, height = (max(2 * round(side * share / 2), 2) for side in (width, height))
+    return resize(image[None], width, height)[0]
+
+
 def stretch(frames: np.ndarray) -> np.ndarray:
     """Stretch every picture from its own minimum and maximum to 0..255, rounded."""
     low = frames.min(axis=(1, 2, 3), keepdims=True).astype(np.float64)

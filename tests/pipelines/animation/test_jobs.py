@@ -107,6 +107,19 @@ def test_a_picture_without_a_face_and_a_silent_sound_are_refused(tmp_path):
             jobs.look_at_inputs([job], FrontEnds())
 
 
+def test_a_large_photo_is_made_smaller_and_a_corpus_is_not(tmp_path):
+    media.write_image(tmp_path / "face.png", data.astronaut()[:, 100:433])
+    mediafiles.write_sound(tmp_path / "x.wav", np.sin(np.arange(8000.0)))
+    job = jobs.Job(tmp_path / "face.png", tmp_path / "x.wav", tmp_path / "out.mp4")
+    assert job.picture().shape == job.picture(512).shape == (512, 333, 3)
+    small = job.picture(256)
+    assert small.shape == (256, 166, 3)
+    assert abs(small.mean() - job.picture().mean()) < 1
+    (remark,) = jobs.look_at_inputs([job], FrontEnds(), 256)
+    assert "333 x 512 pixels, made 166 x 256 first (--max-side 0 keeps them)" in remark
+    assert jobs.look_at_inputs([job], FrontEnds(), 512) == []
+
+
 def test_a_head_moves_as_its_points_do(tmp_path):
     rng = np.random.default_rng(0)
     points = rng.normal(size=(68, 2)) * 40 + np.linspace(0, 9, 30)[:, None, None]
