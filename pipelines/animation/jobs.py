@@ -90,12 +90,12 @@ class Job:
                 yield replace(job, out=made)
                 remote.send(made, self.out)
 
-    def picture(self, max_side: int = 0) -> np.ndarray:
-        """Read the picture of a job that is at hand, (H, W, 3) uint8 RGB; see Studio."""
+    def picture(self) -> np.ndarray:
+        """Read the picture of a job that is at hand, (H, W, 3) uint8 RGB."""
         image = Path(self.image)
         if image.suffix.lower() in media.VIDEO_SUFFIXES:
-            return fit(next(media.iter_frames(image)), max_side)
-        return fit(media.read_image(image), max_side)
+            return next(media.iter_frames(image))
+        return media.read_image(image)
 
 
 def open_studio(
@@ -601,7 +601,7 @@ def make(
     from tkit.pipelines.animation.speech import Speech
 
     with job.at_hand() as here:
-        picture, audio = here.picture(studio.max_side), here.audio
+        picture, audio = fit(here.picture(), studio.max_side), here.audio
         fps, rate_hz = studio.fps, sample_rate(studio.motion)
         media.require_audible(audio)
         heard = media.SoundPieces(audio, rate_hz)
