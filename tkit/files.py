@@ -122,6 +122,11 @@ def _has_room(path: Path) -> bool:
     return True
 
 
+def already_there(place: str | Path) -> OutputExistsError:
+    """What is raised where an output is there that nobody said to replace."""
+    return OutputExistsError(f"{place} is already there; pass --force to replace it")
+
+
 def refuse_overwrite(path: str | Path, *, force: bool, folder: bool = False) -> Path:
     """Return ``path`` if it may and can be written, looked at before there is anything to write.
 
@@ -141,7 +146,7 @@ def refuse_overwrite(path: str | Path, *, force: bool, folder: bool = False) -> 
     """
     path = Path(path)
     if os.path.lexists(path) and not force:
-        raise OutputExistsError(f"{path} is already there; pass --force to replace it")
+        raise already_there(path)
     with claimed(path, folder=folder):
         return path
 

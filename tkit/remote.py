@@ -257,8 +257,7 @@ def send(path: str | Path, url: str) -> None:
     """Copy a file to a URL, in a folder that is made; errors are those of :func:`fetch`."""
     with _told(url):
         system, place = _system(url)
-        if system.root_marker:  # else there are no folders, but names with slashes in a bucket
-            system.makedirs(str(folder_of(place)), exist_ok=True)
+        _make_folder(system, str(folder_of(place)))
         system.put_file(str(path), place)
 
 
@@ -329,8 +328,7 @@ def require_room(url: str) -> None:
     """
     with _told(url):
         system, place = _system(url)
-        if system.root_marker:  # as in sending
-            system.makedirs(place, exist_ok=True)
+        _make_folder(system, place)
         try:
             system.pipe_file(f"{place}/.written", b"?")
             system.rm_file(f"{place}/.written")
@@ -345,6 +343,12 @@ def _system(url: str) -> tuple[Any, str]:
     system, inside = url_to_fs(place_of(url))
     system.invalidate_cache()
     return system, str(inside)
+
+
+def _make_folder(system: Any, place: str) -> None:
+    """Make a folder, but in a bucket, which has none, only names with slashes."""
+    if system.root_marker:
+        system.makedirs(place, exist_ok=True)
 
 
 def _is_web(url: str) -> bool:

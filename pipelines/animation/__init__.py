@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from tkit.pipelines.training.runs import Trained
     from tkit.tracking import FrontEnds
 
-__all__ = ["animate"]
+__all__ = ["MAX_SIDE", "animate"]
+
+MAX_SIDE = 1920  # pixels of a video's longer side that players show
 
 
 def animate(
@@ -30,7 +32,7 @@ def animate(
     expression: float = 1.0,
     style: str | Path | None = None,
     fps: float = 25.0,
-    max_side: int = 1920,
+    max_side: int = MAX_SIDE,
     crop: bool = False,
     seed: int = 0,
     speech_weights: str = "",

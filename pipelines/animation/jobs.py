@@ -16,8 +16,8 @@ from tkit import jobs as parallel
 from tkit import media, remote
 from tkit.clips import Clip, leads_out, read_manifest
 from tkit.corpora import CORPORA, Corpus, default_root, scanned
-from tkit.errors import Fault, NoFaceError, OutputExistsError, TkitError, UsageError, guarded
-from tkit.files import claimed, refuse_overwrite, require_path
+from tkit.errors import Fault, NoFaceError, TkitError, UsageError, guarded
+from tkit.files import already_there, claimed, refuse_overwrite, require_path
 from tkit.landmarks import Track
 from tkit.media.frames import pictures
 from tkit.media.pictures import fit
@@ -295,8 +295,7 @@ def look_at_inputs(jobs: Iterable[Job], front_ends: FrontEnds, max_side: int = 0
         if small is not picture:
             was, now = (f"{w} x {h}" for h, w, _ in (picture.shape, small.shape))
             remarks.append(f"{image}: {was} pixels, made {now} first (--max-side 0 keeps them)")
-        picture = small
-        faces = find_faces(picture) if looking else []
+        faces = find_faces(small) if looking else []
         if looking and not faces:
             raise NoFaceError(
                 f"{image}: no face found; use a picture that shows one from the front"
@@ -498,14 +497,12 @@ def _there(jobs: Iterable[Job], *, force: bool) -> set[Place]:
     """Videos that are there; all can be written, and replaced if that is allowed (``force``)."""
     jobs = list(jobs)
     far = {job.out: str(remote.folder_of(job.out)) for job in jobs if isinstance(job.out, str)}
-    for folder in list(far.values())[:1]:
-        remote.require_room(folder)
+    if far:
+        remote.require_room(next(iter(far.values())))
     names = {folder: remote.names(folder) for folder in set(far.values())}
     found: set[Place] = {out for out, folder in far.items() if remote.name_of(out) in names[folder]}
     if found and not force:
-        raise OutputExistsError(
-            f"{min(map(str, found))} is already there; pass --force to replace it"
-        )
+        raise already_there(min(map(str, found)))
     for job in jobs:
         if isinstance(job.out, Path) and refuse_overwrite(job.out, force=force).exists():
             found.add(job.out)

@@ -30,7 +30,7 @@ from tkit.pipelines.animation.studio import Studio
 from tkit.pipelines.stages.texture.renderer import Rendered
 
 FPS = 25.0
-LONGEST_SIDE = 640  # pixels of a photo here; tkit animate takes more
+MAX_SIDE = 640  # pixels of a photo here; tkit animate takes more
 MAX_SOUND_S = 120.0
 KEPT = 4  # photos, sounds and videos each; older ones are removed
 FIRST = 1  # frames that are made together at first: nobody waits for more
@@ -155,7 +155,7 @@ class Booth:
         ------
         MediaError, NoFaceError
         """
-        image = fit(media.read_image(path), LONGEST_SIDE)
+        image = fit(media.read_image(path), MAX_SIDE)
         height, width = (side - side % 2 for side in image.shape[:2])
         sitter = Sitter(np.ascontiguousarray(image[:height, :width]), self._studio)
         return self._keep(self.photos, _name(), sitter), sitter

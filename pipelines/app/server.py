@@ -90,7 +90,7 @@ class _Page:
     def index(self, request: Request) -> Response:
         return self._pages.page(
             "app.html", title="tkit", csrf=token_for(self._secret, "app"),
-            max_seconds=int(booths.MAX_SOUND_S), max_side=booths.LONGEST_SIDE,
+            max_seconds=int(booths.MAX_SOUND_S), max_side=booths.MAX_SIDE,
             root="" if self._root is None else self._root.resolve().name,
             protocols=protocols.names(),
         )  # fmt: skip

@@ -27,6 +27,7 @@ def in_memory(folder: Path):
 @contextmanager
 def served(folder: Path):
     """The folder at an address of this machine."""
+    pytest.importorskip("aiohttp", reason="needs the extra remote")
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -52,7 +52,6 @@ def test_a_manifest_at_a_url_gives_the_store_of_the_folder(corpus, memory, tmp_p
 
 
 def test_a_corpus_at_a_url_gives_the_store_of_the_folder(corpus, memory, server, tmp_path):
-    pytest.importorskip("aiohttp", reason="needs the extra remote")
     stores = []
     for place in (corpus / "anna", f"{memory}/anna", f"{server}/anna"):
         stores.append(tmp_path / f"{len(stores)}.h5")
@@ -124,7 +123,6 @@ def test_a_server_that_does_not_answer_is_no_fault_of_the_clip(memory, tmp_path)
 
 @pytest.mark.slow
 def test_workers_that_share_no_folder_give_the_same_bytes(corpus, server, tmp_path):
-    pytest.importorskip("aiohttp", reason="needs the extra remote")
     pytest.importorskip("distributed", reason="needs the extra cluster")
     out, parts_url = tmp_path / "x.h5", (tmp_path / "parts").as_uri()
     command = [

@@ -52,7 +52,6 @@ def memory(root):
 
 @pytest.fixture
 def server(root):
-    pytest.importorskip("aiohttp", reason="needs the extra remote")
     with remotes.served(root) as url:
         yield url
 

@@ -136,11 +136,12 @@ def command(
         raise UsageError("--corpus brings its own pictures and sounds; drop --image and --audio")
     if not corpus and not (images and audios):
         raise UsageError("give --image and --audio, or --corpus")
+    from tkit.pipelines.animation import MAX_SIDE
     from tkit.pipelines.animation import jobs as animation
 
     options["pose"] = options["pose"] or ("still" if corpus else "auto")
     if options["max_side"] is None:
-        options["max_side"] = 0 if corpus else 1920
+        options["max_side"] = 0 if corpus else MAX_SIDE
     if corpus:
         where: dict[str, Any] = {"root": root, "manifest": manifest}
         todo = animation.of_corpus(corpus, out, split_scheme=protocol, split=split, **where)

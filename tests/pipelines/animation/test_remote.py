@@ -96,7 +96,6 @@ def test_one_picture_and_one_sound_may_lie_at_urls(corpus, tmp_path):
 
 @pytest.mark.slow
 def test_workers_that_share_no_folder_make_the_same_videos(corpus, tmp_path):
-    pytest.importorskip("aiohttp", reason="needs the extra remote")
     pytest.importorskip("distributed", reason="needs the extra cluster")
     out = (tmp_path / "out").as_uri()
     with remotes.served(corpus / "clips") as url:
