@@ -1,4 +1,4 @@
-"""``lipseg``, tkit's own small networks for mouth and eyes; they run on OpenCV, without torch.
+"""``lipseg``, tkit's own small networks for mouth and eyes; they run without torch.
 
 Lip points go to the outlines of lips and inner mouth, corners of the mouth to where the network
 sees them, and lid points to where the skin of their side ends. The network is described in
@@ -14,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tkit.files import sha256_of
 from tkit.lips import INNER_LOWER, INNER_UPPER, OUTER_SIDES, Region, Segmenter, pictures
 from tkit.zoo.released import cards
+from tkit.zoo.released.sessions import session
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 PARTS = {"mouth": "lipseg-mouth", "eye": "lipseg-eye"}
 SIZES = {"mouth": pictures.MOUTH_SIZE, "eye": pictures.EYE_SIZE}
@@ -136,22 +140,20 @@ def _distinct(
     return distinct, which
 
 
-def _look(net: Any, seen: list[np.ndarray]) -> np.ndarray:
+def _look(net: InferenceSession, seen: list[np.ndarray]) -> np.ndarray:
     """Probabilities (N, K, h, w) of pictures (h, w, 3), ``BATCH`` of them at once."""
     import cv2
 
     maps = []
     for start in range(0, len(seen), BATCH):
-        net.setInput(cv2.dnn.blobFromImages(seen[start : start + BATCH], 1 / 255))
-        maps.append(net.forward().copy())
+        some = cv2.dnn.blobFromImages(seen[start : start + BATCH], 1 / 255)
+        maps += net.run(None, {"picture": some})
     return np.concatenate(maps)
 
 
 @cache
-def _load(part: str) -> Any:
-    import cv2
-
-    return cv2.dnn.readNetFromONNX(str(cards.locate(PARTS[part])))
+def _load(part: str) -> InferenceSession:
+    return session(cards.locate(PARTS[part]))
 
 
 def _open() -> Any:
@@ -168,7 +170,7 @@ def _sign() -> str:
 
 SEGMENTER = Segmenter(
     name="lipseg",
-    title="small networks for lips, corners of the mouth and lids, on OpenCV",
+    title="small networks for lips, corners of the mouth and lids",
     open=_open,
     signature="lipseg",
     licence="Apache-2.0; trained on GRID (CC BY 4.0) with contours of MediaPipe's face mesh",

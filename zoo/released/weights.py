@@ -23,6 +23,7 @@ from tkit.files import atomic_path, sha256_of
 from tkit.parsing import from_json, plain, toml_of
 from tkit.zoo import NETS, Net, shapes, without_memory
 from tkit.zoo.released import cards
+from tkit.zoo.released.sessions import session
 
 if TYPE_CHECKING:
     from torch import nn
@@ -150,12 +151,7 @@ def check(name_or_path: str | Path) -> None:
     if path.suffix != ".onnx":
         load(path)
         return
-    import cv2
-
-    try:
-        cv2.dnn.readNetFromONNX(str(path))
-    except cv2.error as error:
-        raise WeightsError(f"{path}: OpenCV cannot read it ({error.err})") from error
+    session(path)
 
 
 def problems(name: str) -> list[str]:

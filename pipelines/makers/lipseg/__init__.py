@@ -118,18 +118,19 @@ def save(folder: Path, net: lipseg.LipSeg, settings: Settings) -> None:
 
 
 def export(path: Path, net: lipseg.LipSeg) -> None:
-    """Write a network as ONNX, for one picture at a time."""
+    """Write a network as ONNX, for any number of pictures at once."""
     width, height = vary.SIZES[net.part]
     with atomic_path(path) as temporary, warnings.catch_warnings():
-        # OpenCV reads what the older exporter writes.
+        # The newer exporter needs a package more.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            net.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
+            net.folded().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
             (torch.zeros(1, 3, height, width),),
             str(temporary),
             input_names=["picture"],
             output_names=["segments"],
-            opset_version=13,
+            dynamic_axes={"picture": {0: "count"}, "segments": {0: "count"}},
+            opset_version=17,
             dynamo=False,
         )
 

@@ -135,7 +135,7 @@ def test_all_released_weights_are_sound():
 def test_a_broken_onnx_file_is_found(tmp_path):
     path = tmp_path / "x.onnx"
     path.write_bytes(b"no network")
-    with pytest.raises(WeightsError, match=r"x\.onnx: OpenCV cannot read it"):
+    with pytest.raises(WeightsError, match=r"x\.onnx: onnxruntime cannot read it"):
         released_weights.check(path)
 
 
