@@ -140,17 +140,7 @@ def test_import_is_fast_and_light():
 
 
 def test_scoring_is_imported_before_anything_heavy():
-    heavy = (
-        "torch",
-        "dlib",
-        "numba",
-        "av",
-        "cv2",
-        "onnxruntime",
-        "scipy.stats",
-        "scipy.signal",
-        "joblib",
-    )
+    heavy = "torch dlib numba av cv2 onnxruntime scipy.stats scipy.signal joblib".split()
     code = f"import sys, tkit.scoring; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import mediafiles
@@ -225,3 +227,13 @@ def test_the_rate_of_windows_is_recorded_and_makes_other_features(corpus, tmp_pa
     with Store(out) as store:
         assert store.info.encoder.window_rate == "video"
         assert store.info.encoder.signature == "logmel-1-video-rate"
+
+
+def test_who_shares_clips_among_others_loads_no_network():
+    """The released encoder is known without: its SHA-256 is its file's, its columns do not vary."""
+    code = (
+        "import sys; from tkit.prep.settings import Settings, encoder_of; "
+        "print(encoder_of(Settings()).name, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["chars29", "False"]

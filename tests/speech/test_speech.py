@@ -38,6 +38,7 @@ def test_every_encoder_keeps_its_word(name, n_samples):
     wanted = n_samples / encoder.sample_rate * info.rate_hz
     assert abs(len(features) - wanted) <= 1
     assert info.name == name and info.version
+    assert encoder.info_with() == info
 
 
 def test_logmel_rows_are_where_they_say():

@@ -54,8 +54,8 @@ class Settings:
 
 
 def encoder_of(settings: Settings) -> EncoderInfo:
-    """Load the speech encoder and return what a store says of it."""
-    info = ENCODERS.get(settings.speech).load(settings.speech_weights).info
+    """Return what a store says of the speech encoder; the user's weights are loaded for it."""
+    info = ENCODERS.get(settings.speech).info_with(settings.speech_weights)
     return replace(info, window_rate=settings.window_rate)
 
 

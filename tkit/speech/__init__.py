@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -57,6 +57,8 @@ class Encoder(BackEnd[OpenEncoder]):
         Rows per second and the time of the centre of row 0.
     sample_rate : int
         Hz of the wave it takes.
+    info : callable, optional
+        What its features are with its own weights, where that is known without loading them.
     """
 
     kind: ClassVar[str] = "speech encoder"
@@ -66,7 +68,13 @@ class Encoder(BackEnd[OpenEncoder]):
     rate_hz: float
     offset_s: float
     sample_rate: int
+    info: Callable[[], EncoderInfo] | None = None
+
+    def info_with(self, model: str | Path | None = "") -> EncoderInfo:
+        """Return what the features are; weights of the user's are loaded for it."""
+        path = self.find_model(model)
+        return self.info() if self.info and not path else self.load(path).info
 
     def signature_with(self, model: str | Path | None = "") -> str:
-        """Return the signature of the features; the model is loaded for it."""
-        return self.load(model).info.signature
+        """Return the signature of the features, as :meth:`info_with` does."""
+        return self.info_with(model).signature

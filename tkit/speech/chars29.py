@@ -13,12 +13,26 @@ from typing import Any
 import numpy as np
 
 from tkit.errors import WeightsError
+from tkit.files import sha256_of
 from tkit.registry import ModelFile
 from tkit.speech import Encoder
 from tkit.speech.acoustic import HOP, SAMPLE_RATE, encode, model, stream
 from tkit.store import EncoderInfo
+from tkit.zoo.released import cards
 
-VERSION = "1"
+NAME, VERSION, DIM = "chars29", "1", 29
+
+
+def info(sha256: str = "") -> EncoderInfo:
+    """What the features are of the head with this SHA-256; of the released one by default."""
+    return EncoderInfo(
+        NAME,
+        VERSION,
+        sha256 or sha256_of(cards.locate(NAME)),
+        dim=DIM,
+        rate_hz=SAMPLE_RATE / HOP,
+        offset_s=0.0,
+    )
 
 
 class Chars29:
@@ -30,23 +44,16 @@ class Chars29:
         Another head than the released one.
     """
 
-    def __init__(self, weights: str = "chars29") -> None:
+    def __init__(self, weights: str = NAME) -> None:
         from tkit.zoo.nets import chars29
         from tkit.zoo.released import weights as released_weights
 
         loaded = released_weights.load(weights)
-        if loaded.net != "chars29":
+        if loaded.net != NAME:
             raise WeightsError(f"{loaded.path}: weights of {loaded.net!r}, not of chars29")
         self._model, self._head = model(), loaded.module
         self.symbols = chars29.SYMBOLS
-        self.info = EncoderInfo(
-            "chars29",
-            VERSION,
-            loaded.sha256,
-            dim=len(chars29.SYMBOLS),
-            rate_hz=SAMPLE_RATE / HOP,
-            offset_s=0.0,
-        )
+        self.info = info(loaded.sha256)
 
     def __call__(self, wave: np.ndarray) -> np.ndarray:
         """Encode (S,) float32 sound at 16 kHz to (S // 320 + 1, 29); row k is at k * 20 ms."""
@@ -65,14 +72,15 @@ class Chars29:
 
 
 ENCODER = Encoder(
-    name="chars29",
-    signature="chars29-1",
+    name=NAME,
+    signature=f"{NAME}-{VERSION}",
     licence="Apache-2.0; the acoustic model is that of the package hama",
     title="29 characters, as DeepSpeech's",
-    dim=29,
+    dim=DIM,
     rate_hz=SAMPLE_RATE / HOP,
     offset_s=0.0,
     sample_rate=SAMPLE_RATE,
     open=Chars29,
+    info=info,
     model=ModelFile("another head than the released one", required=False),
 )
