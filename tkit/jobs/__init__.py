@@ -134,7 +134,7 @@ def _in_processes(
         while todo or running:
             while todo and idle:
                 index, worker = todo.popleft(), idle.pop()
-                with _no_interrupt():  # which would reach the process that starts here, too
+                with no_interrupt():  # which would reach the process that starts here, too
                     future = worker.submit(_in_worker, function, *calls[index])
                 running[future] = index, worker
             yield from done  # now that there is work to do while the caller takes it
@@ -172,7 +172,7 @@ def _worker(jobs: int) -> Any:
 
 
 @contextmanager
-def _no_interrupt() -> Iterator[None]:
+def no_interrupt() -> Iterator[None]:
     """Keep Ctrl-C back for the length of a block; processes that start in it never get it.
 
     The one who started them ends them.

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from tkit.errors import TkitError
+from tkit.jobs import no_interrupt
 
 START_S = 120.0  # for a process to start and import what it needs, on a busy machine
 
@@ -40,7 +41,8 @@ def watched(work: Callable[..., Iterator[Any]], *args: Any, still_s: float) -> I
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(there, work, args), daemon=True)
-    process.start()
+    with no_interrupt():  # the process is ended here
+        process.start()
     there.close()
     try:
         kind, item = _receive(here, process, START_S)  # it has started
