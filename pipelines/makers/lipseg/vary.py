@@ -8,6 +8,7 @@ import numpy as np
 
 from tkit.face import geometry
 from tkit.lips import pictures
+from tkit.pipelines.makers.lipseg.glasses import glasses
 from tkit.zoo.nets.lipseg import DIVISIONS
 
 SIZES = {"mouth": pictures.MOUTH_SIZE, "eye": pictures.EYE_SIZE}
@@ -43,6 +44,7 @@ def vary(
 
     size = SIZES[part]
     transform = _move(part, picture.shape[1::-1], rng)
+    middle = contours.mean(axis=(0, 1))
     if transform[0, 0] < 0:  # mirrored: arcs still run from left to right
         contours = contours[:, ::-1]
     contours = geometry.apply(transform, contours.astype(np.float64))
@@ -55,6 +57,10 @@ def vary(
         skin, upper, lower, mouth = (cv2.resize(segment, size) for segment in segments[:4])
         seen = _recolour_lips(seen, upper + lower, mouth, rng)
         seen = _beard(seen, skin, rng) if rng.random() < 0.25 else seen
+    elif rng.random() < 0.4:
+        pixels = np.stack(np.meshgrid(*map(np.arange, size)), axis=-1)
+        places = geometry.apply(geometry.invert(transform), pixels.astype(np.float64)) - middle
+        seen = glasses(seen, places / SCALES[part], rng)
     return _spoil(_light(seen, rng), rng), segments
 
 

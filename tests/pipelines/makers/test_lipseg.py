@@ -7,6 +7,7 @@ import torch
 from tkit.lips import pictures as pictures_module
 from tkit.pipelines.makers import lipseg as lipseg_module
 from tkit.pipelines.makers.lipseg import data, vary
+from tkit.pipelines.makers.lipseg.glasses import glasses
 from tkit.zoo.nets import lipseg
 from tkit.zoo.released import sessions
 
@@ -77,6 +78,21 @@ def test_variation_moves_picture_and_contours_together(part):
         cells = seen.mean(axis=2).reshape(shape.shape[0], 2, shape.shape[1], 2).mean(axis=(1, 3))
         agree.append(np.corrcoef(cells.ravel(), shape.ravel())[0, 1])
     assert np.median(agree) > (0.6 if part == "mouth" else 0.9)  # lips are recoloured, too
+
+
+def test_glasses_go_around_the_eye_and_follow_from_the_seed():
+    width, height = pictures_module.EYE_SIZE
+    x, y = np.meshgrid(np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2)
+    places = np.stack([x, y], axis=-1) / pictures_module.EYE_SCALE
+    face = np.full((height, width, 3), 0.6, np.float32)
+    worn = np.stack([glasses(face, places, np.random.default_rng(seed)) for seed in range(200)])
+    assert worn.dtype == np.float32 and worn.min() >= 0 and worn.max() <= 1
+    np.testing.assert_array_equal(worn[7], glasses(face, places, np.random.default_rng(7)))
+    changed = (abs(worn - face).max(axis=-1) > 0.2).mean(axis=0)
+    away = np.hypot(*places.transpose(2, 0, 1))
+    around = (away > 0.3) & (abs(places[..., 1]) > 0.2)
+    assert changed[away < 0.1].mean() < 0.8 * changed[around].mean()
+    assert (abs(worn - face).max(axis=(1, 2, 3)) > 0.05).all()
 
 
 @pytest.fixture(scope="module")
