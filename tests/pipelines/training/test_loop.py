@@ -131,8 +131,9 @@ def test_the_seed_decides_and_the_caller_keeps_its_generator(store, tmp_path):
     assert not same(tensors(one), tensors(three))
 
 
-def test_the_average_of_the_weights_is_released(store, tmp_path):
-    stage, config = small("motion", ema=0.5, steps=4)
+@pytest.mark.parametrize(("ema", "shares"), [(0.999, (1, 2, 3, 4)), (0.5, (1, 2, 3, 6))])
+def test_the_average_of_the_weights_is_released(ema, shares, store, tmp_path):
+    stage, config = small("motion", ema=ema, steps=4)
     weights = []
 
     def watched(nets, batch, config):
@@ -143,10 +144,8 @@ def test_the_average_of_the_weights_is_released(store, tmp_path):
     last = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["nets"]["motion"]
     names = [name for name, _ in released_weights.load(path).module.named_parameters()]
     weights.append([last[name] for name in names])
-    mean = weights[0]
-    for step, now in enumerate(weights[1:], start=1):
-        part = 1 - min(0.5, (1 + step) / (10 + step))
-        mean = [(1 - part) * old + part * new for old, new in zip(mean, now, strict=True)]
+    each = zip(*weights[1:], strict=True)  # of every parameter, after each step
+    mean = [sum(s * w for s, w in zip(shares, one, strict=True)) / sum(shares) for one in each]
     released = tensors(path)
     for name, wanted, final in zip(names, mean, weights[-1], strict=True):
         # Weights are released in half precision.
