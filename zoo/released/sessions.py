@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tkit.errors import WeightsError
+from tkit.errors import WeightsError, one_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -28,5 +28,5 @@ def session(path: Path) -> InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except (*faults, state.NotImplemented) as error:
-        why = str(error).splitlines()[0]
+        why = one_line(str(error))
         raise WeightsError(f"{path}: onnxruntime cannot read it ({why})") from error

@@ -159,4 +159,4 @@ def test_what_is_exported_computes_what_was_trained(part, tmp_path):
     loaded = sessions.session(tmp_path / "net.onnx")
     for count in (1, 3):
         (found,) = loaded.run(None, {"picture": seen[:count]})
-        np.testing.assert_allclose(found, expected[:count], atol=2e-5)
+        np.testing.assert_allclose(found, expected[:count], atol=1e-5)

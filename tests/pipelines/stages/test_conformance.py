@@ -132,6 +132,8 @@ def test_processes_that_draw_ahead_change_no_bit(stage, store, config, tmp_path,
 @pytest.mark.slow
 def test_two_processes_train_as_one(stage, store, config, tmp_path):
     """In double precision: gradients of the first step, and weights after some more."""
+    # The rate of the motion stage is high: while it stays so, Adam enlarges the order of sums.
+    falling = {"motion": {"lr_end": 0.01}}.get(stage.name, {})
     code = f"""
 import torch
 from tkit.pipelines import STAGES
@@ -141,7 +143,8 @@ torch.set_num_threads(1)
 stage = STAGES.get({stage.name!r})
 settings = config.make(
     stage.config,
-    {{**stage.tiny, **{QUICK!r}, "batch_size": 4, "precision": "fp64", "steps": 20}},
+    {{**stage.tiny, **{QUICK!r}, "batch_size": 4, "precision": "fp64", "steps": 20,
+      **{falling!r}}},
 )
 with Store({str(store.path)!r}) as store:
     trainer = loop.Trainer(stage, settings, store, loop.accelerator_for(settings))
@@ -170,8 +173,7 @@ if trainer.accelerator.is_main_process:
     for one, two, limit in zip(*results, (1e-5, 1e-4), strict=True):
         assert one.dtype == torch.float64
         assert (one - two).norm() <= limit * one.norm()
-        # What is left is the order of sums, which Adam enlarges from step to step.
-        assert (one - two).norm() <= 1e-8 * one.norm()
+        assert (one - two).norm() <= 1e-9 * one.norm()  # what is left is the order of sums
 
 
 def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(stage, store, config, tmp_path):
